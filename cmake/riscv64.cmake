@@ -1,0 +1,10 @@
+# Toolchain: clang-19 and lld-19 for RISC-V harts, without an operating system.
+set(CMAKE_SYSTEM_NAME Generic)
+set(CMAKE_SYSTEM_PROCESSOR riscv64)
+set(CMAKE_C_COMPILER clang-19)
+set(CMAKE_CXX_COMPILER clang++-19)
+set(CMAKE_ASM_COMPILER clang-19)
+set(CMAKE_C_COMPILER_TARGET riscv64-unknown-elf)
+set(CMAKE_CXX_COMPILER_TARGET riscv64-unknown-elf)
+set(CMAKE_ASM_COMPILER_TARGET riscv64-unknown-elf)
+set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)

@@ -1,0 +1,49 @@
+# The RISC-V side: the hypervisor image, and the small guests that each prove one thing.
+
+# F, D and V stay out of the hypervisor, so that a guest's registers stay in the hart.
+add_compile_options(-march=rv64imac_zicsr_zifencei -mabi=lp64 -mcmodel=medany -mno-relax -fpie -g)
+add_compile_options(-O2 -ffreestanding -fno-stack-protector -ffunction-sections -fdata-sections)
+add_compile_options(
+    "$<$<COMPILE_LANGUAGE:CXX>:-fno-exceptions;-fno-rtti;-fno-threadsafe-statics>"
+    "$<$<COMPILE_LANGUAGE:CXX>:-fno-unwind-tables;-fno-asynchronous-unwind-tables>")
+execute_process(COMMAND clang++-19 -print-resource-dir OUTPUT_VARIABLE clang_resources OUTPUT_STRIP_TRAILING_WHITESPACE)
+cmake_path(SET libcxx NORMALIZE "${clang_resources}/../../../include/c++/v1")
+add_compile_options(
+    "$<$<COMPILE_LANGUAGE:CXX>:-nostdinc++;SHELL:-isystem ${CMAKE_SOURCE_DIR}/cmake/freestanding/site>"
+    "$<$<COMPILE_LANGUAGE:CXX>:SHELL:-isystem ${libcxx};SHELL:-isystem ${CMAKE_SOURCE_DIR}/cmake/freestanding/cinc>")
+
+add_library(freestanding OBJECT base/string.cpp)
+target_compile_options(freestanding PRIVATE -fno-builtin)
+
+# Links `name` with lld directly and writes a flat image beside the ELF.
+function(antler_image name linker_script)
+    cmake_parse_arguments(arg "" "" "SOURCES;LINK" ${ARGN})
+    add_executable(${name} ${arg_SOURCES} $<TARGET_OBJECTS:freestanding>)
+    set_target_properties(${name} PROPERTIES SUFFIX .elf LINK_DEPENDS ${linker_script})
+    target_link_options(${name} PRIVATE -nostdlib -fuse-ld=lld -Wl,--gc-sections -Wl,-T,${linker_script} ${arg_LINK})
+    add_custom_command(TARGET ${name} POST_BUILD
+        COMMAND llvm-objcopy-19 -O binary $<TARGET_FILE:${name}> $<TARGET_FILE_DIR:${name}>/${name}.img
+        VERBATIM)
+endfunction()
+
+file(GLOB_RECURSE hypervisor_sources CONFIGURE_DEPENDS
+    ${CMAKE_SOURCE_DIR}/hypervisor/*.cpp ${CMAKE_SOURCE_DIR}/hypervisor/*.S
+    ${CMAKE_SOURCE_DIR}/isa/*.cpp ${CMAKE_SOURCE_DIR}/abi/*.cpp)
+if(EXISTS ${CMAKE_SOURCE_DIR}/hypervisor/boot/image.ld)
+    antler_image(hypervisor ${CMAKE_SOURCE_DIR}/hypervisor/boot/image.ld
+        SOURCES ${hypervisor_sources}
+        LINK -static-pie -Wl,--no-dynamic-linker -Wl,-z,norelro -Wl,-z,text)
+endif()
+
+# Every folder under guests/ but lib/ is one guest.
+file(GLOB guest_folders CONFIGURE_DEPENDS LIST_DIRECTORIES true ${CMAKE_SOURCE_DIR}/guests/*)
+file(GLOB guest_library CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/guests/lib/*.cpp ${CMAKE_SOURCE_DIR}/guests/lib/*.S)
+foreach(folder IN LISTS guest_folders)
+    cmake_path(GET folder FILENAME name)
+    if(IS_DIRECTORY ${folder} AND NOT name STREQUAL "lib")
+        file(GLOB guest_sources CONFIGURE_DEPENDS ${folder}/*.cpp ${folder}/*.S)
+        antler_image(guest-${name} ${CMAKE_SOURCE_DIR}/guests/lib/guest.ld SOURCES ${guest_sources} ${guest_library}
+            LINK -static -no-pie)
+        target_compile_options(guest-${name} PRIVATE -fno-pie)
+    endif()
+endforeach()
