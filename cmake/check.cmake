@@ -1,11 +1,13 @@
 # Tests and fuzzers on the host: the hypervisor's own sources under ASan and UBSan, over a fake hart.
 find_package(GTest REQUIRED)
 find_package(rapidcheck REQUIRED)
+find_package(CLI11 REQUIRED)
 find_package(tomlplusplus REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_package(fmt REQUIRED)
 find_package(LibArchive REQUIRED)
 find_library(FDT_LIBRARY fdt REQUIRED)
+find_library(ZSTD_LIBRARY zstd REQUIRED)
 
 add_compile_options(-O1 -g -fno-omit-frame-pointer -Wno-deprecated-declarations)
 add_compile_definitions(ANTLER_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
@@ -13,43 +15,81 @@ add_compile_definitions(ANTLER_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
 add_compile_options(-fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all)
 add_link_options(-fuse-ld=lld -fsanitize=address,undefined)
 
-# Everything of the hypervisor that runs on the host as it is.
-file(GLOB_RECURSE portable_sources CONFIGURE_DEPENDS
-    ${CMAKE_SOURCE_DIR}/isa/*.cpp ${CMAKE_SOURCE_DIR}/abi/*.cpp
-    ${CMAKE_SOURCE_DIR}/hypervisor/memory/*.cpp ${CMAKE_SOURCE_DIR}/hypervisor/device/*.cpp
-    ${CMAKE_SOURCE_DIR}/hypervisor/sched/*.cpp ${CMAKE_SOURCE_DIR}/hypervisor/vm/*.cpp
-    ${CMAKE_SOURCE_DIR}/hypervisor/sbi/*.cpp ${CMAKE_SOURCE_DIR}/hypervisor/nested/*.cpp
-    ${CMAKE_SOURCE_DIR}/hypervisor/control/*.cpp ${CMAKE_SOURCE_DIR}/tests/fake/*.cpp)
-if(portable_sources)
-    add_library(portable STATIC ${portable_sources})
+# Everything of the hypervisor that runs on the host as it is, a library for each folder.  A test links only
+# its folder and what LAYERS lets that folder see.
+set(layers_base "")
+set(layers_isa isa)
+set(layers_abi abi)
+set(layers_memory memory isa)
+set(layers_device device isa abi)
+set(layers_sched sched)
+set(layers_hart isa)
+set(layers_vm vm isa abi memory device sched)
+set(layers_sbi sbi vm isa abi memory device sched)
+set(layers_nested nested vm isa abi memory device sched)
+set(layers_control control vm isa abi memory device sched)
+set(layers_cli cli isa abi)
+
+foreach(folder IN ITEMS isa abi memory device sched vm sbi nested control)
+    set(place ${CMAKE_SOURCE_DIR}/hypervisor/${folder})
+    if(folder STREQUAL "isa" OR folder STREQUAL "abi")
+        set(place ${CMAKE_SOURCE_DIR}/${folder})
+    endif()
+    file(GLOB sources CONFIGURE_DEPENDS ${place}/*.cpp)
+    if(sources)
+        add_library(portable-${folder} STATIC ${sources})
+    else()
+        add_library(portable-${folder} INTERFACE)
+    endif()
+endforeach()
+
+# What the tests put in place of a machine: memory, fences, time, interrupt lines, and panic().
+file(GLOB fake_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/fake/*.cpp)
+if(fake_sources)
+    add_library(fake STATIC ${fake_sources})
+else()
+    add_library(fake INTERFACE)
 endif()
 
 # The host program's own parts, without its main().
-file(GLOB_RECURSE cli_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/cli/*.cpp)
+file(GLOB cli_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/cli/*.cpp)
 list(FILTER cli_sources EXCLUDE REGEX "/main\\.cpp$")
 if(cli_sources)
-    add_library(cli STATIC ${cli_sources})
-    target_link_libraries(cli PUBLIC tomlplusplus::tomlplusplus nlohmann_json::nlohmann_json fmt::fmt
-        LibArchive::LibArchive ${FDT_LIBRARY})
+    add_library(portable-cli STATIC ${cli_sources})
+    target_link_libraries(portable-cli PUBLIC CLI11::CLI11 tomlplusplus::tomlplusplus nlohmann_json::nlohmann_json
+        fmt::fmt LibArchive::LibArchive ${FDT_LIBRARY} ${ZSTD_LIBRARY})
+else()
+    add_library(portable-cli INTERFACE)
 endif()
 
-function(antler_tests name folder)
-    file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${folder}/*.cpp)
-    if(sources)
-        add_executable(${name} ${sources})
-        target_link_libraries(${name} PRIVATE $<TARGET_NAME_IF_EXISTS:portable> $<TARGET_NAME_IF_EXISTS:cli>
-            $<TARGET_NAME_IF_EXISTS:portable> GTest::gtest GTest::gmock GTest::gtest_main rapidcheck ${FDT_LIBRARY})
-    endif()
+# Links `target` with the libraries that `folder` may see, in a group, so that their order does not matter.
+function(antler_link target folder)
+    set(libraries "")
+    foreach(layer IN LISTS layers_${folder})
+        list(APPEND libraries portable-${layer})
+    endforeach()
+    target_link_libraries(${target} PRIVATE -Wl,--start-group ${libraries} fake -Wl,--end-group ${FDT_LIBRARY})
 endfunction()
-antler_tests(unit-tests ${CMAKE_SOURCE_DIR}/tests/unit)
-antler_tests(model-tests ${CMAKE_SOURCE_DIR}/tests/model)
 
-# Each file in tests/fuzz/ is one fuzzer.
-file(GLOB fuzzers CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/fuzz/*.cpp)
-foreach(source IN LISTS fuzzers)
-    cmake_path(GET source STEM name)
-    add_executable(fuzz-${name} ${source})
-    target_link_libraries(fuzz-${name} PRIVATE $<TARGET_NAME_IF_EXISTS:portable> $<TARGET_NAME_IF_EXISTS:cli>
-        $<TARGET_NAME_IF_EXISTS:portable> ${FDT_LIBRARY})
-    target_link_options(fuzz-${name} PRIVATE -fsanitize=fuzzer,address,undefined)
+# tests/unit/FOLDER/ and tests/model/FOLDER/ become unit-FOLDER and model-FOLDER.
+foreach(kind IN ITEMS unit model)
+    foreach(folder IN ITEMS base isa abi memory device sched hart vm sbi nested control cli)
+        file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/${kind}/${folder}/*.cpp)
+        if(sources)
+            add_executable(${kind}-${folder} ${sources})
+            antler_link(${kind}-${folder} ${folder})
+            target_link_libraries(${kind}-${folder} PRIVATE GTest::gtest GTest::gmock GTest::gtest_main rapidcheck)
+        endif()
+    endforeach()
+endforeach()
+
+# tests/fuzz/FOLDER/NAME.cpp is the fuzzer fuzz-NAME.
+foreach(folder IN ITEMS isa abi memory device sched vm sbi nested control cli)
+    file(GLOB fuzzers CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/fuzz/${folder}/*.cpp)
+    foreach(source IN LISTS fuzzers)
+        cmake_path(GET source STEM name)
+        add_executable(fuzz-${name} ${source})
+        antler_link(fuzz-${name} ${folder})
+        target_link_options(fuzz-${name} PRIVATE -fsanitize=fuzzer,address,undefined)
+    endforeach()
 endforeach()
