@@ -1,0 +1,72 @@
+// Copies through a window, where a fault ends the copy instead of the hypervisor.
+#include "hart/offsets.hpp"
+
+.section .text.copy, "ax"
+
+// u64 antler_copy_guarded(void* to, void const* from, u64 bytes): how many bytes were left when it faulted; zero: all done.
+.globl antler_copy_guarded
+antler_copy_guarded:
+    la    t0, 9f
+    sd    t0, ANTLER_HART_FIXUP(tp)
+    or    t1, a0, a1
+    andi  t1, t1, 7
+    bnez  t1, 3f
+    li    t2, 64
+1:  bltu  a2, t2, 2f
+    ld    a3, 0(a1)
+    ld    a4, 8(a1)
+    ld    a5, 16(a1)
+    ld    a6, 24(a1)
+    ld    a7, 32(a1)
+    ld    t3, 40(a1)
+    ld    t4, 48(a1)
+    ld    t5, 56(a1)
+    sd    a3, 0(a0)
+    sd    a4, 8(a0)
+    sd    a5, 16(a0)
+    sd    a6, 24(a0)
+    sd    a7, 32(a0)
+    sd    t3, 40(a0)
+    sd    t4, 48(a0)
+    sd    t5, 56(a0)
+    addi  a0, a0, 64
+    addi  a1, a1, 64
+    addi  a2, a2, -64
+    j     1b
+2:  li    t2, 8
+    bltu  a2, t2, 3f
+    ld    a3, 0(a1)
+    sd    a3, 0(a0)
+    addi  a0, a0, 8
+    addi  a1, a1, 8
+    addi  a2, a2, -8
+    j     2b
+3:  beqz  a2, 9f
+    lb    a3, 0(a1)
+    sb    a3, 0(a0)
+    addi  a0, a0, 1
+    addi  a1, a1, 1
+    addi  a2, a2, -1
+    j     3b
+9:  sd    zero, ANTLER_HART_FIXUP(tp)
+    mv    a0, a2
+    ret
+
+// u64 antler_compare_exchange_guarded(u64* at, u64 expected, u64 wanted): 0 stored, 1 it held something else, 2 it faulted.
+.globl antler_compare_exchange_guarded
+antler_compare_exchange_guarded:
+    la    t0, 8f
+    sd    t0, ANTLER_HART_FIXUP(tp)
+1:  lr.d.aqrl t1, (a0)
+    bne   t1, a1, 7f
+    sc.d.aqrl t2, a2, (a0)
+    bnez  t2, 1b
+    sd    zero, ANTLER_HART_FIXUP(tp)
+    li    a0, 0
+    ret
+7:  sd    zero, ANTLER_HART_FIXUP(tp)
+    li    a0, 1
+    ret
+8:  sd    zero, ANTLER_HART_FIXUP(tp)
+    li    a0, 2
+    ret

@@ -1,0 +1,64 @@
+// Fences and the few instructions that are not CSR accesses; on the host they are recorded by the fake hart.
+#pragma once
+
+#include "base/address.hpp"
+#include "base/types.hpp"
+
+namespace antler::hart {
+
+#if defined(__riscv)
+
+// Stage-2 translations.  The address operand is the GPA shifted right by two.   [norm:hfence-gvma_op]
+inline void hfence_gvma_all() { asm volatile(".insn r 0x73, 0, 0x31, x0, x0, x0" ::: "memory"); }
+inline void hfence_gvma_vmid(u64 vmid) {
+    asm volatile(".insn r 0x73, 0, 0x31, x0, x0, %0" ::"r"(vmid) : "memory");
+}
+inline void hfence_gvma(Gpa at, u64 vmid) {
+    asm volatile(".insn r 0x73, 0, 0x31, x0, %0, %1" ::"r"(at.raw() >> 2), "r"(vmid) : "memory");
+}
+
+// VS-stage translations of the VMID that hgatp holds.   [norm:hfence-vvma_op]
+inline void hfence_vvma_all() { asm volatile(".insn r 0x73, 0, 0x11, x0, x0, x0" ::: "memory"); }
+inline void hfence_vvma(Gva at) {
+    asm volatile(".insn r 0x73, 0, 0x11, x0, %0, x0" ::"r"(at.raw()) : "memory");
+}
+inline void hfence_vvma_asid(u64 asid) {
+    asm volatile(".insn r 0x73, 0, 0x11, x0, x0, %0" ::"r"(asid) : "memory");
+}
+inline void hfence_vvma(Gva at, u64 asid) {
+    asm volatile(".insn r 0x73, 0, 0x11, x0, %0, %1" ::"r"(at.raw()), "r"(asid) : "memory");
+}
+
+// The hypervisor's own translations.
+inline void sfence_vma_all() { asm volatile("sfence.vma" ::: "memory"); }
+inline void sfence_vma(u64 at) { asm volatile("sfence.vma %0" ::"r"(at) : "memory"); }
+
+inline void fence_i() { asm volatile("fence.i" ::: "memory"); }
+// Orders device accesses with everything else.
+inline void fence_io() { asm volatile("fence iorw, iorw" ::: "memory"); }
+inline void wait_for_interrupt() { asm volatile("wfi" ::: "memory"); }
+[[nodiscard]] inline u64 time() {
+    u64 now;
+    asm volatile("rdtime %0" : "=r"(now)::"memory");
+    return now;
+}
+
+#else
+
+void hfence_gvma_all();
+void hfence_gvma_vmid(u64 vmid);
+void hfence_gvma(Gpa at, u64 vmid);
+void hfence_vvma_all();
+void hfence_vvma(Gva at);
+void hfence_vvma_asid(u64 asid);
+void hfence_vvma(Gva at, u64 asid);
+void sfence_vma_all();
+void sfence_vma(u64 at);
+void fence_i();
+void fence_io();
+void wait_for_interrupt();
+[[nodiscard]] u64 time();
+
+#endif
+
+}  // namespace antler::hart

@@ -1,0 +1,16 @@
+// Where assembly finds the fields of GuestRegisters and Hart; C++ asserts each of them beside the struct.
+#pragma once
+
+#define ANTLER_GUEST_X(n) (8 * (n))
+#define ANTLER_GUEST_PC 256
+#define ANTLER_GUEST_SSTATUS 264
+#define ANTLER_GUEST_HSTATUS 272
+#define ANTLER_GUEST_STACK 280
+#define ANTLER_GUEST_HART 288
+
+#define ANTLER_HART_FIXUP 0
+#define ANTLER_HART_SAVED_SP 8
+#define ANTLER_HART_FAULT_STACK 16
+
+#define ANTLER_FAULT_FRAME_BYTES 320
+#define ANTLER_FAULT_PC 256
