@@ -67,7 +67,7 @@ inline constexpr CompressedRows compressed_rows{{
 
 // Bits high:low of `raw`, moved so that the lowest lands at bit `to`.
 [[nodiscard]] constexpr u32 move(u32 raw, unsigned high, unsigned low, unsigned to) {
-    return encoding::bits(raw, high, low) << to;
+    return encoding::slice(raw, high, low) << to;
 }
 
 [[nodiscard]] constexpr u32 make_load(u32 form, u32 rd, u32 rs1, u32 offset) {
@@ -82,8 +82,8 @@ inline constexpr CompressedRows compressed_rows{{
 [[nodiscard]] constexpr std::optional<u32> expand_small(u32 c, u32 reg, u32 base) {
     u32 const byte_offset = move(c, 5, 5, 1) | move(c, 6, 6, 0);
     u32 const half_offset = move(c, 5, 5, 1);
-    bool const bit6 = encoding::bits(c, 6, 6) != 0;
-    switch (encoding::bits(c, 12, 10)) {
+    bool const bit6 = encoding::slice(c, 6, 6) != 0;
+    switch (encoding::slice(c, 12, 10)) {
         case 0b000: return make_load(form_lbu, reg, base, byte_offset);                   // [norm:c-lbu_op]
         case 0b001: return make_load(bit6 ? form_lh : form_lhu, reg, base, half_offset);  // [norm:c-lhu_op]
         case 0b010: return make_store(form_sb, reg, base, byte_offset);                   // [norm:c-sb_op]
@@ -102,12 +102,12 @@ template <Xlen X = Xlen::rv64>
     using detail::move;
     u32 const c = raw;
     if ((c & 1) != 0) return std::nullopt;  // quadrants 1 and 3 have no loads and stores
-    auto const& row = detail::compressed_rows<X>[move(c, 1, 1, 3) | encoding::bits(c, 15, 13)];
+    auto const& row = detail::compressed_rows<X>[move(c, 1, 1, 3) | encoding::slice(c, 15, 13)];
 
-    u32 const near_reg = 8 + encoding::bits(c, 4, 2);  // x8 to x15  [norm:Zca_regs8]
-    u32 const base = 8 + encoding::bits(c, 9, 7);
-    u32 const load_reg = encoding::bits(c, 11, 7);
-    u32 const store_reg = encoding::bits(c, 6, 2);
+    u32 const near_reg = 8 + encoding::slice(c, 4, 2);  // x8 to x15  [norm:Zca_regs8]
+    u32 const base = 8 + encoding::slice(c, 9, 7);
+    u32 const load_reg = encoding::slice(c, 11, 7);
+    u32 const store_reg = encoding::slice(c, 6, 2);
     u32 const word_offset = move(c, 12, 10, 3) | move(c, 6, 6, 2) | move(c, 5, 5, 6);
     u32 const double_offset = move(c, 12, 10, 3) | move(c, 6, 5, 6);
     constexpr u32 sp = 2;

@@ -65,23 +65,23 @@ struct MemoryInstruction {
 
 // Fields of a 32-bit encoding.
 namespace encoding {
-[[nodiscard]] constexpr u32 bits(u32 raw, unsigned high, unsigned low) {
+[[nodiscard]] constexpr u32 slice(u32 raw, unsigned high, unsigned low) {
     return raw >> low & ((u32{1} << (high - low + 1)) - 1);
 }
 [[nodiscard]] constexpr u8 opcode(u32 raw) {
     return static_cast<u8>(raw & 0x7f);
 }
 [[nodiscard]] constexpr u8 rd(u32 raw) {
-    return static_cast<u8>(bits(raw, 11, 7));
+    return static_cast<u8>(slice(raw, 11, 7));
 }
 [[nodiscard]] constexpr u8 rs1(u32 raw) {
-    return static_cast<u8>(bits(raw, 19, 15));
+    return static_cast<u8>(slice(raw, 19, 15));
 }
 [[nodiscard]] constexpr u8 rs2(u32 raw) {
-    return static_cast<u8>(bits(raw, 24, 20));
+    return static_cast<u8>(slice(raw, 24, 20));
 }
 [[nodiscard]] constexpr u8 funct3(u32 raw) {
-    return static_cast<u8>(bits(raw, 14, 12));
+    return static_cast<u8>(slice(raw, 14, 12));
 }
 // The immediates are sign-extended from bit 31.
 [[nodiscard]] constexpr i16 load_offset(u32 raw) {
@@ -273,11 +273,11 @@ inline constexpr std::array cache_rows{
 
 [[nodiscard]] constexpr std::optional<MemoryInstruction> decode_atomic(u32 raw, Xlen x) {
     using namespace encoding;
-    auto const& row = atomic_rows[bits(raw, 31, 27)];
+    auto const& row = atomic_rows[slice(raw, 31, 27)];
     unsigned const width_log = funct3(raw);
     unsigned const register_log = x == Xlen::rv64 ? 3 : 2;
-    bool const acquire = bits(raw, 26, 26) != 0;
-    bool const release = bits(raw, 25, 25) != 0;
+    bool const acquire = slice(raw, 26, 26) != 0;
+    bool const release = slice(raw, 25, 25) != 0;
     if (!row.known || (row.widths >> width_log & 1) == 0) return std::nullopt;
     if ((row.source_is_zero && rs2(raw) != 0) || (row.reg_is_zero && rd(raw) != 0)) return std::nullopt;
     if ((row.needs_acquire && !acquire) || (row.needs_release && !release)) return std::nullopt;
