@@ -22,7 +22,7 @@ namespace antler::isa {
 
 // A load, store, atomic or cache-block operation of 16 or 32 bits.  Above a 16-bit one, `raw` may hold
 // anything.
-template <Xlen X = Xlen::rv64>
+template <Xlen X = native>
 [[nodiscard]] constexpr std::optional<MemoryInstruction> decode_memory(u32 raw) {
     if ((raw & 3) == 3) return decode_memory_standard<X>(raw);
     auto const expanded = expand_compressed<X>(static_cast<u16>(raw));
@@ -35,7 +35,7 @@ template <Xlen X = Xlen::rv64>
 using Instruction = std::variant<MemoryInstruction, CsrInstruction, PrivilegedInstruction>;
 
 // Everything the hypervisor may have to act on for a guest.  nullopt goes back to the guest.
-template <Xlen X = Xlen::rv64>
+template <Xlen X = native>
 [[nodiscard]] constexpr std::optional<Instruction> decode_instruction(u32 raw) {
     if (auto const memory = decode_memory<X>(raw)) return *memory;
     if (auto const csr = decode_csr(raw)) return *csr;

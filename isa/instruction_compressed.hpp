@@ -97,7 +97,7 @@ inline constexpr CompressedRows compressed_rows{{
 }  // namespace detail
 
 // The load or store that a 16-bit encoding stands for; every other 16-bit instruction is nullopt.
-template <Xlen X = Xlen::rv64>
+template <Xlen X = native>
 [[nodiscard]] constexpr std::optional<u32> expand_compressed(u16 raw) {
     using detail::move;
     u32 const c = raw;

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "base/types.hpp"
+#include "isa/cause.hpp"
 #include "isa/xlen.hpp"
 
 namespace antler::isa {
@@ -52,11 +53,12 @@ struct MemoryInstruction {
     u8 address_offset = 0;  // htinst only: faulting address minus the original one, if misaligned
     i16 offset = 0;         // immediate to add to the base
 
-    // Faults of these are load faults; all others raise store/AMO faults.
+    // hlvx raises load faults too, though it needs execute permission.
     [[nodiscard]] constexpr bool is_load() const {
         return op == MemoryOp::load || op == MemoryOp::load_acquire || op == MemoryOp::load_reserved ||
                op == MemoryOp::guest_load || op == MemoryOp::guest_fetch;
     }
+    [[nodiscard]] constexpr Access access() const { return is_load() ? Access::load : Access::store; }
     // A plain load or store, which a device can answer.
     [[nodiscard]] constexpr bool is_basic() const { return op == MemoryOp::load || op == MemoryOp::store; }
 
@@ -324,7 +326,7 @@ inline constexpr std::array cache_rows{
 
 // A 32-bit instruction that accesses memory.  Vector accesses, prefetches (which never fault), shadow-stack
 // accesses, RV32's register-pair loads and reserved encodings are nullopt.
-template <Xlen X = Xlen::rv64>
+template <Xlen X = native>
 [[nodiscard]] constexpr std::optional<MemoryInstruction> decode_memory_standard(u32 raw) {
     using namespace encoding;
     auto const code = opcode(raw);

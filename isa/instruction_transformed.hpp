@@ -46,7 +46,7 @@ namespace detail {
 }  // namespace detail
 
 // The manual asks readers to verify the whole value, so that what it may mean one day is not mistaken.
-template <Xlen X = Xlen::rv64>
+template <Xlen X = native>
 [[nodiscard]] constexpr TrapInstruction decode_trap_instruction(u64 value) {
     switch (value) {
         case 0: return NothingTold{};
