@@ -4,6 +4,7 @@
 #include <variant>
 
 #include "base/types.hpp"
+#include "isa/instruction_compressed.hpp"
 #include "isa/instruction_memory.hpp"
 #include "isa/xlen.hpp"
 
@@ -78,6 +79,26 @@ template <Xlen X = native>
     return *decoded;
 }
 
+// The other way: what htinst tells of an instruction of 16 or 32 bits; zero where no transformation is
+// defined. For a guest that is a hypervisor itself.   [norm:H_trap_xtinst_val]
+template <Xlen X = native>
+[[nodiscard]] constexpr u32 transform_instruction(u32 raw, u8 address_offset) {
+    bool const compressed = (raw & 3) != 3;
+    auto const whole = compressed ? expand_compressed<X>(static_cast<u16>(raw)) : raw;
+    if (!whole) return 0;
+    auto const decoded = decode_memory_standard<X>(*whole);
+    if (!decoded) return 0;
+
+    u32 value = *whole & ~u32{0xf'8000};  // rs1
+    if (decoded->op == MemoryOp::load) value &= 0x000f'ffff;
+    if (decoded->op == MemoryOp::store) value &= 0x01ff'f07f;
+    if (decoded->width != 0) value |= u32{address_offset & 0x1fU} << 15;
+    return compressed ? value & ~u32{2} : value;
+}
+
+static_assert(transform_instruction(0xfff5'4583, 0) == 0x0000'4583);  // lbu a1, -1(a0)
+static_assert(transform_instruction(0x4188, 3) == 0x0001'a501);       // c.lw a0, 0(a1), 3 bytes on
+static_assert(transform_instruction(0x0205'6007, 0) == 0);            // vle32.v: none is defined
 static_assert(std::get<TableAccess>(decode_trap_instruction(0x3020)).write);
 static_assert(std::get<MemoryInstruction>(decode_trap_instruction(0x2501)).length == 2);  // was c.lw a0, …
 static_assert(std::holds_alternative<NothingTold>(decode_trap_instruction(0x6501)));      // there is no c.lwu
