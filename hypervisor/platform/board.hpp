@@ -1,0 +1,108 @@
+// What the firmware's device tree says about the real board.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "abi/fdt_reader.hpp"
+#include "base/address.hpp"
+#include "base/result.hpp"
+#include "base/units.hpp"
+#include "platform/bounded_list.hpp"
+
+namespace antler::platform {
+
+// An interrupt as a device names it: a source of the controller with this phandle.
+struct BoardInterrupt {
+    u32 controller{};
+    u32 source{};
+};
+
+struct BoardHart {
+    u64 id{};
+    u32 interrupt_controller = 0;      // phandle of its cpu-intc; 0: it has none
+    bool enabled = true;               // by its `status`
+    std::string_view isa{};            // riscv,isa: "rv64imafdch_zicsr…"; may be empty
+    std::span<u8 const> extensions{};  // riscv,isa-extensions: strings; may be empty
+    std::string_view mmu_type{};       // "riscv,sv48"; empty: no translation
+    u32 cbom_block = 0;                // bytes; 0: no such instructions, or not told
+    u32 cboz_block = 0;
+    u32 cbop_block = 0;
+    std::optional<u16> plic_context{};  // its S-mode context
+    std::optional<u16> imsic_index{};   // the place of its S-mode file among the board's
+
+    // "h", "sstc", …: from the list of extensions where there is one, else from the ISA string.
+    [[nodiscard]] bool has(std::string_view extension) const;
+};
+
+struct BoardUart {
+    HpaRange registers{};
+    u32 register_shift = 0;
+    u32 register_width = 1;  // bytes of an access
+    u32 clock = 0;           // hertz; 0: not told
+    u32 speed = 0;           // baud, from stdout-path or current-speed; 0: not told
+    std::optional<BoardInterrupt> interrupt{};
+};
+
+struct BoardPlic {
+    HpaRange registers{};
+    u32 phandle = 0;
+    u32 sources = 0;
+    u32 contexts = 0;
+};
+
+struct BoardAplic {  // the supervisor's
+    HpaRange registers{};
+    u32 phandle = 0;
+    u32 sources = 0;
+    bool message_signalled = false;  // it sends to the IMSIC
+};
+
+struct BoardImsic {  // the supervisor's
+    static constexpr usize max_groups = 8;
+    BoundedList<HpaRange, max_groups> groups{};
+    u32 phandle = 0;
+    u32 identities = 0;
+    u32 guest_index_bits = 0;
+    u32 hart_index_bits = 0;
+    u32 group_index_bits = 0;
+    u32 group_index_shift = 0;
+};
+
+struct BoardChosen {
+    HpaRange initrd{};  // size 0: none
+    std::string_view bootargs{};
+    std::string_view stdout_path{};
+    // Points into the tree, so that whoever uses the seed can wipe it there: nobody may use it twice.
+    std::span<u8 const> rng_seed{};
+};
+
+// The text it shows lies in the tree, which therefore stays where it is as long as the board is used.
+struct Board {
+    static constexpr usize max_harts = 128;
+    static constexpr usize max_memory = 32;
+    static constexpr usize max_reserved = 64;
+
+    std::string_view model{};
+    Timebase timebase{};
+    BoundedList<BoardHart, max_harts> harts{};
+    BoundedList<HpaRange, max_memory> memory{};      // as the tree says, reserved parts included
+    BoundedList<HpaRange, max_reserved> reserved{};  // /reserved-memory and the reservation block
+    BoardChosen chosen{};
+    std::optional<BoardUart> uart{};  // what stdout-path names, if it is an 8250
+    std::optional<BoardPlic> plic{};
+    std::optional<BoardAplic> aplic{};
+    std::optional<BoardImsic> imsic{};
+    std::optional<HpaRange> goldfish_rtc{};
+    bool has_iommu = false;
+
+    [[nodiscard]] BoardHart const* hart(u64 id) const;
+};
+
+// Fills a fresh `board`, which is large and therefore the caller's.  Harts or banks beyond the limits are
+// left out and counted (refused()); a reservation that finds no room is an error, for it would be
+// overwritten.
+[[nodiscard]] Result<void> read_board(abi::FdtReader const& tree, Board& board);
+
+}  // namespace antler::platform
