@@ -17,7 +17,8 @@ enum class Offer : u8 {
 struct Extension {
     std::string_view name;
     Offer offer;
-    bool Features::* feature = nullptr;  // the member that says it is there; nothing asks about the others
+    bool Features::* feature = nullptr;   // the member that this name sets; nothing asks about the others
+    bool Features::* rests_on = nullptr;  // what must be offered too, because the state is there
 };
 
 // One row a name.  A name that is not here is not offered.
@@ -75,29 +76,29 @@ inline constexpr std::array extensions{
     Extension{"zmmul", Offer::freely},
     Extension{"ztso", Offer::freely},
     // They live in the floating-point and vector registers, so they come and go with F, D and V.
-    Extension{"zfa", Offer::with_state, &Features::f},
-    Extension{"zfbfmin", Offer::with_state, &Features::f},
-    Extension{"zfh", Offer::with_state, &Features::f},
-    Extension{"zfhmin", Offer::with_state, &Features::f},
-    Extension{"zvbb", Offer::with_state, &Features::v},
-    Extension{"zvbc", Offer::with_state, &Features::v},
-    Extension{"zve32f", Offer::with_state, &Features::v},
-    Extension{"zve32x", Offer::with_state, &Features::v},
-    Extension{"zve64d", Offer::with_state, &Features::v},
-    Extension{"zve64f", Offer::with_state, &Features::v},
-    Extension{"zve64x", Offer::with_state, &Features::v},
-    Extension{"zvfbfmin", Offer::with_state, &Features::v},
-    Extension{"zvfbfwma", Offer::with_state, &Features::v},
-    Extension{"zvfh", Offer::with_state, &Features::v},
-    Extension{"zvfhmin", Offer::with_state, &Features::v},
-    Extension{"zvkb", Offer::with_state, &Features::v},
-    Extension{"zvkg", Offer::with_state, &Features::v},
-    Extension{"zvkned", Offer::with_state, &Features::v},
-    Extension{"zvknha", Offer::with_state, &Features::v},
-    Extension{"zvknhb", Offer::with_state, &Features::v},
-    Extension{"zvksed", Offer::with_state, &Features::v},
-    Extension{"zvksh", Offer::with_state, &Features::v},
-    Extension{"zvkt", Offer::with_state, &Features::v},
+    Extension{"zfa", Offer::with_state, nullptr, &Features::f},
+    Extension{"zfbfmin", Offer::with_state, nullptr, &Features::f},
+    Extension{"zfh", Offer::with_state, nullptr, &Features::f},
+    Extension{"zfhmin", Offer::with_state, nullptr, &Features::f},
+    Extension{"zvbb", Offer::with_state, nullptr, &Features::v},
+    Extension{"zvbc", Offer::with_state, nullptr, &Features::v},
+    Extension{"zve32f", Offer::with_state, nullptr, &Features::v},
+    Extension{"zve32x", Offer::with_state, nullptr, &Features::v},
+    Extension{"zve64d", Offer::with_state, nullptr, &Features::v},
+    Extension{"zve64f", Offer::with_state, nullptr, &Features::v},
+    Extension{"zve64x", Offer::with_state, nullptr, &Features::v},
+    Extension{"zvfbfmin", Offer::with_state, nullptr, &Features::v},
+    Extension{"zvfbfwma", Offer::with_state, nullptr, &Features::v},
+    Extension{"zvfh", Offer::with_state, nullptr, &Features::v},
+    Extension{"zvfhmin", Offer::with_state, nullptr, &Features::v},
+    Extension{"zvkb", Offer::with_state, nullptr, &Features::v},
+    Extension{"zvkg", Offer::with_state, nullptr, &Features::v},
+    Extension{"zvkned", Offer::with_state, nullptr, &Features::v},
+    Extension{"zvknha", Offer::with_state, nullptr, &Features::v},
+    Extension{"zvknhb", Offer::with_state, nullptr, &Features::v},
+    Extension{"zvksed", Offer::with_state, nullptr, &Features::v},
+    Extension{"zvksh", Offer::with_state, nullptr, &Features::v},
+    Extension{"zvkt", Offer::with_state, nullptr, &Features::v},
     // Opened by henvcfg and senvcfg.                    [norm:henvcfg_cbie] [norm:henvcfg_cbcfe]
     // [norm:henvcfg_cbze]
     Extension{"zicbom", Offer::with_state, &Features::zicbom},
@@ -108,8 +109,8 @@ inline constexpr std::array extensions{
     Extension{"sscounterenw", Offer::freely},
     Extension{"ssstrict", Offer::freely},
     Extension{"sstc", Offer::with_state, &Features::sstc},  // [norm:henvcfg_stce]
-    Extension{"sstvala", Offer::freely, &Features::shvstvala},
-    Extension{"sstvecd", Offer::freely, &Features::shvstvecd},
+    Extension{"sstvala", Offer::freely, nullptr, &Features::shvstvala},
+    Extension{"sstvecd", Offer::freely, nullptr, &Features::shvstvecd},
     Extension{"ssu64xl", Offer::freely},
     Extension{"svade", Offer::freely, &Features::svade},
     Extension{"svadu", Offer::with_state, &Features::svadu},  // [norm:henvcfg_adue_op]
@@ -154,7 +155,8 @@ inline constexpr std::array extensions{
 [[nodiscard]] constexpr bool is_offered(std::string_view name, Features const& guest) {
     auto const* const row = find_extension(name);
     if (row == nullptr || row->offer == Offer::never) return false;
-    return row->feature == nullptr || guest.*(row->feature);
+    return (row->feature == nullptr || guest.*(row->feature)) &&
+           (row->rests_on == nullptr || guest.*(row->rests_on));
 }
 
 // Notes that the hart (or its device tree) names an extension.  Unknown names change nothing.
@@ -224,6 +226,8 @@ consteval Features features_of(std::string_view isa) {
 }
 }  // namespace detail
 static_assert(detail::extension_names_are_distinct());
+static_assert(!detail::features_of("rv64imac_zfh").f && !is_offered("zvbb", Features{}) &&
+              is_offered("zvbb", Features::all()));
 static_assert(detail::features_of("rv64imafdcvh_zicbom_sstc").zicbom && detail::features_of("rv64gch").d);
 static_assert(detail::features_of("rv64imafdch_sha_svadu").shgatpa && !detail::features_of("rv64imac").f);
 static_assert(is_offered("zba", Features{}) && !is_offered("h", Features::all()) &&
