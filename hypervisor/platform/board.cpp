@@ -44,7 +44,7 @@ void read_hart(FdtNode const& node, Board& board) {
     BoardHart hart;
     hart.id = id->address;
     hart.enabled = node.enabled();
-    hart.isa = node.text("riscv,isa").value_or("");
+    hart.isa_string = node.text("riscv,isa").value_or("");
     if (auto const list = node.property("riscv,isa-extensions")) hart.extensions = list->bytes;
     hart.mmu_type = node.text("mmu-type").value_or("");
     hart.cbom_block = number32(node, "riscv,cbom-block-size");
@@ -292,49 +292,25 @@ void remember(FdtWalk const& walk, Candidates& among) {
     return {};
 }
 
-// ---- the ISA string
-
-// The single letters stand first, "rv64imafdch"; each may have a version, "i2p1".  Then names behind '_'.
-[[nodiscard]] bool isa_string_has(std::string_view isa, std::string_view extension) {
-    if (!isa.starts_with("rv")) return false;
-    isa.remove_prefix(2);
-    while (!isa.empty() && isa.front() >= '0' && isa.front() <= '9') isa.remove_prefix(1);
-    auto const is_digit = [](char c) { return c >= '0' && c <= '9'; };
-    while (!isa.empty()) {
-        auto const c = isa.front();
-        if (c == '_') {
-            isa.remove_prefix(1);
-            continue;
-        }
-        if (c == 'z' || c == 's' || c == 'x') {  // a name of several letters, up to the next '_'
-            auto const name = isa.substr(0, isa.find('_'));
-            if (name == extension) return true;
-            isa.remove_prefix(name.size());
-            continue;
-        }
-        // "g" is "imafd" with the two that it implies.
-        if (extension.size() == 1 &&
-            (c == extension.front() ||
-             (c == 'g' && std::string_view{"imafd"}.find(extension.front()) != std::string_view::npos)))
-            return true;
-        isa.remove_prefix(1);
-        while (!isa.empty() && is_digit(isa.front())) {
-            isa.remove_prefix(1);
-            if (isa.size() > 1 && isa.front() == 'p' && is_digit(isa[1])) isa.remove_prefix(1);
-        }
-    }
-    return false;
-}
-
 }  // namespace
 
 bool BoardHart::has(std::string_view extension) const {
-    if (!extensions.empty()) {
-        for (auto const name : abi::FdtStrings{extensions})
-            if (name == extension) return true;
-        return false;
-    }
-    return isa_string_has(isa, extension);
+    bool found = false;
+    for_each_extension([&](std::string_view name) { found |= name == extension; });
+    return found;
+}
+
+isa::Features BoardHart::features() const {
+    isa::Features told;
+    for_each_extension([&](std::string_view name) { isa::note_extension(told, name); });
+    told.sv57 = mmu_type == "riscv,sv57";
+    told.sv48 = told.sv57 || mmu_type == "riscv,sv48";  // [norm:Sv57_requires_Sv48]
+    told.sv39 = told.sv48 || mmu_type == "riscv,sv39";  // [norm:Sv48_requires_Sv39]
+    auto const block = [](u32 bytes) { return static_cast<u16>(bytes <= page_bytes ? bytes : 0); };
+    if (told.zicbom) told.cbom_block = block(cbom_block);
+    if (told.zicboz) told.cboz_block = block(cboz_block);
+    if (told.zicbop) told.cbop_block = block(cbop_block);
+    return told;
 }
 
 BoardHart const* Board::hart(u64 id) const {

@@ -9,6 +9,7 @@
 #include "base/address.hpp"
 #include "base/result.hpp"
 #include "base/units.hpp"
+#include "isa/extensions.hpp"
 #include "platform/bounded_list.hpp"
 
 namespace antler::platform {
@@ -23,7 +24,7 @@ struct BoardHart {
     u64 id{};
     u32 interrupt_controller = 0;      // phandle of its cpu-intc; 0: it has none
     bool enabled = true;               // by its `status`
-    std::string_view isa{};            // riscv,isa: "rv64imafdch_zicsr…"; may be empty
+    std::string_view isa_string{};     // riscv,isa: "rv64imafdch_zicsr…"; may be empty
     std::span<u8 const> extensions{};  // riscv,isa-extensions: strings; may be empty
     std::string_view mmu_type{};       // "riscv,sv48"; empty: no translation
     u32 cbom_block = 0;                // bytes; 0: no such instructions, or not told
@@ -32,8 +33,20 @@ struct BoardHart {
     std::optional<u16> plic_context{};  // its S-mode context
     std::optional<u16> imsic_index{};   // the place of its S-mode file among the board's
 
-    // "h", "sstc", …: from the list of extensions where there is one, else from the ISA string.
+    // Calls each("sstc") for every extension: from the list where there is one, else from the ISA string.
+    template <class Each>
+    void for_each_extension(Each&& each) const {
+        if (extensions.empty()) {
+            isa::for_each_extension(isa_string, each);
+            return;
+        }
+        for (auto const name : abi::FdtStrings{extensions}) each(name);
+    }
     [[nodiscard]] bool has(std::string_view extension) const;
+
+    // What the tree says it can do.  The tree says nothing of G-stage modes, VMID bits and the like, which
+    // must be probed on the hart itself.
+    [[nodiscard]] isa::Features features() const;
 };
 
 struct BoardUart {
