@@ -26,6 +26,10 @@ struct Csr {
         return from(fake_csr(Number));
 #endif
     }
+    // For moves between a CSR and a saved copy, where the meaning does not matter.
+    [[nodiscard]] static u64 read_raw() { return to(read()); }
+    static void write_raw(u64 raw) { write(from(raw)); }
+
     static void write(Register value) {
 #if defined(__riscv)
         asm volatile("csrw %0, %1" ::"i"(Number), "rK"(to(value)) : "memory");
@@ -64,7 +68,7 @@ private:
         if constexpr (std::is_same_v<Register, u64>) {
             return raw;
         } else {
-            return Register{raw};
+            return Register{static_cast<decltype(Register::raw)>(raw)};
         }
     }
     static constexpr u64 to(Register value) {

@@ -1,6 +1,7 @@
 // What virtual machines ask of the board: boot/ answers on the machine, tests/fake/ in the tests.
 #pragma once
 
+#include <span>
 #include <string_view>
 
 #include "base/types.hpp"
@@ -19,6 +20,18 @@ void set_host_timer(Ticks when);
 // What a VM's console says, and whether the board's console asks to be told when the guest can take input again.
 void console_write(Vm const& vm, std::string_view text);
 void console_has_room(Vm const& vm);
+
+// Nanoseconds since 1970, as the board knows them.
+[[nodiscard]] Nanos wall_clock();
+
+// The board's external interrupt, on the hart that takes it.
+void serve_external_interrupt();
+
+// The last virtual machine is gone.
+void machine_went_away(Vm const& vm);
+
+// Bytes that nobody can guess; false: the board has no source of them.
+bool random_bytes(std::span<u8> into);
 
 // One line of the hypervisor's own.
 void announce(Vm const& vm, std::string_view text);

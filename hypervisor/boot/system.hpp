@@ -1,0 +1,80 @@
+// Everything there is one of: the board, the firmware, memory, the harts and the virtual machines.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <optional>
+
+#include "base/format.hpp"
+#include "abi/pack.hpp"
+#include "base/locked.hpp"
+#include "boot/console.hpp"
+#include "control/pack_reader.hpp"
+#include "isa/features.hpp"
+#include "platform/board.hpp"
+#include "platform/firmware.hpp"
+#include "platform/host_plic.hpp"
+#include "sbi/dispatch.hpp"
+#include "vm/core.hpp"
+#include "vm/vm.hpp"
+
+namespace antler::boot {
+
+struct System;
+
+// A hart with its way to everything else; tp points to it.
+struct BootCore : vm::Core {
+    System* system = nullptr;
+    u64 stack_bottom = 0;
+    u64 root = 0;  // satp of this hart
+    std::atomic<bool> ready = false;
+};
+
+inline constexpr u32 max_harts = 64;
+
+struct System {
+    platform::Firmware firmware{};
+    platform::Board board{};
+    Locked<Console, Rank::console> console{};
+    std::optional<platform::HostPlic> plic{};
+    control::Options options{};
+    isa::Features features{};  // what every hart has
+    sbi::Services services{};
+
+    std::array<BootCore*, max_harts> cores{};
+    u32 core_count = 0;
+    std::array<vm::Vm*, abi::pack::most_vms> vms{};
+    u32 vm_count = 0;
+    std::atomic<u32> vms_alive = 0;
+    std::atomic<bool> any_crashed = false;
+    std::atomic<bool> panicking = false;
+    std::array<u8, 64> entropy{};  // mixed from everything the board offers
+    bool has_entropy = false;
+    Nanos wall_clock_at_zero{};  // 1970 to time CSR 0
+    u64 started_at = 0;          // time CSR at the first instruction
+    bool first_guest_entered = false;
+};
+
+[[nodiscard]] inline BootCore& this_boot_core() { return static_cast<BootCore&>(hart::this_hart()); }
+[[nodiscard]] inline System& system() { return *this_boot_core().system; }
+
+// Lines of the hypervisor's own: `say("…")` unless the log is quiet.
+struct Voice {
+    void write(std::string_view text) const {
+        system().console.with([&](Console& console) { console.write(text); });
+    }
+};
+
+template <class... Values>
+void say(std::string_view format, Values const&... values) {
+    if (system().options.log == control::Options::Log::quiet) return;
+    Voice voice;
+    print(voice, format, values...);
+}
+
+// For the report of a panic: whoever holds the console's lock will not give it back.
+struct Emergency {
+    void write(std::string_view text) const;
+};
+
+}  // namespace antler::boot

@@ -1,0 +1,123 @@
+// The pack's nodes and properties, each checked before it is believed.
+#include "control/pack_reader.hpp"
+
+#include "abi/pack.hpp"
+#include "base/units.hpp"
+
+namespace antler::control {
+namespace {
+
+namespace pack = abi::pack;
+using abi::FdtNode;
+using vm::Afterwards;
+
+Afterwards afterwards(FdtNode const& node, std::string_view property, Afterwards otherwise) {
+    auto const text = node.text(property);
+    if (!text) return otherwise;
+    if (*text == pack::word::restart) return Afterwards::restart;
+    if (*text == pack::word::preserve) return Afterwards::preserve;
+    return Afterwards::destroy;
+}
+
+// The u64 whose first cell is `cell`.
+Result<u64> number_at(abi::FdtProperty const& property, usize cell) {
+    auto const number = property.number_at(cell, 2);
+    if (!number) return Err{Error::bad_format};
+    return *number;
+}
+
+}  // namespace
+
+Result<Pack> Pack::open(std::span<u8 const> bytes, Hpa where) {
+    Pack found{TRY(abi::FdtReader::open(bytes))};
+    auto const root = found.tree_.root();
+    if (!root.compatible(pack::word::compatible)) return Err{Error::bad_format};
+    if (root.number(pack::property::version) != pack::version) return Err{Error::not_supported};
+    auto const size = root.number(pack::property::size);
+    if (!size || *size > bytes.size()) return Err{Error::out_of_range};
+    found.range_ = {where, *size};
+    return found;
+}
+
+Options Pack::options() const {
+    Options options;
+    auto const node = tree_.root().child(pack::node::hypervisor);
+    if (!node) return options;
+    options.halt_on_panic = node->text(pack::property::on_panic) == pack::word::halt;
+    if (auto const ignored = node->property(pack::property::ignore)) {
+        options.ignore_htinst = ignored->lists(pack::word::htinst);
+        options.ignore_htval = ignored->lists(pack::word::htval);
+    }
+    auto const log = node->text(pack::property::log);
+    if (log == pack::word::quiet) options.log = Options::Log::quiet;
+    if (log == pack::word::debug) options.log = Options::Log::debug;
+    return options;
+}
+
+u32 Pack::vm_count() const {
+    auto const vms = tree_.root().child(pack::node::vms);
+    if (!vms) return 0;
+    u32 count = 0;
+    for ([[maybe_unused]] auto const vm : vms->children()) ++count;
+    return count < pack::most_vms ? count : pack::most_vms;
+}
+
+Result<HpaRange> Pack::payload(u64 offset, u64 bytes) const {
+    auto const start = range_.start + offset;
+    if (offset > range_.size || !range_.contains(start, bytes)) return Err{Error::out_of_range};
+    return HpaRange{start, bytes};
+}
+
+Result<vm::Description> Pack::describe(u32 index) const {
+    auto const vms = tree_.root().child(pack::node::vms);
+    if (!vms) return Err{Error::not_found};
+    for (auto const node : vms->children()) {
+        if (node.number(pack::property::index) != index) continue;
+        vm::Description vm;
+        vm.name = node.name();
+        vm.vcpus = static_cast<u32>(node.number(pack::property::vcpus).value_or(0));
+        vm.memory_bytes = node.number(pack::property::memory).value_or(0);
+        vm.entry = Gpa{node.number(pack::property::entry).value_or(0)};
+        vm.device_tree = Gpa{node.number(pack::property::dtb).value_or(0)};
+        vm.on_demand = node.has(pack::property::on_demand);
+        vm.command_line = node.text(pack::property::cmdline).value_or("");
+        if (vm.vcpus == 0 || vm.vcpus > pack::most_vcpus || vm.memory_bytes % 2_MiB != 0) return Err{Error::bad_format};
+        if (vm.name.size() > pack::longest_name || vm.command_line.size() > pack::longest_cmdline)
+            return Err{Error::bad_format};
+
+        GpaRange const ram{pack::ram_base, vm.memory_bytes};
+        if (vm.memory_bytes == 0 || ram.wraps() || !ram.contains(vm.device_tree, pack::dtb_room))
+            return Err{Error::out_of_range};
+        if (auto const segments = node.property(pack::property::segments)) {
+            auto const rows = segments->cells() / pack::segment_cells;
+            if (rows > vm.segments.size()) return Err{Error::out_of_range};
+            for (usize row = 0; row < rows; ++row) {
+                auto const cell = row * pack::segment_cells;
+                Gpa const at{TRY(number_at(*segments, cell))};
+                auto const file = TRY(payload(TRY(number_at(*segments, cell + 2)), TRY(number_at(*segments, cell + 4))));
+                auto const bytes = TRY(number_at(*segments, cell + 6));
+                if (bytes < file.size || !ram.contains(at, bytes)) return Err{Error::out_of_range};
+                vm.segments[vm.segment_count++] = {at, file, bytes};
+            }
+        }
+        if (auto const initrd = node.property(pack::property::initrd)) {
+            Gpa const at{TRY(number_at(*initrd, 0))};
+            auto const file = TRY(payload(TRY(number_at(*initrd, 2)), TRY(number_at(*initrd, 4))));
+            if (!ram.contains(at, file.size)) return Err{Error::out_of_range};
+            vm.initrd = {at, file, file.size};
+        }
+
+        vm.policies.trap_memory = node.has(pack::property::trap_vm);
+        vm.policies.trap_wait = node.has(pack::property::trap_wfi);
+        vm.policies.trap_return = node.has(pack::property::trap_sret);
+        vm.policies.on_poweroff = afterwards(node, pack::property::on_poweroff, Afterwards::destroy);
+        vm.policies.on_reboot = afterwards(node, pack::property::on_reboot, Afterwards::restart);
+        vm.policies.on_crash = afterwards(node, pack::property::on_crash, Afterwards::destroy);
+        if (auto const hidden = node.property(pack::property::hide))
+            vm.hidden = {reinterpret_cast<char const*>(hidden->bytes.data()), hidden->bytes.size()};
+        return vm;
+    }
+    return Err{Error::not_found};
+}
+
+}  // namespace antler::control

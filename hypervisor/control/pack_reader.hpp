@@ -1,0 +1,37 @@
+// Reads what the host program packed: options of the hypervisor, and descriptions of virtual machines.
+#pragma once
+
+#include <span>
+
+#include "abi/fdt_reader.hpp"
+#include "base/result.hpp"
+#include "vm/description.hpp"
+
+namespace antler::control {
+
+struct Options {
+    bool halt_on_panic = false;
+    bool ignore_htinst = false;
+    bool ignore_htval = false;
+    enum class Log : u8 { quiet, normal, debug } log = Log::normal;
+};
+
+class Pack {
+public:
+    // `bytes` is the whole pack, at the bus address `where`.
+    [[nodiscard]] static Result<Pack> open(std::span<u8 const> bytes, Hpa where);
+
+    [[nodiscard]] Options options() const;
+    [[nodiscard]] u32 vm_count() const;
+    // The VM whose antler,index is `index`.
+    [[nodiscard]] Result<vm::Description> describe(u32 index) const;
+
+private:
+    explicit Pack(abi::FdtReader tree) : tree_{tree} {}
+    [[nodiscard]] Result<HpaRange> payload(u64 offset, u64 bytes) const;
+
+    abi::FdtReader tree_;
+    HpaRange range_{};
+};
+
+}  // namespace antler::control

@@ -1,0 +1,39 @@
+// A guest's floating-point and vector registers in memory, saved only when dirty.
+#pragma once
+
+#include <array>
+
+#include "base/types.hpp"
+
+namespace antler::hart {
+
+struct FloatRegisters {
+    std::array<u64, 33> f{};  // f0 to f31, fcsr
+};
+
+struct VectorState {
+    u8* registers = nullptr;      // 32 registers of vlenb bytes; none: the hart has no V or the guest does not see it
+    std::array<u64, 5> state{};   // vstart, vtype, vl, vcsr, vlenb
+};
+
+// sstatus.FS and sstatus.VS.   [norm:vsstatus_fs_op]
+enum class UnitState : u8 { off, initial, clean, dirty };
+
+#if defined(__riscv)
+extern "C" {
+void antler_save_float(u64* registers);
+void antler_load_float(u64 const* registers);
+void antler_save_vector(u8* registers, u64* state);
+void antler_load_vector(u8 const* registers, u64 const* state);
+u64 antler_vector_bytes();
+}
+#endif
+
+// The unit must be on in the live sstatus.
+void save(FloatRegisters& registers);
+void load(FloatRegisters const& registers);
+void save(VectorState& vector);
+void load(VectorState const& vector);
+[[nodiscard]] u64 vector_register_bytes();
+
+}  // namespace antler::hart

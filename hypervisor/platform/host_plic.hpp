@@ -1,0 +1,24 @@
+// The board's PLIC: one enabled source, one hart that takes it.
+#pragma once
+
+#include "base/address.hpp"
+#include "base/types.hpp"
+
+namespace antler::platform {
+
+class HostPlic {
+public:
+    // `context` is the S-mode context of the hart that will claim.
+    HostPlic(Hpa base, u32 context) : base_{base}, context_{context} {}
+
+    void enable(u32 source);
+    // Zero: nothing is pending.
+    [[nodiscard]] u32 claim();
+    void complete(u32 source);
+
+private:
+    Hpa base_;
+    u32 context_;
+};
+
+}  // namespace antler::platform

@@ -1,0 +1,239 @@
+// Choosing, loading and unloading vCPUs on one hart.
+#include "vm/core.hpp"
+
+#include "hart/csr.hpp"
+#include "hart/fence.hpp"
+#include "vm/outside.hpp"
+#include "vm/vm.hpp"
+
+namespace antler::vm {
+
+namespace csr = hart::csr;
+
+namespace {
+
+// Interrupts of HS level that end a wait: software, timer, external.
+constexpr u64 host_software = isa::Sip::bit(isa::Interrupt::supervisor_software);
+constexpr u64 host_timer = isa::Sip::bit(isa::Interrupt::supervisor_timer);
+constexpr u64 host_external = isa::Sip::bit(isa::Interrupt::supervisor_external);
+
+bool has(u32 requests, Request what) { return (requests & static_cast<u32>(what)) != 0; }
+
+}  // namespace
+
+void Vcpu::signal(Request what) {
+    requests.fetch_or(static_cast<u32>(what), std::memory_order_seq_cst);
+    // Whoever set in_inbox has sent, or will send, the IPI.
+    if (in_inbox.exchange(true, std::memory_order_acq_rel)) return;
+    home->put_into_inbox(*this);
+    // Its own hart looks before the guest runs again (Core::settle), when no lock is held.
+    if (home != &this_core()) send_ipi(home->index);
+}
+
+u32 Vcpu::ask_fence(GuestFence const& fence) {
+    bool const stored = fences.with([&](auto& ring) { return ring.push(fence); });
+    if (!stored) fences_overflowed.store(true, std::memory_order_release);
+    auto const ticket = fences_asked.fetch_add(1, std::memory_order_acq_rel) + 1;
+    signal(Request::fence);
+    return ticket;
+}
+
+void Vcpu::wait_for_fence(u32 ticket) {
+    // A vCPU that is not loaded serves its requests before its translations can be used again (Core::load).
+    while (loaded.load(std::memory_order_seq_cst) &&
+           static_cast<i32>(fences_done.load(std::memory_order_acquire) - ticket) < 0)
+        this_core().serve_fences();  // the other side may be waiting for us
+}
+
+void Core::adopt(Vcpu& vcpu) {
+    vcpu.home = this;
+    vcpu.hart = this;
+    vcpu.stack = stack_top;
+    vcpu.next_at_home = residents;
+    residents = &vcpu;
+}
+
+void Core::make_runnable(Vcpu& vcpu) {
+    if (vcpu.place == Vcpu::Place::running || vcpu.place == Vcpu::Place::queued) return;
+    vcpu.place = Vcpu::Place::queued;
+    vcpu.waits_for_time = false;
+    queue.push_back(vcpu);
+    must_choose = true;
+}
+
+void Core::block(Vcpu& vcpu) {
+    vcpu.place = Vcpu::Place::blocked;
+    must_choose = true;
+    wake_if_pending(vcpu);
+}
+
+void Core::retire(Vcpu& vcpu) {
+    vcpu.place = Vcpu::Place::nowhere;
+    must_choose = true;
+}
+
+void Core::forget(Vcpu& vcpu) {
+    if (units_owner == &vcpu) units_owner = nullptr;
+    if (current != &vcpu) return;
+    unload(vcpu);
+    must_choose = true;
+}
+
+void Core::open_units() {
+    using S = isa::Sstatus;
+    csr::sstatus::set_bits(S::fs::mask | (vector_bytes != 0 ? S::vs::mask : 0));
+}
+
+void Core::put_into_inbox(Vcpu& vcpu) {
+    auto* head = inbox.load(std::memory_order_relaxed);
+    do {
+        vcpu.next_in_inbox = head;
+    } while (!inbox.compare_exchange_weak(head, &vcpu, std::memory_order_release, std::memory_order_relaxed));
+}
+
+// Only the fences: an exit is being handled, and nothing else may happen to its vCPU meanwhile.
+void Core::serve_fences() {
+    auto* vcpu = inbox.exchange(nullptr, std::memory_order_acquire);
+    while (vcpu != nullptr) {
+        auto* const next = vcpu->next_in_inbox;
+        auto const before =
+            vcpu->requests.fetch_and(~static_cast<u32>(Request::fence), std::memory_order_seq_cst);
+        if (has(before, Request::fence)) vcpu->vm.serve_fences(*vcpu, current == vcpu);
+        put_into_inbox(*vcpu);  // in_inbox stays set
+        vcpu = next;
+    }
+}
+
+void Core::serve_inbox() {
+    auto* vcpu = inbox.exchange(nullptr, std::memory_order_acquire);
+    while (vcpu != nullptr) {
+        auto* const next = vcpu->next_in_inbox;
+        // Cleared before the requests are read: a request that comes later finds it clear and sends again.
+        vcpu->in_inbox.store(false, std::memory_order_seq_cst);
+        deliver(*vcpu);
+        vcpu = next;
+    }
+}
+
+void Core::deliver(Vcpu& vcpu) {
+    auto const asked = vcpu.requests.exchange(0, std::memory_order_seq_cst);
+    if (asked == 0) return;
+    bool const is_loaded = current == &vcpu;
+    u64 raise = 0;
+    u64 lower = 0;
+    if (has(asked, Request::software_interrupt)) raise |= isa::Hvip::bit(isa::Interrupt::vs_software);
+    if (has(asked, Request::external_changed))
+        (vcpu.external.load(std::memory_order_acquire) ? raise : lower) |= isa::Hvip::bit(isa::Interrupt::vs_external);
+    if (is_loaded) {
+        if (lower != 0) csr::hvip::clear_bits(lower);
+        if (raise != 0) csr::hvip::set_bits(raise);
+    } else {
+        vcpu.csrs.hvip = (vcpu.csrs.hvip & ~lower) | raise;
+    }
+    if (has(asked, Request::fence)) vcpu.vm.serve_fences(vcpu, is_loaded);
+    if (has(asked, Request::start)) vcpu.vm.begin(vcpu);
+    if (has(asked, Request::stop)) vcpu.vm.stopped(vcpu);
+    if (has(asked, Request::timer_changed)) set_timer();
+    wake_if_pending(vcpu);
+}
+
+void Core::wake_if_pending(Vcpu& vcpu) {
+    if (vcpu.place != Vcpu::Place::blocked) return;
+    auto const hvip = current == &vcpu ? csr::hvip::read_raw() : vcpu.csrs.hvip;
+    auto const due = vcpu.vm.timer_deadline(vcpu, *this);
+    if (hvip == 0 && due > hart::time()) return;
+    if (vcpu.restarts_on_wake) vcpu.vm.resume_at_entry(vcpu);
+    make_runnable(vcpu);
+}
+
+void Core::timer_fired() {
+    timer_set = never;
+    auto const now = hart::time();
+    for (auto* vcpu = residents; vcpu != nullptr; vcpu = vcpu->next_at_home) {
+        vcpu->vm.serve_timer(*vcpu, *this, now);
+        wake_if_pending(*vcpu);
+    }
+    if (now >= slice_end) must_choose = true;
+    set_timer();
+}
+
+void Core::set_timer() {
+    u64 next = slice_end;
+    for (auto* vcpu = residents; vcpu != nullptr; vcpu = vcpu->next_at_home) {
+        if (vcpu->place == Vcpu::Place::blocked || vcpu->timer != abi::sbi::never) {
+            auto const due = vcpu->vm.timer_deadline(*vcpu, *this);
+            if (due < next) next = due;
+        }
+    }
+    if (next == timer_set) return;
+    timer_set = next;
+    set_host_timer({next});
+}
+
+bool Core::serve_interrupts() {
+    auto const pending = csr::sip::read_raw() & (host_software | host_timer | host_external);
+    if (pending == 0) return false;
+    if ((pending & host_software) != 0) {
+        csr::sip::clear_bits(host_software);
+        serve_inbox();
+    }
+    if ((pending & host_timer) != 0) timer_fired();
+    if ((pending & host_external) != 0) serve_external_interrupt();
+    return true;
+}
+
+void Core::wait_until_runnable() {
+    while (queue.empty()) {
+        set_timer();
+        // Interrupts stay off: wfi resumes when one is pending, and it is served here.
+        if (!serve_interrupts()) hart::wait_for_interrupt();
+        serve_inbox();
+    }
+}
+
+Vcpu& Core::settle() {
+    if (inbox.load(std::memory_order_relaxed) != nullptr) serve_inbox();
+    if (current != nullptr && current->place == Vcpu::Place::running && !must_choose) return *current;
+    must_choose = false;
+    if (current != nullptr && current->place == Vcpu::Place::running) {
+        current->place = Vcpu::Place::queued;
+        queue.push_back(*current);
+    }
+    if (queue.empty()) wait_until_runnable();
+    auto& next = static_cast<Vcpu&>(*queue.pop_front());
+    next.place = Vcpu::Place::running;
+    if (current != &next) {
+        if (current != nullptr) unload(*current);
+        load(next);
+    }
+    must_choose = false;
+    slice_end = queue.empty() ? never : hart::time() + slice;
+    set_wait_trap(next);
+    set_timer();
+    return next;
+}
+
+// wfi is the guest's own while nobody else waits for this hart.   [norm:hstatus_vtw_op]
+void Core::set_wait_trap(Vcpu& vcpu) {
+    using vtw = isa::Hstatus::vtw;
+    vcpu.hstatus = vtw::set(vcpu.hstatus, vcpu.vm.policies().trap_wait || !queue.empty());
+}
+
+void Core::load(Vcpu& vcpu) {
+    vcpu.loaded.store(true, std::memory_order_seq_cst);
+    current = &vcpu;
+    hart::load_guest_csrs(vcpu.csrs, has);
+    vcpu.vm.enter_space(vcpu, *this);
+    vcpu.vm.load_units(vcpu, *this);
+    // What was asked before `loaded` was seen is served before the guest runs.
+    if (vcpu.requests.load(std::memory_order_seq_cst) != 0) deliver(vcpu);
+}
+
+void Core::unload(Vcpu& vcpu) {
+    hart::save_guest_csrs(vcpu.csrs, has);
+    vcpu.vm.save_units(vcpu, *this);
+    current = nullptr;
+    vcpu.loaded.store(false, std::memory_order_seq_cst);
+}
+
+}  // namespace antler::vm

@@ -1,0 +1,69 @@
+// A physical hart as the virtual machines see it: which vCPU it runs, who waits for it, and what others sent it.
+#pragma once
+
+#include <atomic>
+
+#include "base/units.hpp"
+#include "hart/guest_csrs.hpp"
+#include "hart/hart.hpp"
+#include "isa/features.hpp"
+#include "sched/run_queue.hpp"
+#include "vm/vcpu.hpp"
+
+namespace antler::vm {
+
+struct Core : hart::Hart {
+    isa::Features features{};
+    hart::CsrSet has{};
+    u64 stack_top = 0;
+
+    Vcpu* current = nullptr;  // whose CSRs are in this hart
+    Vcpu* residents = nullptr;  // every vCPU whose home this is
+    sched::RunQueue queue{};
+    std::atomic<Vcpu*> inbox = nullptr;  // pushed by any hart, taken whole by this one
+    bool must_choose = false;            // someone else should run
+    u64 slice_end = never;               // host time
+    u64 timer_set = never;               // what the host timer was last told
+    Vm const* window = nullptr;          // whose memory this hart's VM window shows
+    Vcpu* units_owner = nullptr;         // whose floating-point and vector registers are in this hart
+    u64 vector_bytes = 0;                // of one vector register; zero: no V
+
+    static constexpr u64 never = ~u64{0};
+    static constexpr u64 slice = 50'000;  // ticks; refined by the scheduler's policy
+
+    // After an exit was handled: serves the inbox, chooses, switches worlds; returns whose registers to load.
+    [[nodiscard]] Vcpu& settle();
+
+    // Takes every vCPU out of the inbox and does what was asked of it.
+    void serve_inbox();
+    void deliver(Vcpu& vcpu);
+    void serve_fences();
+    void put_into_inbox(Vcpu& vcpu);  // by any hart that has set vcpu.in_inbox
+
+    // Serves what is pending at the hypervisor's level; true when something was.
+    bool serve_interrupts();
+
+    // The host's timer interrupt: wakes who waited for it, ends a slice, then sets the next one.
+    void timer_fired();
+    void set_timer();
+
+    void adopt(Vcpu& vcpu);
+    void make_runnable(Vcpu& vcpu);
+    void block(Vcpu& vcpu);
+    void retire(Vcpu& vcpu);
+    // Takes the vCPU's state out of this hart, and this hart off its mind.
+    void forget(Vcpu& vcpu);
+    // Lets the hypervisor touch the floating-point and vector registers for a moment.
+    void open_units();
+
+private:
+    void wake_if_pending(Vcpu& vcpu);
+    void load(Vcpu& vcpu);
+    void unload(Vcpu& vcpu);
+    void wait_until_runnable();
+    void set_wait_trap(Vcpu& vcpu);
+};
+
+[[nodiscard]] inline Core& this_core() { return static_cast<Core&>(hart::this_hart()); }
+
+}  // namespace antler::vm

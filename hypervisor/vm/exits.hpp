@@ -1,0 +1,58 @@
+// The run loop's turn: why the guest came out, what is done about it, and who runs next.
+#pragma once
+
+#include "base/match.hpp"
+#include "base/seams.hpp"
+#include "hart/trap.hpp"
+#include "vm/core.hpp"
+#include "vm/emulate.hpp"
+#include "vm/explain.hpp"
+#include "vm/memory_fault.hpp"
+#include "vm/reflect.hpp"
+#include "vm/vm.hpp"
+
+namespace antler::vm {
+
+// Leaving one kind of exit out is a build error.
+template <ExitServices<Vcpu> Services>
+[[nodiscard]] Next handle(Vcpu& vcpu, isa::Exit const& exit, Services& services) {
+    return match(exit, overloaded{
+                           [&](isa::SbiCall) {
+                               vcpu.count(ExitKind::sbi);
+                               vcpu.instruction_bytes = 4;
+                               return services.sbi_call(vcpu);
+                           },
+                           [&](isa::GuestPageFault const& fault) { return memory_fault(vcpu, fault); },
+                           [&](isa::VirtualInstruction instruction) { return emulate(vcpu, instruction); },
+                           [&](isa::HostInterrupt) {
+                               vcpu.count(ExitKind::interrupt);
+                               vcpu.home->serve_interrupts();
+                               return Next::retry;
+                           },
+                           [&](isa::Reflect const& own) { return reflect(vcpu, own.cause, own.tval); },
+                           [&](isa::Unexpected what) {
+                               explain_unexpected(vcpu, what.scause);
+                               vcpu.vm.end(Ending::crash);
+                               return Next::stop;
+                           },
+                       });
+}
+
+// One exit of the vCPU that this hart runs; returns the vCPU that runs next.
+template <ExitServices<Vcpu> Services>
+[[nodiscard]] Vcpu& turn(Vcpu& vcpu, isa::DecodeOptions options, Services& services) {
+    auto& core = *vcpu.home;
+    switch (handle(vcpu, isa::decode_exit(hart::read_trap(vcpu), options), services)) {
+        case Next::advance: vcpu.pc += vcpu.instruction_bytes; break;
+        case Next::block:
+            vcpu.pc += vcpu.instruction_bytes;
+            core.block(vcpu);
+            break;
+        case Next::retry:
+        case Next::to_guest_trap:
+        case Next::stop: break;
+    }
+    return core.settle();
+}
+
+}  // namespace antler::vm

@@ -1,0 +1,95 @@
+// Accesses to a VM's devices, and the wires from them to its vCPUs and to the board.
+#include "vm/machine.hpp"
+
+#include <new>
+
+#include "hart/fence.hpp"
+#include "vm/outside.hpp"
+#include "vm/vm.hpp"
+
+namespace antler::vm {
+
+void ContextLines::operator()(u32 context, bool level) const {
+    auto* const vcpu = vm->vcpu(context);
+    if (vcpu == nullptr) return;
+    vcpu->external.store(level, std::memory_order_release);
+    vcpu->signal(Request::external_changed);
+}
+
+bool ConsoleSink::transmit(u8 byte) const {
+    auto const c = static_cast<char>(byte);
+    console_write(*vm, {&c, 1});
+    return true;
+}
+
+void PowerButton::operator()(device::PowerRequest request) const {
+    switch (request.action) {
+        case device::PowerAction::poweroff: return vm->end(Ending::poweroff);
+        case device::PowerAction::reboot: return vm->end(Ending::reboot);
+        case device::PowerAction::fail: return vm->end(Ending::crash);
+    }
+}
+
+Nanos RtcClock::now() const { return wall_clock(); }
+
+void RtcClock::wake_at(std::optional<Nanos> when) const {
+    auto const now = wall_clock();
+    auto const wait = when && *when > now ? *when - now : Nanos{};
+    vm->machine().set_alarm(when ? hart::time() + timebase.ticks(wait).n + 1 : ~u64{0});
+    if (auto* const first = vm->vcpu(0); first != nullptr) first->signal(Request::timer_changed);
+}
+
+void Machine::attach() {
+    devices_.with([&](Devices& devices) {
+        // Four regions that do not overlap, in a table of 32.
+        bool const attached = bus_.attach(test_region, devices.test).ok() && bus_.attach(rtc_region, devices.rtc).ok() &&
+                              bus_.attach(plic_region, devices.plic).ok() &&
+                              bus_.attach(uart_region, devices.uart).ok();
+        VERIFY(attached);
+    });
+}
+
+Result<u64> Machine::read(Gpa at, device::Width width) {
+    auto const hit = bus_.find(at);
+    if (!hit) return Err{Error::not_found};
+    auto const value = devices_.with([&](Devices&) { return hit->device->read(hit->offset, width); });
+    if (input_waits_.load(std::memory_order_relaxed)) console_has_room(vm_);
+    return value;
+}
+
+Result<void> Machine::write(Gpa at, device::Width width, u64 value) {
+    auto const hit = bus_.find(at);
+    if (!hit) return Err{Error::not_found};
+    auto const done = devices_.with([&](Devices&) { return hit->device->write(hit->offset, width, value); });
+    if (input_waits_.load(std::memory_order_relaxed)) console_has_room(vm_);
+    return done;
+}
+
+void Machine::reset(u32 vcpus) {
+    devices_.with([&](Devices& devices) {
+        // The bus keeps its pointers: the new devices are where the old ones were.
+        devices.~Devices();
+        new (&devices) Devices{vm_, vcpus, timebase_};
+    });
+    set_alarm(~u64{0});
+}
+
+u32 Machine::console_room() {
+    auto const room =
+        devices_.with([](Devices& devices) { return devices.uart.listening() ? devices.uart.room() : 0; });
+    input_waits_.store(room == 0, std::memory_order_relaxed);
+    return room;
+}
+
+void Machine::console_type(std::string_view bytes) {
+    devices_.with([&](Devices& devices) {
+        for (char const c : bytes) devices.uart.receive(static_cast<u8>(c));
+    });
+}
+
+void Machine::alarm_fired() {
+    set_alarm(~u64{0});
+    devices_.with([](Devices& devices) { devices.rtc.expire(); });
+}
+
+}  // namespace antler::vm

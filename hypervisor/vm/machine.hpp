@@ -1,0 +1,99 @@
+// The devices of one virtual machine, wired to its interrupt controller, behind one lock.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "base/locked.hpp"
+#include "base/units.hpp"
+#include "device/bus.hpp"
+#include "device/goldfish_rtc.hpp"
+#include "device/plic.hpp"
+#include "device/syscon_test.hpp"
+#include "device/uart16550.hpp"
+
+namespace antler::vm {
+
+class Vm;
+
+// The map of QEMU's virt board, so that images built for it boot unchanged.
+inline constexpr GpaRange test_region{Gpa{0x10'0000}, 0x1000};
+inline constexpr GpaRange rtc_region{Gpa{0x10'1000}, 0x1000};
+inline constexpr GpaRange plic_region{Gpa{0xc00'0000}, 0x60'0000};
+inline constexpr GpaRange uart_region{Gpa{0x1000'0000}, 0x100};
+inline constexpr u32 rtc_source = 11;
+inline constexpr u32 uart_source = 10;
+
+// The seams between the devices and the VM they belong to.
+struct ContextLines {
+    Vm* vm;
+    void operator()(u32 context, bool level) const;
+};
+struct ConsoleSink {
+    Vm* vm;
+    [[nodiscard]] bool transmit(u8 byte) const;
+};
+struct PowerButton {
+    Vm* vm;
+    void operator()(device::PowerRequest request) const;
+};
+struct RtcClock {
+    Vm* vm;
+    Timebase timebase;
+    [[nodiscard]] Nanos now() const;
+    void wake_at(std::optional<Nanos> when) const;
+};
+
+using Plic = device::Plic<ContextLines>;
+using Uart = device::Uart16550<Plic::Input, ConsoleSink>;
+using Rtc = device::GoldfishRtc<Plic::Input, RtcClock>;
+using Test = device::SysconTest<PowerButton>;
+
+// Every device of the VM; only the holder of the lock may call one.
+struct Devices {
+    Devices(Vm& vm, u32 vcpus, Timebase timebase)
+        : plic{vcpus, ContextLines{&vm}},
+          uart{plic.input(uart_source), ConsoleSink{&vm}},
+          rtc{plic.input(rtc_source), RtcClock{&vm, timebase}},
+          test{PowerButton{&vm}} {}
+
+    Plic plic;
+    Uart uart;
+    Rtc rtc;
+    Test test;
+};
+
+class Machine {
+public:
+    Machine(Vm& vm, u32 vcpus, Timebase timebase) : devices_{vm, vcpus, timebase}, vm_{vm}, timebase_{timebase} {
+        attach();
+    }
+
+    // The guest's access.  An error is an access that nothing answers.
+    [[nodiscard]] Result<u64> read(Gpa at, device::Width width);
+    [[nodiscard]] Result<void> write(Gpa at, device::Width width, u64 value);
+
+    // As after power-on.
+    void reset(u32 vcpus);
+
+    // What is typed at the console: how much the guest takes now, and the bytes.
+    [[nodiscard]] u32 console_room();
+    void console_type(std::string_view bytes);
+
+    // RTC alarm, in host time; the largest value: none.
+    [[nodiscard]] u64 alarm() const { return alarm_.load(std::memory_order_relaxed); }
+    void set_alarm(u64 when) { alarm_.store(when, std::memory_order_relaxed); }
+    void alarm_fired();
+
+private:
+    void attach();
+
+    device::Bus bus_{};
+    Locked<Devices, Rank::device> devices_;
+    Vm& vm_;
+    Timebase timebase_;
+    std::atomic<u64> alarm_ = ~u64{0};
+    std::atomic<bool> input_waits_ = false;  // the board has bytes that found no room
+};
+
+}  // namespace antler::vm

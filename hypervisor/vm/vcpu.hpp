@@ -1,0 +1,98 @@
+// A virtual hart: its registers, its state in the eyes of SBI, and what other harts have asked of it.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <optional>
+
+#include "abi/sbi.hpp"
+#include "base/address.hpp"
+#include "base/locked.hpp"
+#include "base/ring.hpp"
+#include "base/units.hpp"
+#include "hart/float_vector.hpp"
+#include "hart/guest_csrs.hpp"
+#include "hart/registers.hpp"
+#include "sched/run_queue.hpp"
+#include "vm/guest_fence.hpp"
+
+namespace antler::vm {
+
+class Vm;
+struct Core;
+
+// What one hart asks of a vCPU that another hart owns; bits of Vcpu::requests.
+enum class Request : u32 {
+    software_interrupt = 1u << 0,
+    external_changed = 1u << 1,  // the level is in Vcpu::external
+    fence = 1u << 2,             // the fences are in Vcpu::fences
+    start = 1u << 3,             // the entry is in Vcpu::entry
+    stop = 1u << 4,              // its VM ends
+    timer_changed = 1u << 5,     // its home hart should look at the deadlines again
+};
+
+// Why a guest left its mode, counted for the operator.
+enum class ExitKind : u8 { sbi, mmio, demand, virtual_instruction, interrupt, reflected, wait, count };
+
+// Where a started hart begins.   [sbi ext-hsm]
+struct Entry {
+    u64 pc = 0;
+    u64 opaque = 0;
+};
+
+class Vcpu : public hart::GuestRegisters, public sched::Entity {
+public:
+    // Where it is in the scheduler's eyes; only its home hart touches this.
+    enum class Place : u8 { nowhere, queued, running, blocked };
+
+    Vcpu(Vm& machine, u32 number) : vm{machine}, id{number} {}
+    Vcpu(Vcpu const&) = delete;
+    Vcpu& operator=(Vcpu const&) = delete;
+
+    Vm& vm;
+    u32 const id;          // its hart id
+    Core* home = nullptr;  // the hart that runs it
+
+    // Only its home hart touches these.
+    hart::GuestCsrs csrs{};
+    hart::FloatRegisters floats{};
+    hart::VectorState vector{};
+    Place place = Place::nowhere;
+    bool restarts_on_wake = false;   // a non-retentive suspend ends at `entry`
+    bool waits_for_time = false;     // blocked with a timer that will end the wait
+    u8 instruction_bytes = 4;        // what Next::advance steps over
+    u64 timer = abi::sbi::never;     // guest time of the SBI timer, where the guest has no vstimecmp
+    std::array<u64, static_cast<usize>(ExitKind::count)> exits{};
+    Vcpu* next_at_home = nullptr;    // list of all vCPUs of its home hart
+
+    // Any hart may touch these.
+    std::atomic<u32> requests = 0;
+    std::atomic<bool> in_inbox = false;   // of its home hart; set by the sender, cleared by the receiver
+    Vcpu* next_in_inbox = nullptr;        // belongs to whoever set in_inbox, until the receiver takes the list
+    std::atomic<bool> loaded = false;     // its translations may be in use on its home hart
+    std::atomic<abi::sbi::HartState> hart_state = abi::sbi::HartState::stopped;
+    std::atomic<bool> external = false;   // level of its line from the interrupt controller
+    Entry entry{};                        // written by who moved hart_state to start_pending
+    Locked<Ring<GuestFence, 16>, Rank::fences> fences;
+    std::atomic<bool> fences_overflowed = false;
+    std::atomic<u32> fences_asked = 0;  // pairs with fences_done: who asked waits until done has caught up
+    std::atomic<u32> fences_done = 0;
+
+    // Asks something of this vCPU, from any hart.
+    void signal(Request what);
+
+    // Queues a fence; the ticket is for wait_for_fence().
+    [[nodiscard]] u32 ask_fence(GuestFence const& fence);
+    // Returns when no translation that the fence names can be used any more.
+    void wait_for_fence(u32 ticket);
+
+    void count(ExitKind kind) { ++exits[static_cast<usize>(kind)]; }
+
+    // SBI's answer; the caller returns Next::advance.
+    void answer(abi::sbi::Return result) {
+        x[10] = static_cast<u64>(result.status);
+        x[11] = result.value;
+    }
+};
+
+}  // namespace antler::vm
