@@ -1,0 +1,10 @@
+// The hart state extension: start, stop, status and suspend of virtual harts.
+#pragma once
+
+#include "sbi/call.hpp"
+
+namespace antler::sbi::hart_state {
+
+[[nodiscard]] Next handle(vm::Vcpu& vcpu, Call const& call);
+
+}  // namespace antler::sbi::hart_state
