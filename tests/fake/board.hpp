@@ -1,0 +1,26 @@
+// The board for the tests: what virtual machines asked of it is written down.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/units.hpp"
+
+namespace antler::fake {
+
+struct Board {
+    std::vector<u32> ipis{};   // hart indices, in order
+    u64 host_timer = ~u64{0};  // the last deadline
+    std::string console{};     // of all VMs
+    u64 room_asked = 0;        // how often a console said that it has room
+    Nanos wall_clock{1'700'000'000'000'000'000};
+    u64 external_interrupts = 0;
+    u64 machines_gone = 0;
+    std::vector<std::string> announced{};
+    bool has_entropy = true;
+};
+
+[[nodiscard]] Board& board();
+void reset_board();
+
+}  // namespace antler::fake

@@ -1,0 +1,136 @@
+// A hart for the tests: a register file behind hart/'s names, a clock, and a record of its fences.
+#include "tests/fake/hart.hpp"
+
+#include <cstring>
+
+#include "hart/csr_access.hpp"
+#include "hart/fence.hpp"
+#include "hart/float_vector.hpp"
+#include "hart/guest_access.hpp"
+
+// The world switch's CSR half is the hypervisor's own, over the register file below.
+#include "hart/guest_csrs.cpp"
+
+namespace antler {
+
+namespace fake {
+
+Hart& hart() {
+    static thread_local Hart one;
+    return one;
+}
+
+void reset_hart() {
+    hart() = {};
+}
+
+namespace {
+
+void record(Fence::Kind kind, std::optional<u64> address = {}, std::optional<u64> identifier = {}) {
+    hart().fences.push_back({kind, address, identifier});
+}
+
+}  // namespace
+}  // namespace fake
+
+namespace hart {
+
+using fake::Fence;
+
+u64& fake_csr(u16 number) {
+    return fake::hart().csrs[number];
+}
+
+Hart& this_hart() {
+    static thread_local Hart unnamed;
+    return fake::hart().current != nullptr ? *fake::hart().current : unnamed;
+}
+
+void hfence_gvma_all() {
+    fake::record(Fence::Kind::guest_physical);
+}
+void hfence_gvma_vmid(u64 vmid) {
+    fake::record(Fence::Kind::guest_physical, {}, vmid);
+}
+void hfence_gvma(Gpa at, u64 vmid) {
+    fake::record(Fence::Kind::guest_physical, at.raw(), vmid);
+}
+void hfence_vvma_all() {
+    fake::record(Fence::Kind::guest_virtual);
+}
+void hfence_vvma(Gva at) {
+    fake::record(Fence::Kind::guest_virtual, at.raw());
+}
+void hfence_vvma_asid(u64 asid) {
+    fake::record(Fence::Kind::guest_virtual, {}, asid);
+}
+void hfence_vvma(Gva at, u64 asid) {
+    fake::record(Fence::Kind::guest_virtual, at.raw(), asid);
+}
+void sfence_vma_all() {
+    fake::record(Fence::Kind::own);
+}
+void sfence_vma(u64 at) {
+    fake::record(Fence::Kind::own, at);
+}
+void fence_i() {
+    fake::record(Fence::Kind::instructions);
+}
+void fence_io() {
+    fake::record(Fence::Kind::io);
+}
+
+void wait_for_interrupt() {
+    ++fake::hart().waits;
+    if (fake::hart().on_wait) fake::hart().on_wait();
+}
+
+u64 time() {
+    return fake::hart().now;
+}
+
+std::optional<u64> load_guest(Gva at, u8 width) {
+    u64 value = 0;
+    for (u8 i = 0; i < width; ++i) {
+        auto const byte = fake::hart().guest_bytes.find(at.raw() + i);
+        if (byte == fake::hart().guest_bytes.end()) return std::nullopt;
+        value |= u64{byte->second} << (8 * i);
+    }
+    return value;
+}
+
+bool store_guest(Gva at, u8 width, u64 value) {
+    if (!load_guest(at, width)) return false;
+    for (u8 i = 0; i < width; ++i) fake::hart().guest_bytes[at.raw() + i] = static_cast<u8>(value >> (8 * i));
+    return true;
+}
+
+std::optional<u16> fetch_guest(Gva at) {
+    auto const parcel = load_guest(at, 2);
+    if (!parcel) return std::nullopt;
+    return static_cast<u16>(*parcel);
+}
+
+u64 copy_guarded(void* to, void const* from, u64 bytes) {
+    std::memcpy(to, from, bytes);
+    return 0;
+}
+
+void save(FloatRegisters&) {
+    ++fake::hart().float_saves;
+}
+void load(FloatRegisters const&) {
+    ++fake::hart().float_loads;
+}
+void save(VectorState&) {
+    ++fake::hart().vector_saves;
+}
+void load(VectorState const&) {
+    ++fake::hart().vector_loads;
+}
+u64 vector_register_bytes() {
+    return 16;
+}
+
+}  // namespace hart
+}  // namespace antler
