@@ -3,6 +3,7 @@
 
 #include "abi/sbi_lane.hpp"
 #include "sbi/extension.hpp"
+#include "vm/vm.hpp"
 
 namespace antler::sbi::base {
 
@@ -18,11 +19,10 @@ Next handle(vm::Vcpu& vcpu, Call const& call) {
             return answer(vcpu, Status::success, abi::sbi::base_constant(call.function));
         case BaseFid::probe_extension:
             return answer(vcpu, Status::success, find_extension(call.a[0]) != nullptr ? 1 : 0);
-        // A VM may run on any hart of the board and move to another board: zero, which is always legal.
-        // Not yet: the board's own, so that the guest's kernel applies its errata.
-        case BaseFid::get_mvendorid:
-        case BaseFid::get_marchid:
-        case BaseFid::get_mimpid: return answer(vcpu, Status::success, 0);
+        // The board's own, so that the guest's kernel applies its errata.
+        case BaseFid::get_mvendorid: return answer(vcpu, Status::success, vcpu.vm.machine_ids().vendor);
+        case BaseFid::get_marchid: return answer(vcpu, Status::success, vcpu.vm.machine_ids().architecture);
+        case BaseFid::get_mimpid: return answer(vcpu, Status::success, vcpu.vm.machine_ids().implementation);
     }
     return answer(vcpu, Status::not_supported);
 }
