@@ -1,0 +1,258 @@
+// What the board's device tree tells: trees of QEMU's boards, and one with what silicon does differently.
+#include "platform/board.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "abi/fdt_writer.hpp"
+#include "platform/board.cpp"  // platform/ as a whole needs a RISC-V machine; this file does not
+
+namespace antler::platform {
+namespace {
+
+// tests/unit/device/boards/NAME.dts, compiled.
+std::vector<u8> compiled(std::string const& name) {
+    auto const command =
+        "dtc -q -I dts -O dtb " ANTLER_SOURCE_DIR "/tests/unit/device/boards/" + name + ".dts";
+    auto* const pipe = popen(command.c_str(), "r");
+    std::vector<u8> bytes;
+    for (int c = 0; pipe != nullptr && (c = std::fgetc(pipe)) != EOF;) bytes.push_back(static_cast<u8>(c));
+    if (pipe != nullptr) pclose(pipe);
+    return bytes;
+}
+
+class Boards : public testing::Test {
+protected:
+    void open(std::string const& name) {
+        bytes = compiled(name);
+        read();
+    }
+    void read() {
+        auto const tree = abi::FdtReader::open(bytes);
+        ASSERT_TRUE(tree);
+        result = read_board(tree.value(), *board);
+    }
+
+    std::vector<u8> bytes;
+    std::unique_ptr<Board> board = std::make_unique<Board>();
+    Result<void> result = Err{Error::bad_state};
+};
+
+TEST_F(Boards, OfQemuWithAPlic) {
+    open("virt-plic");
+    ASSERT_TRUE(result);
+    EXPECT_EQ(board->model, "riscv-virtio,qemu");
+    EXPECT_EQ(board->timebase.hertz, 10'000'000u);
+    ASSERT_EQ(board->memory.size(), 1u);
+    EXPECT_EQ(board->memory[0], (HpaRange{Hpa{0x8000'0000}, 0x2000'0000}));
+    EXPECT_TRUE(board->reserved.empty());
+
+    ASSERT_EQ(board->harts.size(), 4u);
+    for (u32 n = 0; n < 4; ++n) {
+        auto const* const hart = board->hart(n);
+        ASSERT_NE(hart, nullptr);
+        EXPECT_TRUE(hart->enabled);
+        EXPECT_TRUE(hart->has("h"));
+        EXPECT_TRUE(hart->has("sstc"));
+        EXPECT_FALSE(hart->has("ssaia"));
+        EXPECT_FALSE(hart->has("s"));
+        EXPECT_EQ(hart->mmu_type, "riscv,sv39");
+        EXPECT_EQ(hart->cboz_block, 64u);
+        EXPECT_EQ(hart->plic_context, 2 * n + 1);  // the even ones are the machine's
+        auto const features = hart->features();
+        EXPECT_TRUE(features.h && features.sstc && features.svpbmt && features.v && features.sv39);
+        EXPECT_FALSE(features.aia || features.sv48);
+        EXPECT_EQ(features.cbom_block, 64u);
+    }
+    EXPECT_EQ(board->hart(4), nullptr);
+
+    ASSERT_TRUE(board->plic);
+    EXPECT_EQ(board->plic->registers, (HpaRange{Hpa{0xc00'0000}, 0x60'0000}));
+    EXPECT_EQ(board->plic->sources, 95u);
+    EXPECT_EQ(board->plic->contexts, 8u);
+    EXPECT_FALSE(board->aplic || board->imsic || board->has_iommu);
+    EXPECT_EQ(board->goldfish_rtc, (HpaRange{Hpa{0x10'1000}, 0x1000}));
+
+    ASSERT_TRUE(board->uart);
+    EXPECT_EQ(board->uart->registers.start, Hpa{0x1000'0000});
+    EXPECT_EQ(board->uart->register_shift, 0u);
+    EXPECT_EQ(board->uart->clock, 3'686'400u);
+    EXPECT_EQ(board->uart->interrupt->source, 10u);
+    EXPECT_EQ(board->uart->interrupt->controller, board->plic->phandle);
+
+    EXPECT_EQ(board->chosen.stdout_path, "/soc/serial@10000000");
+    EXPECT_EQ(board->chosen.rng_seed.size(), 32u);
+    EXPECT_EQ(board->chosen.initrd.size, 0u);
+}
+
+TEST_F(Boards, OfQemuWithAnAplic) {
+    open("virt-aplic");
+    ASSERT_TRUE(result);
+    EXPECT_EQ(board->harts.size(), 2u);
+    EXPECT_EQ(board->memory[0].size, 0xc000'0000u);
+    EXPECT_FALSE(board->plic || board->imsic);
+    ASSERT_TRUE(board->aplic);
+    EXPECT_EQ(board->aplic->registers, (HpaRange{Hpa{0xd00'0000}, 0x8000}));
+    EXPECT_EQ(board->aplic->sources, 96u);
+    EXPECT_FALSE(board->aplic->message_signalled);
+    EXPECT_EQ(board->uart->interrupt->controller, board->aplic->phandle);
+    EXPECT_TRUE(board->hart(0)->features().sv57 && board->hart(0)->features().sv39);
+}
+
+TEST_F(Boards, OfQemuWithMessageSignalledInterrupts) {
+    open("virt-imsic");
+    ASSERT_TRUE(result);
+    ASSERT_TRUE(board->aplic && board->imsic);
+    EXPECT_TRUE(board->aplic->message_signalled);
+    EXPECT_EQ(board->aplic->registers.start, Hpa{0xd00'0000});
+    ASSERT_EQ(board->imsic->groups.size(), 1u);
+    EXPECT_EQ(board->imsic->groups[0].start, Hpa{0x2800'0000});
+    EXPECT_EQ(board->imsic->identities, 255u);
+    EXPECT_EQ(board->imsic->guest_index_bits, 2u);
+    EXPECT_EQ(board->hart(1)->imsic_index, 1u);
+    EXPECT_TRUE(board->hart(1)->has("ssaia"));
+    EXPECT_TRUE(board->has_iommu);
+    EXPECT_EQ(board->memory[0].size, 0x2'0000'0000u);
+}
+
+TEST_F(Boards, OfQemuWithTwoSockets) {
+    open("virt-numa");
+    ASSERT_TRUE(result);
+    ASSERT_EQ(board->memory.size(), 2u);
+    EXPECT_EQ(board->memory[1].start, Hpa{0xa000'0000});
+    ASSERT_TRUE(board->imsic);
+    ASSERT_EQ(board->imsic->groups.size(), 2u);
+    EXPECT_EQ(board->imsic->groups[1].start, Hpa{0x2900'0000});
+    EXPECT_EQ(board->imsic->hart_index_bits, 1u);
+    EXPECT_EQ(board->imsic->group_index_bits, 1u);
+    for (u32 n = 0; n < 4; ++n) EXPECT_EQ(board->hart(n)->imsic_index, n);
+}
+
+TEST_F(Boards, OfSilicon) {
+    open("silicon");
+    ASSERT_TRUE(result);
+    EXPECT_EQ(board->model, "A Board Of Silicon");
+    EXPECT_EQ(board->timebase.hertz, 24'000'000u);
+
+    ASSERT_EQ(board->harts.size(), 3u);
+    EXPECT_FALSE(board->hart(0)->enabled);
+    EXPECT_FALSE(board->hart(0)->plic_context);
+    auto const big = board->hart(1)->features();
+    EXPECT_TRUE(big.h && big.f && big.d && big.sstc && big.svpbmt && big.sv48 && big.sv39);
+    EXPECT_FALSE(big.v || big.sv57);
+    EXPECT_EQ(big.cboz_block, 128u);
+    EXPECT_EQ(board->hart(1)->plic_context, 2u);
+    auto const* const little = board->hart(0x101);
+    ASSERT_NE(little, nullptr);
+    EXPECT_FALSE(little->has("h"));
+    EXPECT_TRUE(little->has("v") && little->has("zba") && little->has("zbb"));
+    EXPECT_EQ(little->plic_context, 4u);
+    EXPECT_EQ(board->plic->sources, 159u);
+
+    ASSERT_EQ(board->memory.size(), 2u);  // the disabled bank is not there
+    EXPECT_EQ(board->memory[1], (HpaRange{Hpa{0x1'0000'0000}, 0x2'0000'0000}));
+    ASSERT_EQ(board->reserved.size(), 3u);
+    EXPECT_EQ(board->reserved[0], (HpaRange{Hpa{0x8000'0000}, 0x8'0000}));
+    EXPECT_EQ(board->reserved[2], (HpaRange{Hpa{0xbf00'0000}, 0x80'0000}));
+
+    ASSERT_TRUE(board->uart);
+    EXPECT_EQ(board->uart->registers.start, Hpa{0xd401'7200});
+    EXPECT_EQ(board->uart->register_shift, 2u);
+    EXPECT_EQ(board->uart->register_width, 4u);
+    EXPECT_EQ(board->uart->clock, 14'857'000u);
+    EXPECT_EQ(board->uart->speed, 1'500'000u);
+    EXPECT_EQ(board->uart->interrupt->source, 44u);
+    EXPECT_EQ(board->uart->interrupt->controller, board->plic->phandle);  // said at the root
+
+    EXPECT_EQ(board->chosen.bootargs, "ignore=htinst");
+    EXPECT_EQ(board->chosen.initrd, (HpaRange{Hpa{0x9000'0000}, 0x30'0000}));
+    ASSERT_EQ(board->chosen.rng_seed.size(), 16u);
+    EXPECT_GE(board->chosen.rng_seed.data(), bytes.data());
+    EXPECT_EQ(board->chosen.rng_seed[15], 15u);
+}
+
+// A board with `harts` harts and `reservations` reserved pages, and a PLIC over all of them.
+std::vector<u8> large_board(u32 harts, u32 reservations) {
+    std::vector<u8> bytes(1 << 20);
+    abi::FdtWriter w{bytes};
+    for (u32 n = 0; n < reservations; ++n) w.reserve(0x9000'0000 + u64{n} * 0x1000, 0x1000);
+    w.begin_node("");
+    w.cell("#address-cells", 2);
+    w.cell("#size-cells", 2);
+    w.begin_node("cpus");
+    w.cell("#address-cells", 1);
+    w.cell("#size-cells", 0);
+    w.cell("timebase-frequency", 1'000'000);
+    for (u32 n = 0; n < harts; ++n) {
+        w.begin_node("cpu", n);
+        w.text("device_type", "cpu");
+        w.cell("reg", n);
+        w.text("riscv,isa", "rv64imafdch");
+        w.begin_node("interrupt-controller");
+        w.text("compatible", "riscv,cpu-intc");
+        w.cell("phandle", 1 + n);
+        w.end_node();
+        w.end_node();
+    }
+    w.end_node();
+    w.begin_node("memory", 0x8000'0000);
+    w.text("device_type", "memory");
+    w.wides("reg", {0x8000'0000, 0x4000'0000});
+    w.end_node();
+    w.begin_node("plic", 0xc00'0000);
+    w.text("compatible", "riscv,plic0");
+    w.wides("reg", {0xc00'0000, 0x400'0000});
+    auto const wires = w.space("interrupts-extended", harts * 8);
+    for (u32 n = 0; n < harts; ++n) {
+        abi::store_be32(wires.data() + n * 8, 1 + n);
+        abi::store_be32(wires.data() + n * 8 + 4, 9);
+    }
+    w.end_node();
+    w.end_node();
+    bytes.resize(w.finish().value().size());
+    return bytes;
+}
+
+TEST_F(Boards, WithManyHarts) {
+    bytes = large_board(Board::max_harts, Board::max_reserved);
+    read();
+    ASSERT_TRUE(result);
+    EXPECT_EQ(board->harts.size(), Board::max_harts);
+    EXPECT_EQ(board->harts.refused(), 0u);
+    EXPECT_EQ(board->hart(100)->plic_context, 100u);
+    EXPECT_EQ(board->reserved.size(), Board::max_reserved);
+}
+
+TEST_F(Boards, WithMoreHartsThanFitLoseTheLastAndSaySo) {
+    bytes = large_board(Board::max_harts + 5, 0);
+    read();
+    ASSERT_TRUE(result);
+    EXPECT_EQ(board->harts.size(), Board::max_harts);
+    EXPECT_EQ(board->harts.refused(), 5u);
+}
+
+TEST_F(Boards, WithMoreReservationsThanFitAreRefused) {
+    bytes = large_board(1, Board::max_reserved + 1);
+    read();
+    ASSERT_FALSE(result);
+    EXPECT_EQ(result.error(), Error::full);
+}
+
+TEST_F(Boards, WithoutHartsOrMemoryAreNone) {
+    bytes.assign(256, 0);
+    abi::FdtWriter w{bytes};
+    w.begin_node("");
+    w.end_node();
+    ASSERT_TRUE(w.finish());
+    read();
+    ASSERT_FALSE(result);
+    EXPECT_EQ(result.error(), Error::not_found);
+}
+
+}  // namespace
+}  // namespace antler::platform
