@@ -1,0 +1,297 @@
+// `antler bench`.
+#include "cli/bench.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <cstdio>
+#include <fstream>
+#include <iterator>
+
+#include "base/units.hpp"
+#include "cli/bench_programs.hpp"
+#include "cli/doctor.hpp"
+#include "cli/machine_build.hpp"
+#include "cli/qemu_session.hpp"
+#include "cli/run_command.hpp"
+#include "cli/work_directory.hpp"
+
+namespace antler::cli {
+namespace {
+
+constexpr u64 guest_memory = 512_MiB;
+constexpr u64 board_memory = 1_GiB;
+constexpr std::chrono::seconds patience{600};
+
+// What a guest is and gets; under Antler and without it the same.
+struct Load {
+    u32 harts = 1;
+    bool prefault = true;
+    bool linux_kernel = false;
+};
+
+enum class Where { antler, native };
+
+struct Run {
+    std::string_view what;
+    Where where;
+    Load load;
+    std::vector<std::string_view> rows;  // that this run is believed about
+};
+
+std::vector<Run> const& all_runs() {
+    static std::vector<std::string_view> const alone{"sbi_base",     "set_timer", "ipi_self",
+                                                     "rfence_self",  "uart_read", "first_touch_eager",
+                                                     "stimecmp_wfi", "wake_1ms"};
+    static std::vector<std::string_view> const pair{"hart_start", "ipi_pingpong"};
+    static std::vector<Run> const runs{
+        {"the bench guest on one hart", Where::native, {}, alone},
+        {"the bench guest on two harts", Where::native, {.harts = 2}, pair},
+        {"Linux", Where::native, {.linux_kernel = true}, {"linux_boot"}},
+        {"the bench guest on one hart", Where::antler, {}, alone},
+        {"the bench guest on two harts", Where::antler, {.harts = 2}, pair},
+        {"the bench guest with memory on demand", Where::antler, {.prefault = false}, {"demand_2m"}},
+        {"Linux", Where::antler, {.linux_kernel = true}, {"linux_boot"}},
+        {"a start on eight harts", Where::antler, {.harts = 8}, {"start", "interrupts_off"}},
+    };
+    return runs;
+}
+
+void write_file(Path const& path, std::string_view bytes) {
+    std::ofstream file{path, std::ios::binary};
+    file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+    if (!file.flush()) throw Failure{ExitCode::internal, "Cannot write " + path.string() + "."};
+}
+
+std::string read_file(Path const& path) {
+    std::ifstream file{path, std::ios::binary};
+    if (!file) throw Failure{ExitCode::bad_input, "Cannot open " + path.string() + "."};
+    return {std::istreambuf_iterator<char>{file}, {}};
+}
+
+// What a line says behind `mark`, if that is a number; the last such line counts.
+std::optional<double> number_after(std::string_view console, std::string_view mark) {
+    std::optional<double> found;
+    for (auto at = console.find(mark); at != std::string_view::npos; at = console.find(mark, at + 1)) {
+        if (at != 0 && console[at - 1] != '\n') continue;
+        auto const text = console.substr(at + mark.size());
+        double value = 0;
+        auto const parsed = std::from_chars(text.data(), text.data() + text.size(), value);
+        if (parsed.ec == std::errc{}) found = value;
+    }
+    return found;
+}
+
+class Bench {
+public:
+    explicit Bench(std::vector<std::string> const& wanted) : wanted_{wanted} {}
+
+    Record run() {
+        record_.circumstances = {
+            {"command", "./antler bench --save"},
+            {"cpu", default_cpu},
+            {"icount", "shift=0,sleep=off: an instruction of any privilege is a nanosecond"},
+            {"kernel", kernel().filename().string()},
+            {"qemu", parse_qemu_version(capture({required_qemu().string(), "--version"}, patience).output)}};
+        for (auto const& one : all_runs())
+            if (std::ranges::any_of(one.rows, [&](auto row) { return is_wanted(row); })) measure(one);
+        return record_;
+    }
+
+private:
+    [[nodiscard]] bool is_wanted(std::string_view row) const {
+        return wanted_.empty() || std::ranges::find(wanted_, row) != wanted_.end();
+    }
+
+    static Path kernel() {
+        auto const found = Catalogue{guest_packages()}.resolve("boot/vmlinux-*");
+        if (!found)
+            throw Failure{ExitCode::internal,
+                          "Debian's riscv64 kernel was not fetched; start through ./antler."};
+        return *found;
+    }
+
+    void measure(Run const& one) {
+        auto const system = one.where == Where::antler ? ours : native;
+        if (::isatty(STDERR_FILENO) == 1) fmt::print(stderr, "antler: bench: {} ({})\n", one.what, system);
+        auto const console = one.where == Where::antler ? under_antler(one.load) : natively(one.load);
+        auto figures = parse_guest_output(console, system);
+        if (auto const marked = number_after(console, "marker ")) {
+            // The guest's clock starts at its first instruction under Antler; natively the firmware was
+            // first.
+            double const entered = one.where == Where::native ? native_entry() : 0;
+            figures.push_back(
+                {"linux_boot", std::string{system}, (*marked - entered) * instructions_per_tick});
+        }
+        for (auto const* row : {"start", "interrupts_off"})
+            if (auto const said = number_after(console, fmt::format("antler: {} ", row)))
+                figures.push_back({row, std::string{system}, *said});
+        bool any = false;
+        for (auto const& figure : figures) {
+            if (std::ranges::find(one.rows, figure.row) == one.rows.end() || !is_wanted(figure.row)) continue;
+            record_.figures.push_back(figure);
+            any = true;
+        }
+        if (!any)
+            throw Failure{
+                ExitCode::crashed,
+                fmt::format("{} ({}) did not say its figures; its console ended with:\n{}", one.what, system,
+                            console.substr(console.size() - std::min<std::size_t>(console.size(), 1000)))};
+    }
+
+    // virt's time CSR counts at 10 MHz, and under -icount shift=0 an instruction takes 1 ns.
+    static constexpr double instructions_per_tick = 100;
+
+    std::string boot(QemuMachine const& machine) {
+        auto const transcript = run_and_record(machine, patience);
+        if (transcript.result.end == SessionEnd::signalled) throw Failure{ExitCode::internal, "Interrupted."};
+        if (auto const firmware = parse_boot(transcript.console).firmware)
+            record_.circumstances["firmware"] = *firmware;
+        return transcript.console;
+    }
+
+    QemuMachine machine(Load const& load, u64 memory) const {
+        return {.harts = load.harts, .memory = memory, .cpu = default_cpu, .icount = true};
+    }
+
+    Path initramfs() {
+        auto const path = work_.path() / "marker.cpio";
+        if (!std::filesystem::exists(path)) {
+            auto busybox = guest_packages() / "usr/bin/busybox";
+            if (!std::filesystem::exists(busybox)) busybox = guest_packages() / "bin/busybox";
+            write_file(path, marker_initramfs(read_file(busybox)));
+        }
+        return path;
+    }
+
+    static constexpr std::string_view cmdline = "console=ttyS0 quiet rdinit=/marker";
+
+    std::string natively(Load const& load) {
+        auto board = machine(load, guest_memory);
+        board.kernel = load.linux_kernel ? kernel() : guest_elf("bench");
+        if (load.linux_kernel) {
+            board.initrd = initramfs();
+            board.cmdline = cmdline;
+        }
+        return boot(board);
+    }
+
+    double native_entry() {
+        auto const program = work_.path() / "entry.bin";
+        write_file(program, entry_program());
+        auto board = machine({}, guest_memory);
+        board.kernel = program;
+        // The last line is the number.
+        auto console = boot(board);
+        while (!console.empty() && std::isspace(static_cast<unsigned char>(console.back())) != 0)
+            console.pop_back();
+        auto const line = console.rfind('\n');
+        return std::atof(console.c_str() + (line == std::string::npos ? 0 : line + 1));
+    }
+
+    std::string under_antler(Load const& load) {
+        auto const kernel_path = load.linux_kernel ? kernel() : guest_elf("bench");
+        auto payload = fmt::format("kernel = \"{}\"", kernel_path.string());
+        if (load.linux_kernel)
+            payload += fmt::format(", initramfs = \"{}\", cmdline = \"{}\"", initramfs().string(), cmdline);
+        auto const text = fmt::format(
+            "[machine]\nharts = {0}\nmemory = \"{1}M\"\ncpu = \"{2}\"\nicount = true\n"
+            "[hypervisor]\nlog = \"debug\"\n"
+            "[vm.bench]\ncpus = {{ boot_vcpus = {0} }}\nmemory = {{ size = \"{3}M\", prefault = {4} }}\n"
+            "payload = {{ {5} }}\n",
+            load.harts, board_memory / 1_MiB, default_cpu, guest_memory / 1_MiB, load.prefault, payload);
+        auto const description =
+            parse_description(text, work_.path() / "bench.toml", Catalogue{guest_packages()});
+        auto const built = build_machine(description, work_.path());
+        auto board = qemu_machine(description.machine);
+        board.kernel = built.image;
+        board.initrd = built.pack;
+        return boot(board);
+    }
+
+    std::vector<std::string> const& wanted_;
+    BlockedSignals blocked_;
+    WorkDirectory work_;
+    Record record_;
+};
+
+Path results_file() {
+    return root_directory() / "bench" / "results" / "antler.json";
+}
+Path rivals_file() {
+    return root_directory() / "bench" / "rivals.json";
+}
+
+void check_rows(std::vector<std::string> const& rows) {
+    for (auto const& wanted : rows) {
+        auto const known =
+            std::ranges::any_of(bench_rows(), [&](BenchRow const& row) { return row.name == wanted; });
+        if (known) continue;
+        std::string names;
+        for (auto const& row : bench_rows()) names += (names.empty() ? "" : ", ") + std::string{row.name};
+        throw Failure{ExitCode::bad_input, fmt::format("There is no row `{}`; there are {}.", wanted, names)};
+    }
+}
+
+}  // namespace
+
+std::string benchmarks_page(Record const& own, Record const& rivals) {
+    auto figures = own.figures;
+    figures.insert(figures.end(), rivals.figures.begin(), rivals.figures.end());
+    std::string page =
+        "# What it costs\n\n"
+        "Written by `./antler bench --markdown` from bench/results/antler.json and bench/rivals.json: do not "
+        "edit.\n\n"
+        "Instructions, of any privilege level, for one operation of a small S-mode guest, counted by QEMU\n"
+        "(`-icount shift=0,sleep=off`), where an instruction is a nanosecond: such counts are exact and come "
+        "out\n"
+        "the same in every run. `native` is the same guest on QEMU's firmware, without a hypervisor. A goal "
+        "is a\n"
+        "figure that Antler must not exceed. `wake_1ms` is a time, in nanoseconds. An instruction count says "
+        "nothing\n"
+        "about caches and page walks, which cost nothing here; on silicon they do.\n\n";
+    page += markdown_table(figures, systems_of(figures));
+    page += "\n## How the figures came about\n\n";
+    for (auto const& [name, value] : own.circumstances) page += fmt::format("* {}: {}\n", name, value);
+    page += "\nThe others, measured once and kept in bench/rivals.json:\n\n";
+    for (auto const& [name, value] : rivals.circumstances) page += fmt::format("* {}: {}\n", name, value);
+    return page;
+}
+
+int bench_command(BenchOptions const& options) {
+    check_rows(options.rows);
+    auto const rivals = read_record(rivals_file());
+    if (options.markdown) {
+        fmt::print("{}", benchmarks_page(read_record(results_file()), rivals));
+        return 0;
+    }
+    if (options.save && !options.rows.empty())
+        throw Failure{ExitCode::bad_input, "What goes on record is all rows: --save without --row."};
+    // Before it is overwritten.
+    auto const before = options.check ? read_record(results_file()) : Record{};
+    auto const record = Bench{options.rows}.run();
+
+    if (options.json) {
+        fmt::print("{}", to_json(record.figures));
+    } else {
+        auto figures = record.figures;
+        for (auto const& figure : rivals.figures)
+            if (find(record.figures, figure.row, ours)) figures.push_back(figure);
+        fmt::print("{}",
+                   text_table(figures, {std::string{ours}, std::string{native}, "kvm", "xvisor", "bao"}));
+        for (auto const& sentence : missed_goals(record.figures)) fmt::print("missed: {}\n", sentence);
+    }
+    if (options.save) {
+        write_file(results_file(), to_json(record));
+        write_file(Path{results_file()}.replace_extension("csv"), to_csv(record.figures));
+    }
+    auto const worse =
+        options.check ? regressions(before.figures, record.figures) : std::vector<std::string>{};
+    for (auto const& sentence : worse) fmt::print(stderr, "antler: {}\n", sentence);
+    return worse.empty() ? 0 : static_cast<int>(ExitCode::internal);
+}
+
+}  // namespace antler::cli

@@ -1,0 +1,25 @@
+// `antler bench`: what exits, boots and wake-ups cost, in instructions, under Antler and without it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cli/bench_data.hpp"
+
+namespace antler::cli {
+
+struct BenchOptions {
+    std::vector<std::string> rows{};  // empty: all
+    bool json = false;
+    bool check = false;
+    bool save = false;
+    bool markdown = false;
+};
+
+// The exit code; failures are thrown.
+int bench_command(BenchOptions const& options);
+
+// docs/benchmarks.md
+[[nodiscard]] std::string benchmarks_page(Record const& own, Record const& rivals);
+
+}  // namespace antler::cli

@@ -1,0 +1,232 @@
+// What was measured.
+#include "cli/bench_data.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+
+#include "cli/failure.hpp"
+
+namespace antler::cli {
+namespace {
+
+constexpr std::array rows{
+    BenchRow{"sbi_base", "SBI base call, there and back", 90},
+    BenchRow{"set_timer", "SBI set_timer", 110},
+    BenchRow{"ipi_self", "SBI IPI to self, interrupt taken", 220},
+    BenchRow{"rfence_self", "SBI remote sfence.vma to self", 200},
+    BenchRow{"uart_read", "UART line status read", 250},
+    BenchRow{"first_touch_eager", "first touch of a 4 KiB page", 8},
+    BenchRow{"demand_2m", "first touch of 2 MiB on demand", 40'000},
+    BenchRow{"stimecmp_wfi", "stimecmp in one tick, then wfi", 110},
+    BenchRow{"wake_1ms", "lateness of a wake-up after 1 ms", 300},
+    BenchRow{"hart_start", "hart_start until its first IPI", 9'000},
+    BenchRow{"ipi_pingpong", "IPI and back, both harts in wfi", 9'000},
+    BenchRow{"linux_boot", "Debian's kernel until /init", std::nullopt},
+    BenchRow{"start", "first instruction until the guest's", 5'000'000},
+    BenchRow{"interrupts_off", "longest stretch without interrupts", 10'000},
+};
+
+// Whole numbers in groups of three; a fraction only where it is most of what there is to say.
+std::string shown(double value) {
+    if (value < 100 && value != std::floor(value)) return fmt::format("{:.1f}", value);
+    auto digits = fmt::format("{:.0f}", value);
+    for (auto at = static_cast<std::ptrdiff_t>(digits.size()) - 3; at > 0; at -= 3)
+        digits.insert(static_cast<std::size_t>(at), ",");
+    return digits;
+}
+
+std::string goal_of(BenchRow const& row, Figures const& figures) {
+    if (row.goal) return shown(*row.goal);
+    auto const base = find(figures, row.name, native);
+    return base ? shown(*base * linux_boot_goal) : std::string{};
+}
+
+nlohmann::json figures_json(Figures const& figures) {
+    auto list = nlohmann::json::array();
+    for (auto const& figure : figures) {
+        // Whole numbers stay whole.
+        nlohmann::json number = figure.instructions;
+        if (figure.instructions == std::floor(figure.instructions))
+            number = std::llround(figure.instructions);
+        list.push_back({{"row", figure.row}, {"system", figure.system}, {"instructions", number}});
+    }
+    return list;
+}
+
+}  // namespace
+
+std::span<BenchRow const> bench_rows() {
+    return rows;
+}
+
+std::optional<double> find(Figures const& figures, std::string_view row, std::string_view system) {
+    auto const found = std::ranges::find_if(
+        figures, [&](Figure const& figure) { return figure.row == row && figure.system == system; });
+    if (found == figures.end()) return std::nullopt;
+    return found->instructions;
+}
+
+Record parse_record(std::string_view json, Path const& name) {
+    try {
+        auto const document = nlohmann::json::parse(json);
+        Record record;
+        for (auto const& [key, value] : document.at("circumstances").items())
+            record.circumstances[key] = value.get<std::string>();
+        for (auto const& entry : document.at("figures"))
+            record.figures.push_back({entry.at("row"), entry.at("system"), entry.at("instructions")});
+        return record;
+    } catch (nlohmann::json::exception const& wrong) {
+        throw Failure{ExitCode::bad_input,
+                      name.string() + " is not a file of figures: " + wrong.what() + "."};
+    }
+}
+
+Record read_record(Path const& file) {
+    std::ifstream stream{file};
+    if (!stream) throw Failure{ExitCode::bad_input, "Cannot open " + file.string() + "."};
+    return parse_record(std::string{std::istreambuf_iterator<char>{stream}, {}}, file);
+}
+
+std::string to_json(Record const& record) {
+    nlohmann::ordered_json document;
+    document["circumstances"] = record.circumstances;
+    document["figures"] = figures_json(record.figures);
+    return document.dump(2) + "\n";
+}
+
+std::string to_json(Figures const& figures) {
+    return figures_json(figures).dump(2) + "\n";
+}
+
+std::string to_csv(Figures const& figures) {
+    std::string text = "row,system,instructions\n";
+    for (auto const& figure : figures)
+        text += fmt::format("{},{},{}\n", figure.row, figure.system, figure.instructions);
+    return text;
+}
+
+Figures parse_guest_output(std::string_view console, std::string_view system) {
+    Figures figures;
+    while (!console.empty()) {
+        auto const end = console.find_first_of("\r\n");
+        auto line = console.substr(0, end);
+        console = end == std::string_view::npos ? std::string_view{} : console.substr(end + 1);
+        constexpr std::string_view mark = "bench ";
+        if (!line.starts_with(mark)) continue;
+        line.remove_prefix(mark.size());
+        auto const space = line.find(' ');
+        if (space == std::string_view::npos || space == 0) continue;
+        auto const number = line.substr(space + 1);
+        double value = 0;
+        auto const parsed = std::from_chars(number.data(), number.data() + number.size(), value);
+        if (parsed.ec != std::errc{} || parsed.ptr != number.data() + number.size()) continue;
+        figures.push_back({std::string{line.substr(0, space)}, std::string{system}, value});
+    }
+    return figures;
+}
+
+std::vector<std::string> regressions(Figures const& before, Figures const& now) {
+    std::vector<std::string> sentences;
+    for (auto const& figure : now) {
+        if (figure.system != ours) continue;
+        auto const old = find(before, figure.row, ours);
+        // One instruction more is not a regression of a row that has eight.
+        if (!old || figure.instructions <= *old * (1 + tolerance) || figure.instructions <= *old + 1)
+            continue;
+        sentences.push_back(fmt::format("{} takes {} instructions, {:+.1f} % against the {} on record.",
+                                        figure.row, shown(figure.instructions),
+                                        (figure.instructions / *old - 1) * 100, shown(*old)));
+    }
+    return sentences;
+}
+
+std::vector<std::string> missed_goals(Figures const& now) {
+    std::vector<std::string> sentences;
+    for (auto const& row : rows) {
+        auto const figure = find(now, row.name, ours);
+        auto const base = find(now, row.name, native);
+        auto const goal = row.goal ? row.goal : base ? std::optional{*base * linux_boot_goal} : std::nullopt;
+        if (!figure || !goal || *figure <= *goal) continue;
+        sentences.push_back(
+            fmt::format("{} takes {} instructions; the goal is {}.", row.name, shown(*figure), shown(*goal)));
+    }
+    return sentences;
+}
+
+std::vector<std::string> systems_of(Figures const& figures) {
+    std::vector<std::string> systems;
+    for (auto const& figure : figures)
+        if (std::ranges::find(systems, figure.system) == systems.end()) systems.push_back(figure.system);
+    return systems;
+}
+
+namespace {
+
+// Cells of a table, the first row its head.
+std::vector<std::vector<std::string>> cells(Figures const& figures, std::vector<std::string> const& systems) {
+    std::vector<std::vector<std::string>> table;
+    table.push_back({"row", "what", "goal"});
+    table.front().insert(table.front().end(), systems.begin(), systems.end());
+    for (auto const& row : rows) {
+        std::vector<std::string> line{std::string{row.name}, std::string{row.what}, goal_of(row, figures)};
+        bool any = false;
+        for (auto const& system : systems) {
+            auto const figure = find(figures, row.name, system);
+            any = any || figure;
+            line.push_back(figure ? shown(*figure) : std::string{});
+        }
+        if (any) table.push_back(std::move(line));
+    }
+    return table;
+}
+
+constexpr std::size_t words = 2;  // columns before the numbers
+
+std::vector<std::size_t> widths(std::vector<std::vector<std::string>> const& table) {
+    std::vector<std::size_t> width(table.front().size());
+    for (auto const& line : table)
+        for (std::size_t i = 0; i < line.size(); ++i) width[i] = std::max(width[i], line[i].size());
+    return width;
+}
+
+}  // namespace
+
+std::string text_table(Figures const& figures, std::vector<std::string> const& systems) {
+    auto const table = cells(figures, systems);
+    auto const width = widths(table);
+    std::string text;
+    for (auto const& line : table) {
+        for (std::size_t i = 0; i < line.size(); ++i)
+            text += i < words ? fmt::format("{:<{}}  ", line[i], width[i])
+                              : fmt::format("{:>{}}  ", line[i], width[i]);
+        text.erase(text.find_last_not_of(' ') + 1);
+        text += '\n';
+    }
+    return text;
+}
+
+std::string markdown_table(Figures const& figures, std::vector<std::string> const& systems) {
+    auto const table = cells(figures, systems);
+    std::string text;
+    for (std::size_t row = 0; row < table.size(); ++row) {
+        text += '|';
+        for (std::size_t i = 0; i < table[row].size(); ++i)
+            text += i == 0 && row > 0 ? fmt::format(" `{}` |", table[row][i])
+                                      : fmt::format(" {} |", table[row][i]);
+        text += '\n';
+        if (row > 0) continue;
+        text += '|';
+        for (std::size_t i = 0; i < table[row].size(); ++i) text += i < words ? "---|" : "---:|";
+        text += '\n';
+    }
+    return text;
+}
+
+}  // namespace antler::cli

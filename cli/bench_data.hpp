@@ -1,0 +1,65 @@
+// What was measured: figures by row and system, kept in files, compared, and shown.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cli/places.hpp"
+
+namespace antler::cli {
+
+// Instructions, or nanoseconds of virtual time, which under -icount shift=0 are the same.
+struct Figure {
+    std::string row;
+    std::string system;
+    double instructions = 0;
+    friend bool operator==(Figure const&, Figure const&) = default;
+};
+using Figures = std::vector<Figure>;
+
+struct BenchRow {
+    std::string_view name;
+    std::string_view what;       // a row's words in the table
+    std::optional<double> goal;  // no more than this
+};
+[[nodiscard]] std::span<BenchRow const> bench_rows();
+
+// A row that a goal measures against the same row of the machine without a hypervisor.
+inline constexpr double linux_boot_goal = 1.02;
+
+inline constexpr std::string_view ours = "antler";
+inline constexpr std::string_view native = "native";
+
+[[nodiscard]] std::optional<double> find(Figures const& figures, std::string_view row,
+                                         std::string_view system);
+
+// One file of bench/: the figures and how they came about.
+struct Record {
+    std::map<std::string, std::string> circumstances;  // command, versions of QEMU, firmware and kernel …
+    Figures figures;
+};
+[[nodiscard]] Record parse_record(std::string_view json, Path const& name);
+[[nodiscard]] Record read_record(Path const& file);  // throws Failure
+[[nodiscard]] std::string to_json(Record const& record);
+[[nodiscard]] std::string to_json(Figures const& figures);
+[[nodiscard]] std::string to_csv(Figures const& figures);
+
+// A guest says `bench ROW INSTRUCTIONS`.
+[[nodiscard]] Figures parse_guest_output(std::string_view console, std::string_view system);
+
+// What got worse by more than the tolerance, in sentences.
+inline constexpr double tolerance = 0.03;
+[[nodiscard]] std::vector<std::string> regressions(Figures const& before, Figures const& now);
+// What misses its goal, in sentences.
+[[nodiscard]] std::vector<std::string> missed_goals(Figures const& now);
+
+// Rows down, systems across.
+[[nodiscard]] std::vector<std::string> systems_of(Figures const& figures);
+[[nodiscard]] std::string text_table(Figures const& figures, std::vector<std::string> const& systems);
+[[nodiscard]] std::string markdown_table(Figures const& figures, std::vector<std::string> const& systems);
+
+}  // namespace antler::cli

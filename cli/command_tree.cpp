@@ -1,0 +1,208 @@
+// Every word that `antler` understands on its command line.
+#include "cli/command_tree.hpp"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <fstream>
+#include <iostream>
+
+#include "cli/bench.hpp"
+#include "cli/build_command.hpp"
+#include "cli/check_command.hpp"
+#include "cli/doctor.hpp"
+#include "cli/failure.hpp"
+#include "cli/manual.hpp"
+#include "cli/run_command.hpp"
+#include "cli/symbolize.hpp"
+#if __has_include("cli/test_command.hpp")
+#include "cli/test_command.hpp"
+#endif
+#include "cli/version.hpp"
+
+namespace antler::cli {
+namespace {
+
+using Action = std::function<int()>;
+
+// Options live as long as the tree, because the callback owns them.
+template <class Options>
+struct Command {
+    CLI::App* words;
+    std::shared_ptr<Options> options = std::make_shared<Options>();
+};
+
+template <class Options>
+Command<Options> add(CommandTree& tree, std::string const& name, std::string const& sentence,
+                     std::function<int(Options const&)> run) {
+    Command<Options> command{tree.app->add_subcommand(name, sentence)};
+    command.words->callback([chosen = tree.chosen, options = command.options, run] {
+        *chosen = [options, run] { return run(*options); };
+    });
+    return command;
+}
+
+void add_run(CommandTree& tree) {
+    auto const command =
+        add<RunOptions>(tree, "run", "Run a machine in QEMU and be its console; ^] leaves", run_command);
+    auto& options = *command.options;
+    command.words->add_option("FILE", options.file, "The machine's description")->required();
+    command.words
+        ->add_option("--timeout", options.timeout, "Stop the machine after so many seconds, with exit code 4")
+        ->check(CLI::PositiveNumber);
+    command.words->add_option("--qemu-arg", options.qemu_args, "One more word for QEMU; may be given again")
+        ->allow_extra_args(false);
+    command.words->add_flag("--print-qemu", options.print_qemu,
+                            "Print QEMU's command line instead of running it");
+}
+
+struct BuildOptions {
+    Path file{};
+    Path out = "out";
+};
+
+void add_build(CommandTree& tree) {
+    auto const command =
+        add<BuildOptions>(tree, "build", "Write antler.img and machine.pack, which a board boots",
+                          [](auto const& o) { return build_command(o.file, o.out); });
+    command.words->add_option("FILE", command.options->file, "The machine's description")->required();
+    command.words->add_option("-o,--output", command.options->out, "The folder to write to")
+        ->capture_default_str();
+}
+
+struct CheckOptions {
+    Path file{};
+    bool json = false;
+    bool schema = false;
+};
+
+void add_check(CommandTree& tree) {
+    auto const command = add<CheckOptions>(
+        tree, "check", "Say what a description makes, or what is wrong with it",
+        [](auto const& o) { return o.schema ? schema_command() : check_command(o.file, o.json); });
+    auto* const file = command.words->add_option("FILE", command.options->file, "The machine's description");
+    command.words->add_flag("--json", command.options->json, "For programs");
+    auto* const schema = command.words->add_flag("--schema-markdown", command.options->schema,
+                                                 "Print every key there is, as Markdown");
+    schema->excludes(file);
+    command.words->final_callback([options = command.options] {
+        if (options->file.empty() && !options->schema) throw CLI::RequiredError{"FILE"};
+    });
+}
+
+void add_doctor(CommandTree& tree) {
+    auto const command = add<DoctorOptions>(
+        tree, "doctor", "Say what is missing here, and what the machine can do (does it have H?)",
+        doctor_command);
+    command.words->add_option("--cpu", command.options->cpu, "Ask this CPU of QEMU's");
+    command.words->add_option("--aia", command.options->aia, "Give it this interrupt controller")
+        ->check(CLI::IsMember({"none", "aplic", "aplic-imsic"}));
+    command.words->add_flag("--json", command.options->json, "For programs");
+}
+
+void add_bench(CommandTree& tree) {
+    auto const command = add<BenchOptions>(
+        tree, "bench", "Measure what exits and boots cost, beside native and others", bench_command);
+    auto& options = *command.options;
+    command.words->add_option("--row", options.rows, "Only this row; may be given again")
+        ->allow_extra_args(false);
+    command.words->add_flag("--json", options.json, "Print the figures for programs");
+    command.words->add_flag("--check", options.check,
+                            "Fail when a row is 3 % worse than the figures on record");
+    command.words->add_flag("--save", options.save, "Put the figures on record, in bench/results");
+    command.words->add_flag("--markdown", options.markdown,
+                            "Print the page docs/benchmarks.md from the record");
+}
+
+struct SymbolizeOptions {
+    Path elf{};
+};
+
+void add_symbolize(CommandTree& tree) {
+    auto const command = add<SymbolizeOptions>(
+        tree, "symbolize", "Put names and lines to the addresses of a panic report on standard input",
+        [](auto const& o) {
+            symbolize(std::cin, std::cout, o.elf.empty() ? hypervisor_elf() : o.elf);
+            return 0;
+        });
+    command.words->add_option("ELF", command.options->elf,
+                              "The hypervisor that printed it; the one built here if left out");
+}
+
+struct CompletionOptions {
+    std::string shell{};
+};
+
+void add_help(CommandTree& tree) {
+    auto const completion =
+        add<CompletionOptions>(tree, "completion", "Print completions for a shell", [](auto const& o) {
+            fmt::print("{}", completion_script(*make_command_tree().app, o.shell));
+            return 0;
+        });
+    completion.words->add_option("SHELL", completion.options->shell, "bash or zsh")
+        ->required()
+        ->check(CLI::IsMember({"bash", "zsh"}));
+    struct Nothing {};
+    add<Nothing>(tree, "manual", "Print this program's man page", [](auto const&) {
+        fmt::print("{}", man_page(*make_command_tree().app));
+        return 0;
+    });
+}
+
+int complain_about_usage(CLI::App const& app, CLI::ParseError const& wrong) {
+    auto const* at = &app;
+    while (!at->get_subcommands().empty()) at = at->get_subcommands().front();
+    std::string sentence = wrong.what();
+    while (sentence.ends_with('\n') || sentence.ends_with('.')) sentence.pop_back();
+    auto const name = at == &app ? std::string{"antler"} : "antler " + at->get_name();
+    fmt::print(stderr, "antler: {}; see `{} --help`.\n", sentence, name);
+    return static_cast<int>(ExitCode::bad_input);
+}
+
+}  // namespace
+
+CommandTree make_command_tree() {
+    CommandTree tree{std::make_unique<CLI::App>("Antler: virtual harts for RISC-V", "antler"),
+                     std::make_shared<Action>()};
+    auto& app = *tree.app;
+    app.require_subcommand(1);
+    app.set_version_flag("--version", std::string{"antler "} + std::string{version});
+    app.set_help_flag("-h,--help", "Print this help");
+    app.get_formatter()->column_width(34);
+    app.footer(
+        "Exit codes: 0 done, 1 a failure of the program or the computer, 2 bad input, 3 a VM crashed, 4 "
+        "timeout.");
+    add_run(tree);
+    add_build(tree);
+    add_check(tree);
+    add_doctor(tree);
+    add_bench(tree);
+    add_symbolize(tree);
+    add_help(tree);
+    return tree;
+}
+
+int run_command_line(int argc, char const* const* argv) {
+    auto const tree = make_command_tree();
+    try {
+        tree.app->parse(argc, argv);
+    } catch (CLI::ParseError const& wrong) {
+        if (wrong.get_exit_code() == 0) return tree.app->exit(wrong);  // help and version
+        return complain_about_usage(*tree.app, wrong);
+    }
+    try {
+        int const code = (*tree.chosen)();
+        std::fflush(stdout);
+        return code;
+    } catch (Failure const& failure) {
+        std::fflush(stdout);
+        fmt::print(stderr, "antler: {}\n", failure.what());
+        return static_cast<int>(failure.code());
+    } catch (std::exception const& failure) {
+        std::fflush(stdout);
+        fmt::print(stderr, "antler: Something went wrong in the program itself: {}.\n", failure.what());
+        return static_cast<int>(ExitCode::internal);
+    }
+}
+
+}  // namespace antler::cli

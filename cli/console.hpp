@@ -1,0 +1,37 @@
+// What passes between the person (or the script) in front of us and the machine's serial port.
+#pragma once
+
+#include <termios.h>
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace antler::cli {
+
+inline constexpr char escape_key = 0x1d;  // ^]
+
+// Finds the key that leaves; what was typed before it still goes to the guest.
+struct Typed {
+    std::string_view for_guest;
+    bool leave;
+};
+[[nodiscard]] Typed split_at_escape(std::string_view typed);
+
+// The terminal in raw mode, and as it was when this goes.
+class RawTerminal {
+public:
+    explicit RawTerminal(int fd);
+    ~RawTerminal();
+    RawTerminal(RawTerminal const&) = delete;
+    RawTerminal& operator=(RawTerminal const&) = delete;
+
+private:
+    int fd_;
+    termios before_{};
+};
+
+// Whether we may read keys from `fd`: it is a terminal, and not some other job's at the moment.
+[[nodiscard]] bool is_our_terminal(int fd);
+
+}  // namespace antler::cli

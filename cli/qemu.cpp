@@ -1,0 +1,72 @@
+// The machine that QEMU is asked for.
+#include "cli/qemu.hpp"
+
+#include <algorithm>
+#include <cctype>
+#include <string_view>
+
+#include "base/units.hpp"
+#include "cli/failure.hpp"
+
+namespace antler::cli {
+
+Arguments qemu_arguments(Path const& program, QemuMachine const& machine, int console_fd) {
+    Arguments words{program.string()};
+    auto const add = [&](auto const&... more) { (words.emplace_back(more), ...); };
+
+    std::string virt = "virt";
+    if (!machine.aia.empty()) virt += ",aia=" + machine.aia;
+    if (machine.aia == "aplic-imsic") virt += ",aia-guests=3";  // as many VMs may own a file of a hart
+    add("-M", virt);
+    add("-cpu", machine.cpu.empty() ? std::string{default_cpu} : machine.cpu);
+    add("-smp", std::to_string(machine.harts));
+    add("-m", std::to_string(machine.memory / 1_MiB) + "M");
+    if (machine.icount) {
+        // Time, entropy and date are the same in every run, so that the figures are.
+        add("-icount", "shift=0,sleep=off", "-seed", "1", "-rtc", "base=2026-01-01,clock=vm");
+    }
+    add("-display", "none", "-parallel", "none", "-monitor", "none");
+    add("-chardev", "socket,id=console,fd=" + std::to_string(console_fd), "-serial", "chardev:console");
+    // A guest that ends in failure ends QEMU with 1 instead of 0.
+    add("-action", "panic=exit-failure");
+    add("-kernel", machine.kernel.string());
+    if (!machine.initrd.empty()) add("-initrd", machine.initrd.string());
+    if (!machine.cmdline.empty()) add("-append", machine.cmdline);
+    words.insert(words.end(), machine.extra.begin(), machine.extra.end());
+    return words;
+}
+
+std::string quoted(Arguments const& arguments) {
+    auto const plain = [](char c) {
+        return std::isalnum(static_cast<unsigned char>(c)) != 0 || std::string_view{"-_=+,.:/@%"}.contains(c);
+    };
+    std::string line;
+    for (auto const& word : arguments) {
+        if (!line.empty()) line += ' ';
+        if (!word.empty() && std::ranges::all_of(word, plain)) {
+            line += word;
+            continue;
+        }
+        line += '\'';
+        for (char const c : word) {
+            if (c == '\'')
+                line += "'\\''";
+            else
+                line += c;
+        }
+        line += '\'';
+    }
+    return line;
+}
+
+Path required_qemu() {
+    auto const program = qemu_program();
+    if (program.empty())
+        throw Failure{
+            ExitCode::internal,
+            "There is no qemu-system-riscv64: start this program through ./antler, which fetches it, or set "
+            "ANTLER_QEMU to its path."};
+    return program;
+}
+
+}  // namespace antler::cli

@@ -1,0 +1,71 @@
+// One run of QEMU from start to end: keys in, console out, and why it ended.
+#pragma once
+
+#include <signal.h>
+
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "cli/child_process.hpp"
+#include "cli/failure.hpp"
+#include "cli/qemu.hpp"
+
+namespace antler::cli {
+
+enum class SessionEnd {
+    powered_off,  // QEMU ended by itself, and content
+    failed,       // by itself, and not content: a VM crashed
+    not_started,  // QEMU did not get as far as the firmware
+    timed_out,
+    left,         // ^]
+    signalled,    // we were told to end
+    output_gone,  // nobody reads what we write
+};
+
+struct SessionOptions {
+    int input = -1;                                 // keys come from here
+    bool interactive = false;                       // ^] leaves
+    int output = -1;                                // the console goes there
+    std::function<bool(std::string_view)> watch{};  // sees the console, says when it has seen enough
+    std::optional<std::chrono::milliseconds> limit{};
+};
+
+struct SessionResult {
+    SessionEnd end = SessionEnd::powered_off;
+    int signal = 0;            // of signalled
+    int status = 0;            // of QEMU, as wait(2) says it
+    std::string complaints{};  // what QEMU itself printed
+};
+
+// The caller has blocked SIGINT, SIGTERM, SIGHUP, SIGQUIT and SIGCHLD (see BlockedSignals).
+[[nodiscard]] SessionResult run_session(QemuMachine const& machine, SessionOptions const& options);
+
+// QEMU's own end, told apart.
+[[nodiscard]] SessionEnd judge(int wait_status, bool console_spoke);
+
+// What `antler run` ends with.
+[[nodiscard]] int exit_code(SessionResult const& result);
+
+// For bench and doctor: no keys, the whole console as text.
+struct Transcript {
+    SessionResult result;
+    std::string console;
+};
+[[nodiscard]] Transcript run_and_record(QemuMachine const& machine, std::chrono::seconds limit);
+
+// While this lives, signals that end us wait for a file descriptor to read them from.
+class BlockedSignals {
+public:
+    BlockedSignals();
+    ~BlockedSignals();
+    BlockedSignals(BlockedSignals const&) = delete;
+    BlockedSignals& operator=(BlockedSignals const&) = delete;
+
+private:
+    sigset_t before_{};
+};
+
+}  // namespace antler::cli

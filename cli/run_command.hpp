@@ -1,0 +1,27 @@
+// `antler run FILE`: packs a machine, gives it to QEMU, and is its console until it ends.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/description.hpp"
+#include "cli/places.hpp"
+#include "cli/qemu.hpp"
+
+namespace antler::cli {
+
+struct RunOptions {
+    Path file{};
+    std::optional<double> timeout{};  // seconds
+    std::vector<std::string> qemu_args{};
+    bool print_qemu = false;
+};
+
+// The exit code; failures are thrown.
+int run_command(RunOptions const& options);
+
+// What the description's [machine] asks of QEMU; kernel and initrd are left to the caller.
+[[nodiscard]] QemuMachine qemu_machine(MachineDescription const& description);
+
+}  // namespace antler::cli

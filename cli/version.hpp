@@ -1,0 +1,10 @@
+// Which Antler this is.
+#pragma once
+
+#include <string_view>
+
+namespace antler::cli {
+
+inline constexpr std::string_view version = "0.1.0";
+
+}  // namespace antler::cli

@@ -1,0 +1,21 @@
+// A folder for one run, removed with everything in it when the run ends.
+#pragma once
+
+#include "cli/places.hpp"
+
+namespace antler::cli {
+
+class WorkDirectory {
+public:
+    WorkDirectory();
+    ~WorkDirectory();
+    WorkDirectory(WorkDirectory const&) = delete;
+    WorkDirectory& operator=(WorkDirectory const&) = delete;
+
+    [[nodiscard]] Path const& path() const { return path_; }
+
+private:
+    Path path_;
+};
+
+}  // namespace antler::cli
