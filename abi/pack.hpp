@@ -43,7 +43,7 @@ inline constexpr usize longest_cmdline = 2047;  // Linux keeps 1,024 bytes on RI
 
 // Where a guest's RAM starts, and the room that the host program leaves for the device tree at `dtb`.
 inline constexpr Gpa ram_base{0x8000'0000};
-inline constexpr u64 dtb_room = 64_KiB;
+inline constexpr u64 dtb_room = 256_KiB;
 
 namespace node {
 inline constexpr std::string_view hypervisor = "hypervisor";

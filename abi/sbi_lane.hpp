@@ -13,7 +13,8 @@ namespace antler::abi::sbi {
     return bit < 64 && mask == u64{1} << bit;
 }
 static_assert(targets_only(2, 4, 0b100, 0) && targets_only(2, 4, 1, 2) && !targets_only(2, 4, 0b110, 0));
-static_assert(targets_only(0, 1, 0, all_harts) && !targets_only(0, 2, 0, all_harts) && !targets_only(0, 2, 0, 0));
+static_assert(targets_only(0, 1, 0, all_harts) && !targets_only(0, 2, 0, all_harts) &&
+              !targets_only(0, 2, 0, 0));
 
 // A fence of at most one page that does not cross into a second.
 [[nodiscard]] constexpr bool is_one_page(u64 start, u64 size) {

@@ -21,15 +21,19 @@ struct Nanos {
     friend constexpr Nanos operator-(Nanos a, Nanos b) { return {a.n - b.n}; }
 };
 
-// How many ticks of the time CSR make a second.  Products go through 128 bits, so no duration overflows.
+// How many ticks of the time CSR make a second.  Whole seconds and the rest are converted apart, so that
+// neither direction overflows before its result does, for any timebase up to 1 GHz.
 struct Timebase {
     u64 hertz{};
     [[nodiscard]] constexpr Ticks ticks(Nanos d) const {
-        return {static_cast<u64>(static_cast<unsigned __int128>(d.n) * hertz / 1'000'000'000)};
+        return {d.n / second * hertz + d.n % second * hertz / second};
     }
     [[nodiscard]] constexpr Nanos nanos(Ticks d) const {
-        return {static_cast<u64>(static_cast<unsigned __int128>(d.n) * 1'000'000'000 / hertz)};
+        return {d.n / hertz * second + d.n % hertz * second / hertz};
     }
+
+private:
+    static constexpr u64 second = 1'000'000'000;
 };
 
 static_assert(Timebase{10'000'000}.ticks(Nanos{1'000}) == Ticks{10});

@@ -12,7 +12,7 @@ add_compile_options(
     "$<$<COMPILE_LANGUAGE:CXX>:-nostdinc++;SHELL:-isystem ${CMAKE_SOURCE_DIR}/cmake/freestanding/site>"
     "$<$<COMPILE_LANGUAGE:CXX>:SHELL:-isystem ${libcxx};SHELL:-isystem ${CMAKE_SOURCE_DIR}/cmake/freestanding/cinc>")
 
-add_library(freestanding OBJECT base/string.cpp)
+add_library(freestanding OBJECT base/string.cpp base/freestanding.cpp)
 target_compile_options(freestanding PRIVATE -fno-builtin)
 
 # Links `name` with lld directly and writes a flat image beside the ELF.
@@ -32,7 +32,7 @@ file(GLOB_RECURSE hypervisor_sources CONFIGURE_DEPENDS
 if(EXISTS ${CMAKE_SOURCE_DIR}/hypervisor/boot/image.ld)
     antler_image(hypervisor ${CMAKE_SOURCE_DIR}/hypervisor/boot/image.ld
         SOURCES ${hypervisor_sources}
-        LINK -static-pie -Wl,--no-dynamic-linker -Wl,-z,norelro -Wl,-z,text)
+        LINK -Wl,-pie -Wl,--no-dynamic-linker -Wl,-z,norelro -Wl,-z,text)
 endif()
 
 # The ecall lane finds the guest's own values in every register that it does not use.

@@ -16,6 +16,7 @@ extern "C" void antler_hypervisor_fault(FaultFrame* frame) {
         hart.fixup = 0;
         hart.fault_cause = hart::csr::scause::read_raw();
         hart.fault_value = hart::csr::stval::read();
+        if (!hart.hypervisor) return;  // only probing
         hart.fault_gpa = hart::csr::htval::read();
         // sret must come back here, not into the guest.   [norm:sret_v0]
         hart::csr::hstatus::clear_bits(isa::Hstatus::spv::mask);

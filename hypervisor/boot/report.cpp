@@ -7,14 +7,18 @@
 namespace antler::boot {
 namespace {
 
-extern "C" char __image_start[];  // NOLINT: the linker's name
-extern "C" char __image_end[];    // NOLINT
-extern "C" char __rodata_start[]; // NOLINT
+extern "C" char __image_start[];   // NOLINT: the linker's name
+extern "C" char __image_end[];     // NOLINT
+extern "C" char __rodata_start[];  // NOLINT
 
 constexpr u32 most_frames = 32;
 
-u64 image_start() { return reinterpret_cast<u64>(__image_start); }
-bool is_code(u64 at) { return at >= image_start() && at < reinterpret_cast<u64>(__rodata_start); }
+u64 image_start() {
+    return reinterpret_cast<u64>(__image_start);
+}
+bool is_code(u64 at) {
+    return at >= image_start() && at < reinterpret_cast<u64>(__rodata_start);
+}
 
 constexpr std::array<char const*, 32> register_names{
     "zero", "ra", "sp", "gp", "tp", "t0", "t1", "t2", "s0", "s1", "a0",  "a1",  "a2", "a3", "a4", "a5",
@@ -47,7 +51,8 @@ void report_fault(FaultFrame const& frame, isa::Scause cause, u64 value) {
     auto const words = C::interrupt::get(cause.raw)
                            ? describe(static_cast<isa::Interrupt>(C::code::get(cause.raw)))
                            : describe(static_cast<isa::Exception>(C::code::get(cause.raw)));
-    print(out, "\nantler: {} in the hypervisor on hart {}: value {:x}, pc ", words, hart::this_hart().id, value);
+    print(out, "\nantler: {} in the hypervisor on hart {}: value {:x}, pc ", words, hart::this_hart().id,
+          value);
     print_code(out, frame.pc);
     print(out, "\n");
     for (usize i = 1; i < frame.x.size(); ++i) {
@@ -66,7 +71,8 @@ void report_backtrace(u64 stack_pointer) {
     Emergency out;
     auto const& hart = static_cast<BootCore const&>(hart::this_hart());
     if (stack_pointer % 8 != 0 || stack_pointer < hart.stack_bottom || stack_pointer > hart.stack_top) return;
-    // Frame pointers would cost every exit; a word that follows a call instruction is a return address, or was one.
+    // Frame pointers would cost every exit; a word that follows a call instruction is a return address, or
+    // was one.
     u32 depth = 2;
     for (auto at = stack_pointer; at < hart.stack_top && depth < most_frames; at += 8) {
         auto const word = *reinterpret_cast<u64 const*>(at);

@@ -5,16 +5,19 @@
 #include <atomic>
 #include <optional>
 
-#include "base/format.hpp"
 #include "abi/pack.hpp"
+#include "base/format.hpp"
 #include "base/locked.hpp"
 #include "boot/console.hpp"
+#include "boot/entropy.hpp"
+#include "boot/output.hpp"
 #include "control/pack_reader.hpp"
+#include "isa/exit.hpp"
 #include "isa/features.hpp"
 #include "platform/board.hpp"
 #include "platform/firmware.hpp"
 #include "platform/host_plic.hpp"
-#include "sbi/dispatch.hpp"
+#include "sbi/extension.hpp"
 #include "vm/core.hpp"
 #include "vm/vm.hpp"
 
@@ -36,6 +39,10 @@ struct System {
     platform::Firmware firmware{};
     platform::Board board{};
     Locked<Console, Rank::console> console{};
+    Locked<Output, Rank::output> output{};
+    Locked<Entropy, Rank::entropy> entropy{};
+    Locked<std::array<char, 16>, Rank::input> input{};  // on its way from the board to the first VM
+    std::optional<platform::Serial8250> serial{};       // for a panic, which asks no lock
     std::optional<platform::HostPlic> plic{};
     control::Options options{};
     isa::Features features{};  // what every hart has
@@ -48,15 +55,18 @@ struct System {
     std::atomic<u32> vms_alive = 0;
     std::atomic<bool> any_crashed = false;
     std::atomic<bool> panicking = false;
-    std::array<u8, 64> entropy{};  // mixed from everything the board offers
-    bool has_entropy = false;
     Nanos wall_clock_at_zero{};  // 1970 to time CSR 0
     u64 started_at = 0;          // time CSR at the first instruction
-    bool first_guest_entered = false;
+    std::atomic<bool> first_guest_entered = false;
+    isa::DecodeOptions decode_options{};
 };
 
-[[nodiscard]] inline BootCore& this_boot_core() { return static_cast<BootCore&>(hart::this_hart()); }
-[[nodiscard]] inline System& system() { return *this_boot_core().system; }
+[[nodiscard]] inline BootCore& this_boot_core() {
+    return static_cast<BootCore&>(hart::this_hart());
+}
+[[nodiscard]] inline System& system() {
+    return *this_boot_core().system;
+}
 
 // Lines of the hypervisor's own: `say("…")` unless the log is quiet.
 struct Voice {
@@ -71,6 +81,9 @@ void say(std::string_view format, Values const&... values) {
     Voice voice;
     print(voice, format, values...);
 }
+
+// Gives the first VM what was typed, as much as its serial port takes.
+void feed_console();
 
 // For the report of a panic: whoever holds the console's lock will not give it back.
 struct Emergency {

@@ -81,7 +81,8 @@ Result<vm::Description> Pack::describe(u32 index) const {
         vm.device_tree = Gpa{node.number(pack::property::dtb).value_or(0)};
         vm.on_demand = node.has(pack::property::on_demand);
         vm.command_line = node.text(pack::property::cmdline).value_or("");
-        if (vm.vcpus == 0 || vm.vcpus > pack::most_vcpus || vm.memory_bytes % 2_MiB != 0) return Err{Error::bad_format};
+        if (vm.vcpus == 0 || vm.vcpus > pack::most_vcpus || vm.memory_bytes % 2_MiB != 0)
+            return Err{Error::bad_format};
         if (vm.name.size() > pack::longest_name || vm.command_line.size() > pack::longest_cmdline)
             return Err{Error::bad_format};
 
@@ -94,7 +95,8 @@ Result<vm::Description> Pack::describe(u32 index) const {
             for (usize row = 0; row < rows; ++row) {
                 auto const cell = row * pack::segment_cells;
                 Gpa const at{TRY(number_at(*segments, cell))};
-                auto const file = TRY(payload(TRY(number_at(*segments, cell + 2)), TRY(number_at(*segments, cell + 4))));
+                auto const file =
+                    TRY(payload(TRY(number_at(*segments, cell + 2)), TRY(number_at(*segments, cell + 4))));
                 auto const bytes = TRY(number_at(*segments, cell + 6));
                 if (bytes < file.size || !ram.contains(at, bytes)) return Err{Error::out_of_range};
                 vm.segments[vm.segment_count++] = {at, file, bytes};

@@ -57,6 +57,16 @@ public:
         update_line();
     }
 
+    // What was received, for a guest that asks its firmware instead of the port.  One that asks in vain
+    // listens.
+    u32 take(std::span<u8> into) {
+        u32 taken = 0;
+        while (taken < into.size() && received_ != 0) into[taken++] = take_received();
+        if (taken == 0 && !into.empty()) idle_polls_ = polls_that_mean_listening;
+        update_line();
+        return taken;
+    }
+
     // Does the guest take input?  It wants the interrupt, or it polls and waits.
     [[nodiscard]] bool listening() const {
         return (interrupt_enable_ & uart::ier::received_data) != 0 ||

@@ -9,7 +9,9 @@ namespace antler::hart {
 #if defined(__riscv)
 
 // Stage-2 translations.  The address operand is the GPA shifted right by two.   [norm:hfence-gvma_op]
-inline void hfence_gvma_all() { asm volatile(".insn r 0x73, 0, 0x31, x0, x0, x0" ::: "memory"); }
+inline void hfence_gvma_all() {
+    asm volatile(".insn r 0x73, 0, 0x31, x0, x0, x0" ::: "memory");
+}
 inline void hfence_gvma_vmid(u64 vmid) {
     asm volatile(".insn r 0x73, 0, 0x31, x0, x0, %0" ::"r"(vmid) : "memory");
 }
@@ -18,7 +20,9 @@ inline void hfence_gvma(Gpa at, u64 vmid) {
 }
 
 // VS-stage translations of the VMID that hgatp holds.   [norm:hfence-vvma_op]
-inline void hfence_vvma_all() { asm volatile(".insn r 0x73, 0, 0x11, x0, x0, x0" ::: "memory"); }
+inline void hfence_vvma_all() {
+    asm volatile(".insn r 0x73, 0, 0x11, x0, x0, x0" ::: "memory");
+}
 inline void hfence_vvma(Gva at) {
     asm volatile(".insn r 0x73, 0, 0x11, x0, %0, x0" ::"r"(at.raw()) : "memory");
 }
@@ -30,13 +34,23 @@ inline void hfence_vvma(Gva at, u64 asid) {
 }
 
 // The hypervisor's own translations.
-inline void sfence_vma_all() { asm volatile("sfence.vma" ::: "memory"); }
-inline void sfence_vma(u64 at) { asm volatile("sfence.vma %0" ::"r"(at) : "memory"); }
+inline void sfence_vma_all() {
+    asm volatile("sfence.vma" ::: "memory");
+}
+inline void sfence_vma(u64 at) {
+    asm volatile("sfence.vma %0" ::"r"(at) : "memory");
+}
 
-inline void fence_i() { asm volatile("fence.i" ::: "memory"); }
+inline void fence_i() {
+    asm volatile("fence.i" ::: "memory");
+}
 // Orders device accesses with everything else.
-inline void fence_io() { asm volatile("fence iorw, iorw" ::: "memory"); }
-inline void wait_for_interrupt() { asm volatile("wfi" ::: "memory"); }
+inline void fence_io() {
+    asm volatile("fence iorw, iorw" ::: "memory");
+}
+inline void wait_for_interrupt() {
+    asm volatile("wfi" ::: "memory");
+}
 [[nodiscard]] inline u64 time() {
     u64 now;
     asm volatile("rdtime %0" : "=r"(now)::"memory");

@@ -12,7 +12,8 @@ struct FirmwareAnswer {
 
 #if defined(__riscv)
 // Registers other than a0 and a1 are preserved by the firmware.   [sbi binary-encoding]
-inline FirmwareAnswer firmware_call(u64 extension, u64 function, u64 a = 0, u64 b = 0, u64 c = 0, u64 d = 0, u64 e = 0) {
+inline FirmwareAnswer firmware_call(u64 extension, u64 function, u64 a = 0, u64 b = 0, u64 c = 0, u64 d = 0,
+                                    u64 e = 0) {
     register u64 a0 asm("a0") = a;
     register u64 a1 asm("a1") = b;
     register u64 a2 asm("a2") = c;
@@ -24,7 +25,8 @@ inline FirmwareAnswer firmware_call(u64 extension, u64 function, u64 a = 0, u64 
     return {static_cast<i64>(a0), a1};
 }
 #else
-FirmwareAnswer firmware_call(u64 extension, u64 function, u64 a = 0, u64 b = 0, u64 c = 0, u64 d = 0, u64 e = 0);
+FirmwareAnswer firmware_call(u64 extension, u64 function, u64 a = 0, u64 b = 0, u64 c = 0, u64 d = 0,
+                             u64 e = 0);
 #endif
 
 }  // namespace antler::hart

@@ -5,11 +5,21 @@
 
 namespace antler::hart {
 
-void save(FloatRegisters& registers) { antler_save_float(registers.f.data()); }
-void load(FloatRegisters const& registers) { antler_load_float(registers.f.data()); }
-void save(VectorState& vector) { antler_save_vector(vector.registers, vector.state.data()); }
-void load(VectorState const& vector) { antler_load_vector(vector.registers, vector.state.data()); }
-u64 vector_register_bytes() { return antler_vector_bytes(); }
+void save(FloatRegisters& registers) {
+    antler_save_float(registers.f.data());
+}
+void load(FloatRegisters const& registers) {
+    antler_load_float(registers.f.data());
+}
+void save(VectorState& vector) {
+    antler_save_vector(vector.registers, vector.state.data());
+}
+void load(VectorState const& vector) {
+    antler_load_vector(vector.registers, vector.state.data());
+}
+u64 vector_register_bytes() {
+    return antler_vector_bytes();
+}
 
 }  // namespace antler::hart
 

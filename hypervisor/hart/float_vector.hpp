@@ -12,8 +12,9 @@ struct FloatRegisters {
 };
 
 struct VectorState {
-    u8* registers = nullptr;      // 32 registers of vlenb bytes; none: the hart has no V or the guest does not see it
-    std::array<u64, 5> state{};   // vstart, vtype, vl, vcsr, vlenb
+    u8* registers =
+        nullptr;  // 32 registers of vlenb bytes; none: the hart has no V or the guest does not see it
+    std::array<u64, 5> state{};  // vstart, vtype, vl, vcsr, vlenb
 };
 
 // sstatus.FS and sstatus.VS.   [norm:vsstatus_fs_op]

@@ -15,33 +15,34 @@ namespace {
 #define ANTLER_FIXUP ANTLER_TEXT(ANTLER_HART_FIXUP) "(tp)"
 
 // `instruction` between naming the fixup and taking it back; %[done] stays zero when it faulted.
-#define ANTLER_GUARDED(instruction)                                                          \
-    ".option push\n .option arch, +h\n"                                                      \
-    "la %[scratch], 1f\n sd %[scratch], " ANTLER_FIXUP "\n" instruction "\n li %[done], 1\n" \
+#define ANTLER_GUARDED(instruction)                                     \
+    ".option push\n .option arch, +h\n"                                 \
+    "la %[scratch], 1f\n sd %[scratch], " ANTLER_FIXUP "\n" instruction \
+    "\n li %[done], 1\n"                                                \
     "1: sd zero, " ANTLER_FIXUP "\n .option pop"
 
-#define ANTLER_LOAD(name, mnemonic)                                            \
-    std::optional<u64> name(Gva at) {                                          \
-        u64 value = 0;                                                         \
-        u64 done = 0;                                                          \
-        u64 scratch;                                                           \
-        asm volatile(ANTLER_GUARDED(mnemonic " %[value], (%[at])")             \
+#define ANTLER_LOAD(name, mnemonic)                                                       \
+    std::optional<u64> name(Gva at) {                                                     \
+        u64 value = 0;                                                                    \
+        u64 done = 0;                                                                     \
+        u64 scratch;                                                                      \
+        asm volatile(ANTLER_GUARDED(mnemonic " %[value], (%[at])")                        \
                      : [value] "+&r"(value), [done] "+&r"(done), [scratch] "=&r"(scratch) \
-                     : [at] "r"(at.raw())                                      \
-                     : "memory");                                              \
-        if (done == 0) return std::nullopt;                                    \
-        return value;                                                          \
+                     : [at] "r"(at.raw())                                                 \
+                     : "memory");                                                         \
+        if (done == 0) return std::nullopt;                                               \
+        return value;                                                                     \
     }
 
-#define ANTLER_STORE(name, mnemonic)                                     \
-    bool name(Gva at, u64 value) {                                       \
-        u64 done = 0;                                                    \
-        u64 scratch;                                                     \
-        asm volatile(ANTLER_GUARDED(mnemonic " %[value], (%[at])")       \
-                     : [done] "+&r"(done), [scratch] "=&r"(scratch)      \
-                     : [at] "r"(at.raw()), [value] "r"(value)            \
-                     : "memory");                                        \
-        return done != 0;                                                \
+#define ANTLER_STORE(name, mnemonic)                                \
+    bool name(Gva at, u64 value) {                                  \
+        u64 done = 0;                                               \
+        u64 scratch;                                                \
+        asm volatile(ANTLER_GUARDED(mnemonic " %[value], (%[at])")  \
+                     : [done] "+&r"(done), [scratch] "=&r"(scratch) \
+                     : [at] "r"(at.raw()), [value] "r"(value)       \
+                     : "memory");                                   \
+        return done != 0;                                           \
     }
 
 ANTLER_LOAD(load8, "hlv.bu")
@@ -82,7 +83,9 @@ std::optional<u16> fetch_guest(Gva at) {
     return static_cast<u16>(*value);
 }
 
-u64 copy_guarded(void* to, void const* from, u64 bytes) { return antler_copy_guarded(to, from, bytes); }
+u64 copy_guarded(void* to, void const* from, u64 bytes) {
+    return antler_copy_guarded(to, from, bytes);
+}
 
 }  // namespace antler::hart
 

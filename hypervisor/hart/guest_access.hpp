@@ -1,4 +1,5 @@
-// Loads and stores as the guest would make them (hlv, hlvx, hsv) and copies through windows; a fault is an answer.
+// Loads and stores as the guest would make them (hlv, hlvx, hsv) and copies through windows; a fault is an
+// answer.
 #pragma once
 
 #include <optional>
@@ -8,8 +9,8 @@
 
 namespace antler::hart {
 
-// Call these only after the trap's CSRs were read: a fault overwrites scause, stval, htval, htinst and hstatus.
-// The privilege is hstatus.SPVP, which the trap has set.   [norm:hlsv_mode]
+// Call these only after the trap's CSRs were read: a fault overwrites scause, stval, htval, htinst and
+// hstatus. The privilege is hstatus.SPVP, which the trap has set.   [norm:hlsv_mode]
 [[nodiscard]] std::optional<u64> load_guest(Gva at, u8 width);
 [[nodiscard]] bool store_guest(Gva at, u8 width, u64 value);
 

@@ -35,8 +35,8 @@ struct GuestCsrs {
     u64 hcounteren = 0;
 };
 
-// The switch zeroes vsatp, writes hgatp and henvcfg, then the new vsatp: another order could cache one guest's
-// translations under the other's VMID.   [norm:hgatp_op_hfence_gvma]
+// The switch zeroes vsatp, writes hgatp and henvcfg, then the new vsatp: another order could cache one
+// guest's translations under the other's VMID.   [norm:hgatp_op_hfence_gvma]
 void load_guest_csrs(GuestCsrs const& csrs, CsrSet has);
 void save_guest_csrs(GuestCsrs& csrs, CsrSet has);
 

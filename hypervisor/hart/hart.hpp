@@ -18,7 +18,7 @@ struct Hart {
     u64 id = 0;           // hart id, as firmware and device tree say it
     u32 index = 0;        // dense number, 0 .. harts - 1
     u32 held_ranks = 0;   // of locks; only debug builds keep it
-    u32 handling_fault = 0;
+    bool hypervisor = false;  // the CSRs of H are known to be there
 };
 
 static_assert(offsetof(Hart, fixup) == ANTLER_HART_FIXUP);

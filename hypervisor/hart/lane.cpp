@@ -53,7 +53,8 @@ extern "C" Answer antler_ecall_lane(u64 a0, u64 a1) {
     }
     if (extension == static_cast<u64>(Eid::ipi)) {
         auto& registers = caller();
-        if (guest_a6 != 0 || !targets_only(registers.guest_hart, registers.guest_harts, a0, a1)) return {a0, a1};
+        if (guest_a6 != 0 || !targets_only(registers.guest_hart, registers.guest_harts, a0, a1))
+            return {a0, a1};
         asm volatile("csrs 0x645, %0" ::"r"(hvip_vssip) : "memory");  // hvip
         return success();
     }
@@ -68,7 +69,8 @@ extern "C" Answer antler_ecall_lane(u64 a0, u64 a1) {
             hfence_vvma(Gva{guest_a2});
             return success();
         }
-        if (guest_a6 == static_cast<u64>(RfenceFid::remote_sfence_vma_asid) && is_one_page(guest_a2, guest_a3)) {
+        if (guest_a6 == static_cast<u64>(RfenceFid::remote_sfence_vma_asid) &&
+            is_one_page(guest_a2, guest_a3)) {
             hfence_vvma(Gva{guest_a2}, guest_a4);
             return success();
         }

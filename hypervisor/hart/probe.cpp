@@ -55,7 +55,8 @@ void ask_environment(Features& found) {
 
 void ask_units(Features& found) {
     using S = isa::Sstatus;
-    auto const kept = try_bits<csr::sstatus>(csr::sstatus::read_raw() | S::fs::mask | S::vs::mask).value_or(0);
+    auto const kept =
+        try_bits<csr::sstatus>(csr::sstatus::read_raw() | S::fs::mask | S::vs::mask).value_or(0);
     found.f = S::fs::get(kept) != isa::ContextStatus::off;
     found.d = found.d && found.f;
     found.v = found.v && S::vs::get(kept) != isa::ContextStatus::off;
@@ -79,6 +80,19 @@ Features probe(Features told) {
     found.aia = found.aia && try_read<vstopi>().has_value();
     found.counters = static_cast<u32>(try_bits<csr::hcounteren>(0xffff'ffff).value_or(0));
     return found;
+}
+
+u32 read_seed(u16* into, u32 count) {
+    using status = Field<31, 30, u8>;
+    constexpr u8 es16 = 2;  // sixteen bits of entropy are there   [norm:seed_entropy_unique]
+    constexpr u32 most_tries = 1000;
+    u32 got = 0;
+    for (u32 tries = 0; got < count && tries < most_tries; ++tries) {
+        auto const value = try_swap<seed>(0);
+        if (!value) return 0;
+        if (status::get(*value) == es16) into[got++] = static_cast<u16>(*value);
+    }
+    return got;
 }
 
 }  // namespace antler::hart

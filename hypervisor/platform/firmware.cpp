@@ -61,8 +61,8 @@ void Firmware::set_timer(u64 when) const {
 
 usize Firmware::console_write(std::span<char const> text) const {
     if (debug_console_) {
-        auto const answer =
-            call(Eid::debug_console, DebugConsoleFid::console_write, text.size(), reinterpret_cast<u64>(text.data()));
+        auto const answer = call(Eid::debug_console, DebugConsoleFid::console_write, text.size(),
+                                 reinterpret_cast<u64>(text.data()));
         return answer.error == 0 ? answer.value : text.size();
     }
     for (char const c : text) (void)call(Eid::legacy_console_putchar, 0, static_cast<u8>(c));
@@ -71,8 +71,8 @@ usize Firmware::console_write(std::span<char const> text) const {
 
 usize Firmware::console_read(std::span<char> into) const {
     if (debug_console_) {
-        auto const answer =
-            call(Eid::debug_console, DebugConsoleFid::console_read, into.size(), reinterpret_cast<u64>(into.data()));
+        auto const answer = call(Eid::debug_console, DebugConsoleFid::console_read, into.size(),
+                                 reinterpret_cast<u64>(into.data()));
         return answer.error == 0 ? answer.value : 0;
     }
     usize read = 0;
@@ -86,11 +86,14 @@ usize Firmware::console_read(std::span<char> into) const {
 
 void Firmware::reset(ResetType type, ResetReason reason) const {
     if (system_reset_)
-        (void)call(Eid::system_reset, SystemResetFid::system_reset, static_cast<u64>(type), static_cast<u64>(reason));
+        (void)call(Eid::system_reset, SystemResetFid::system_reset, static_cast<u64>(type),
+                   static_cast<u64>(reason));
     if (type == ResetType::shutdown) (void)call(Eid::legacy_shutdown, 0);
     for (;;) hart::wait_for_interrupt();
 }
 
-u64 Firmware::machine_id(BaseFid which) const { return call(Eid::base, which).value; }
+u64 Firmware::machine_id(BaseFid which) const {
+    return call(Eid::base, which).value;
+}
 
 }  // namespace antler::platform

@@ -23,7 +23,9 @@ void HostPlic::enable(u32 source) {
     mmio_write<u32>(base_ + contexts + context_stride * context_ + threshold, 0);
 }
 
-u32 HostPlic::claim() { return mmio_read<u32>(base_ + contexts + context_stride * context_ + claim_complete); }
+u32 HostPlic::claim() {
+    return mmio_read<u32>(base_ + contexts + context_stride * context_ + claim_complete);
+}
 
 void HostPlic::complete(u32 source) {
     mmio_write<u32>(base_ + contexts + context_stride * context_ + claim_complete, source);

@@ -6,7 +6,7 @@
 namespace antler::platform {
 namespace {
 
-constexpr u32 data = 0;               // receive buffer and transmit holding register
+constexpr u32 data = 0;  // receive buffer and transmit holding register
 constexpr u32 interrupt_enable = 1;
 constexpr u32 fifo_control = 2;
 constexpr u32 line_status = 5;
@@ -34,14 +34,20 @@ void Serial8250::start() {
     write(fifo_control, fifo_on);
 }
 
-bool Serial8250::can_send() const { return (read(line_status) & transmitter_empty) != 0; }
-void Serial8250::send(char c) { write(data, static_cast<u8>(c)); }
+bool Serial8250::can_send() const {
+    return (read(line_status) & transmitter_empty) != 0;
+}
+void Serial8250::send(char c) {
+    write(data, static_cast<u8>(c));
+}
 
 std::optional<char> Serial8250::receive() {
     if ((read(line_status) & data_ready) == 0) return std::nullopt;
     return static_cast<char>(read(data));
 }
 
-void Serial8250::listen(bool on) { write(interrupt_enable, on ? enable_received : 0); }
+void Serial8250::listen(bool on) {
+    write(interrupt_enable, on ? enable_received : 0);
+}
 
 }  // namespace antler::platform

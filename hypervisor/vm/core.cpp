@@ -17,7 +17,9 @@ constexpr u64 host_software = isa::Sip::bit(isa::Interrupt::supervisor_software)
 constexpr u64 host_timer = isa::Sip::bit(isa::Interrupt::supervisor_timer);
 constexpr u64 host_external = isa::Sip::bit(isa::Interrupt::supervisor_external);
 
-bool has(u32 requests, Request what) { return (requests & static_cast<u32>(what)) != 0; }
+bool includes(u32 requests, Request what) {
+    return (requests & static_cast<u32>(what)) != 0;
+}
 
 }  // namespace
 
@@ -56,7 +58,8 @@ void Core::adopt(Vcpu& vcpu) {
 void Core::make_runnable(Vcpu& vcpu) {
     if (vcpu.place == Vcpu::Place::running || vcpu.place == Vcpu::Place::queued) return;
     vcpu.place = Vcpu::Place::queued;
-    vcpu.waits_for_time = false;
+    auto suspended = abi::sbi::HartState::suspended;
+    vcpu.hart_state.compare_exchange_strong(suspended, abi::sbi::HartState::started);
     queue.push_back(vcpu);
     must_choose = true;
 }
@@ -98,7 +101,7 @@ void Core::serve_fences() {
         auto* const next = vcpu->next_in_inbox;
         auto const before =
             vcpu->requests.fetch_and(~static_cast<u32>(Request::fence), std::memory_order_seq_cst);
-        if (has(before, Request::fence)) vcpu->vm.serve_fences(*vcpu, current == vcpu);
+        if (includes(before, Request::fence)) vcpu->vm.serve_fences(*vcpu, current == vcpu);
         put_into_inbox(*vcpu);  // in_inbox stays set
         vcpu = next;
     }
@@ -121,19 +124,20 @@ void Core::deliver(Vcpu& vcpu) {
     bool const is_loaded = current == &vcpu;
     u64 raise = 0;
     u64 lower = 0;
-    if (has(asked, Request::software_interrupt)) raise |= isa::Hvip::bit(isa::Interrupt::vs_software);
-    if (has(asked, Request::external_changed))
-        (vcpu.external.load(std::memory_order_acquire) ? raise : lower) |= isa::Hvip::bit(isa::Interrupt::vs_external);
+    if (includes(asked, Request::software_interrupt)) raise |= isa::Hvip::bit(isa::Interrupt::vs_software);
+    if (includes(asked, Request::external_changed))
+        (vcpu.external.load(std::memory_order_acquire) ? raise : lower) |=
+            isa::Hvip::bit(isa::Interrupt::vs_external);
     if (is_loaded) {
         if (lower != 0) csr::hvip::clear_bits(lower);
         if (raise != 0) csr::hvip::set_bits(raise);
     } else {
         vcpu.csrs.hvip = (vcpu.csrs.hvip & ~lower) | raise;
     }
-    if (has(asked, Request::fence)) vcpu.vm.serve_fences(vcpu, is_loaded);
-    if (has(asked, Request::start)) vcpu.vm.begin(vcpu);
-    if (has(asked, Request::stop)) vcpu.vm.stopped(vcpu);
-    if (has(asked, Request::timer_changed)) set_timer();
+    if (includes(asked, Request::fence)) vcpu.vm.serve_fences(vcpu, is_loaded);
+    if (includes(asked, Request::start)) vcpu.vm.begin(vcpu);
+    if (includes(asked, Request::stop)) vcpu.vm.stopped(vcpu);
+    if (includes(asked, Request::timer_changed)) set_timer();
     wake_if_pending(vcpu);
 }
 
@@ -154,11 +158,15 @@ void Core::timer_fired() {
         wake_if_pending(*vcpu);
     }
     if (now >= slice_end) must_choose = true;
+    if (now >= poll_at) {
+        poll_console();
+        poll_at = now + poll_period;
+    }
     set_timer();
 }
 
 void Core::set_timer() {
-    u64 next = slice_end;
+    u64 next = slice_end < poll_at ? slice_end : poll_at;
     for (auto* vcpu = residents; vcpu != nullptr; vcpu = vcpu->next_at_home) {
         if (vcpu->place == Vcpu::Place::blocked || vcpu->timer != abi::sbi::never) {
             auto const due = vcpu->vm.timer_deadline(*vcpu, *this);

@@ -1,4 +1,5 @@
-// A physical hart as the virtual machines see it: which vCPU it runs, who waits for it, and what others sent it.
+// A physical hart as the virtual machines see it: which vCPU it runs, who waits for it, and what others sent
+// it.
 #pragma once
 
 #include <atomic>
@@ -17,16 +18,18 @@ struct Core : hart::Hart {
     hart::CsrSet has{};
     u64 stack_top = 0;
 
-    Vcpu* current = nullptr;  // whose CSRs are in this hart
+    Vcpu* current = nullptr;    // whose CSRs are in this hart
     Vcpu* residents = nullptr;  // every vCPU whose home this is
     sched::RunQueue queue{};
     std::atomic<Vcpu*> inbox = nullptr;  // pushed by any hart, taken whole by this one
     bool must_choose = false;            // someone else should run
     u64 slice_end = never;               // host time
-    u64 timer_set = never;               // what the host timer was last told
-    Vm const* window = nullptr;          // whose memory this hart's VM window shows
-    Vcpu* units_owner = nullptr;         // whose floating-point and vector registers are in this hart
-    u64 vector_bytes = 0;                // of one vector register; zero: no V
+    u64 poll_period = 0;                 // of a console that cannot interrupt; only one hart polls
+    u64 poll_at = never;
+    u64 timer_set = never;        // what the host timer was last told
+    Vm const* window = nullptr;   // whose memory this hart's VM window shows
+    Vcpu* units_owner = nullptr;  // whose floating-point and vector registers are in this hart
+    u64 vector_bytes = 0;         // of one vector register; zero: no V
 
     static constexpr u64 never = ~u64{0};
     static constexpr u64 slice = 50'000;  // ticks; refined by the scheduler's policy
@@ -64,6 +67,8 @@ private:
     void set_wait_trap(Vcpu& vcpu);
 };
 
-[[nodiscard]] inline Core& this_core() { return static_cast<Core&>(hart::this_hart()); }
+[[nodiscard]] inline Core& this_core() {
+    return static_cast<Core&>(hart::this_hart());
+}
 
 }  // namespace antler::vm

@@ -21,16 +21,21 @@ using isa::PrivilegedOp;
 
 constexpr u16 satp_number = 0x180;
 
-bool in_vs(Vcpu const& vcpu) { return isa::Sstatus::spp::get(vcpu.sstatus); }
+bool in_vs(Vcpu const& vcpu) {
+    return isa::Sstatus::spp::get(vcpu.sstatus);
+}
 
-Next illegal(Vcpu& vcpu, u32 bits) { return reflect(vcpu, isa::Exception::illegal_instruction, bits); }
+Next illegal(Vcpu& vcpu, u32 bits) {
+    return reflect(vcpu, isa::Exception::illegal_instruction, bits);
+}
 
 // satp of a VM whose policy is VTVM.   [norm:hstatus_vtvm_op]
 Next access_satp(Vcpu& vcpu, isa::CsrInstruction const& instruction) {
     auto const old = csr::vsatp::read();
     if (instruction.writes()) {
         auto const operand = instruction.immediate ? u64{instruction.source} : vcpu.x[instruction.source];
-        csr::vsatp::write(isa::legalize(old, isa::Vsatp{instruction.result(old.raw, operand)}, vcpu.vm.features()));
+        csr::vsatp::write(
+            isa::legalize(old, isa::Vsatp{instruction.result(old.raw, operand)}, vcpu.vm.features()));
     }
     if (instruction.reg != 0) vcpu.x[instruction.reg] = old.raw;
     return Next::advance;
@@ -67,7 +72,9 @@ Next privileged(Vcpu& vcpu, isa::PrivilegedInstruction const& instruction, u32 b
             if (!in_vs(vcpu)) return illegal(vcpu, bits);  // VU-mode may not wait   [norm:hstatus_vtw_op]
             vcpu.count(ExitKind::wait);
             return Next::block;
-        case PrivilegedOp::wrs_nto: vcpu.count(ExitKind::wait); return Next::advance;  // it may always end at once
+        case PrivilegedOp::wrs_nto:
+            vcpu.count(ExitKind::wait);
+            return Next::advance;  // it may always end at once
         case PrivilegedOp::sret:
             if (!in_vs(vcpu) || !policies.trap_return) return illegal(vcpu, bits);
             return return_from_trap(vcpu);

@@ -8,11 +8,11 @@ namespace antler::vm {
 
 struct GuestFence {
     enum class Kind : u8 {
-        instructions,     // fence.i
-        all,              // every VS-stage translation of the VM
-        range,            // those of a range, in all address spaces
-        address_space,    // those of an ASID
-        range_of_space,   // those of a range of an ASID
+        instructions,    // fence.i
+        all,             // every VS-stage translation of the VM
+        range,           // those of a range, in all address spaces
+        address_space,   // those of an ASID
+        range_of_space,  // those of a range of an ASID
     };
     Kind kind{};
     u16 asid{};
@@ -20,8 +20,8 @@ struct GuestFence {
     u64 size{};
 };
 
-// Executes it on this hart for the VMID that hgatp holds.  Ranges of more than a few pages become whole fences,
-// so that the work is bounded.
+// Executes it on this hart for the VMID that hgatp holds.  Ranges of more than a few pages become whole
+// fences, so that the work is bounded.
 void execute(GuestFence const& fence);
 
 }  // namespace antler::vm

@@ -30,7 +30,9 @@ void PowerButton::operator()(device::PowerRequest request) const {
     }
 }
 
-Nanos RtcClock::now() const { return wall_clock(); }
+Nanos RtcClock::now() const {
+    return wall_clock();
+}
 
 void RtcClock::wake_at(std::optional<Nanos> when) const {
     auto const now = wall_clock();
@@ -42,9 +44,9 @@ void RtcClock::wake_at(std::optional<Nanos> when) const {
 void Machine::attach() {
     devices_.with([&](Devices& devices) {
         // Four regions that do not overlap, in a table of 32.
-        bool const attached = bus_.attach(test_region, devices.test).ok() && bus_.attach(rtc_region, devices.rtc).ok() &&
-                              bus_.attach(plic_region, devices.plic).ok() &&
-                              bus_.attach(uart_region, devices.uart).ok();
+        bool const attached =
+            bus_.attach(test_region, devices.test).ok() && bus_.attach(rtc_region, devices.rtc).ok() &&
+            bus_.attach(plic_region, devices.plic).ok() && bus_.attach(uart_region, devices.uart).ok();
         VERIFY(attached);
     });
 }
@@ -75,8 +77,10 @@ void Machine::reset(u32 vcpus) {
 }
 
 u32 Machine::console_room() {
-    auto const room =
-        devices_.with([](Devices& devices) { return devices.uart.listening() ? devices.uart.room() : 0; });
+    auto const room = devices_.with([&](Devices& devices) {
+        return reads_by_sbi_.load(std::memory_order_relaxed) || devices.uart.listening() ? devices.uart.room()
+                                                                                         : 0;
+    });
     input_waits_.store(room == 0, std::memory_order_relaxed);
     return room;
 }
@@ -85,6 +89,13 @@ void Machine::console_type(std::string_view bytes) {
     devices_.with([&](Devices& devices) {
         for (char const c : bytes) devices.uart.receive(static_cast<u8>(c));
     });
+}
+
+u32 Machine::console_take(std::span<u8> into) {
+    reads_by_sbi_.store(true, std::memory_order_relaxed);
+    auto const taken = devices_.with([&](Devices& devices) { return devices.uart.take(into); });
+    console_has_room(vm_);
+    return taken;
 }
 
 void Machine::alarm_fired() {

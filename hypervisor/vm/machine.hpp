@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string_view>
 
 #include "base/locked.hpp"
@@ -65,7 +66,8 @@ struct Devices {
 
 class Machine {
 public:
-    Machine(Vm& vm, u32 vcpus, Timebase timebase) : devices_{vm, vcpus, timebase}, vm_{vm}, timebase_{timebase} {
+    Machine(Vm& vm, u32 vcpus, Timebase timebase)
+        : devices_{vm, vcpus, timebase}, vm_{vm}, timebase_{timebase} {
         attach();
     }
 
@@ -73,12 +75,17 @@ public:
     [[nodiscard]] Result<u64> read(Gpa at, device::Width width);
     [[nodiscard]] Result<void> write(Gpa at, device::Width width, u64 value);
 
+    [[nodiscard]] bool has_device(Gpa at) const { return bus_.find(at).has_value(); }
+
     // As after power-on.
     void reset(u32 vcpus);
 
     // What is typed at the console: how much the guest takes now, and the bytes.
     [[nodiscard]] u32 console_room();
     void console_type(std::string_view bytes);
+
+    // The same bytes for a guest that reads them by SBI instead of from the port.
+    [[nodiscard]] u32 console_take(std::span<u8> into);
 
     // RTC alarm, in host time; the largest value: none.
     [[nodiscard]] u64 alarm() const { return alarm_.load(std::memory_order_relaxed); }
@@ -93,7 +100,8 @@ private:
     Vm& vm_;
     Timebase timebase_;
     std::atomic<u64> alarm_ = ~u64{0};
-    std::atomic<bool> input_waits_ = false;  // the board has bytes that found no room
+    std::atomic<bool> reads_by_sbi_ = false;  // so it listens, whatever the port says
+    std::atomic<bool> input_waits_ = false;   // the board has bytes that found no room
 };
 
 }  // namespace antler::vm

@@ -62,10 +62,12 @@ u64 read_float(Vcpu& vcpu, MemoryInstruction const& instruction) {
     return vcpu.floats.f[instruction.reg];
 }
 
-Next device_access(Vcpu& vcpu, isa::GuestPageFault const& fault, Gpa at, MemoryInstruction const& instruction) {
+Next device_access(Vcpu& vcpu, isa::GuestPageFault const& fault, Gpa at,
+                   MemoryInstruction const& instruction) {
     vcpu.count(ExitKind::mmio);
     vcpu.instruction_bytes = instruction.length;
-    bool const possible = instruction.is_basic() && instruction.width <= 8 && at.is_aligned(instruction.width);
+    bool const possible =
+        instruction.is_basic() && instruction.width <= 8 && at.is_aligned(instruction.width);
     if (!possible) return nothing_there(vcpu, fault);
     auto& machine = vcpu.vm.machine();
     auto const width = static_cast<device::Width>(instruction.width);

@@ -17,7 +17,8 @@ void send_ipi(u32 hart_index);
 // When this hart wants its next timer interrupt, in host time; the largest value means never.
 void set_host_timer(Ticks when);
 
-// What a VM's console says, and whether the board's console asks to be told when the guest can take input again.
+// What a VM's console says, and whether the board's console asks to be told when the guest can take input
+// again.
 void console_write(Vm const& vm, std::string_view text);
 void console_has_room(Vm const& vm);
 
@@ -27,7 +28,10 @@ void console_has_room(Vm const& vm);
 // The board's external interrupt, on the hart that takes it.
 void serve_external_interrupt();
 
-// The last virtual machine is gone.
+// Looks at a console that cannot interrupt.
+void poll_console();
+
+// This virtual machine will not run again.
 void machine_went_away(Vm const& vm);
 
 // Bytes that nobody can guess; false: the board has no source of them.

@@ -58,21 +58,20 @@ public:
     hart::FloatRegisters floats{};
     hart::VectorState vector{};
     Place place = Place::nowhere;
-    bool restarts_on_wake = false;   // a non-retentive suspend ends at `entry`
-    bool waits_for_time = false;     // blocked with a timer that will end the wait
-    u8 instruction_bytes = 4;        // what Next::advance steps over
-    u64 timer = abi::sbi::never;     // guest time of the SBI timer, where the guest has no vstimecmp
+    bool restarts_on_wake = false;  // a non-retentive suspend ends at `entry`
+    u8 instruction_bytes = 4;       // what Next::advance steps over
+    u64 timer = abi::sbi::never;    // guest time of the SBI timer, where the guest has no vstimecmp
     std::array<u64, static_cast<usize>(ExitKind::count)> exits{};
-    Vcpu* next_at_home = nullptr;    // list of all vCPUs of its home hart
+    Vcpu* next_at_home = nullptr;  // list of all vCPUs of its home hart
 
     // Any hart may touch these.
     std::atomic<u32> requests = 0;
-    std::atomic<bool> in_inbox = false;   // of its home hart; set by the sender, cleared by the receiver
-    Vcpu* next_in_inbox = nullptr;        // belongs to whoever set in_inbox, until the receiver takes the list
-    std::atomic<bool> loaded = false;     // its translations may be in use on its home hart
+    std::atomic<bool> in_inbox = false;  // of its home hart; set by the sender, cleared by the receiver
+    Vcpu* next_in_inbox = nullptr;       // belongs to whoever set in_inbox, until the receiver takes the list
+    std::atomic<bool> loaded = false;    // its translations may be in use on its home hart
     std::atomic<abi::sbi::HartState> hart_state = abi::sbi::HartState::stopped;
-    std::atomic<bool> external = false;   // level of its line from the interrupt controller
-    Entry entry{};                        // written by who moved hart_state to start_pending
+    std::atomic<bool> external = false;  // level of its line from the interrupt controller
+    Entry entry{};                       // written by who moved hart_state to start_pending
     Locked<Ring<GuestFence, 16>, Rank::fences> fences;
     std::atomic<bool> fences_overflowed = false;
     std::atomic<u32> fences_asked = 0;  // pairs with fences_done: who asked waits until done has caught up

@@ -43,12 +43,15 @@ isa::Hstateen0 granted_state(isa::Features const&) {
 
 }  // namespace
 
-Vm::Vm(Description const& description, isa::Features const& shown, Ram& ram, Timebase timebase)
-    : description_{description},
-      shown_{shown},
-      ram_{ram},
-      timebase_{timebase},
-      machine_{*this, description.vcpus, timebase} {}
+Vm::Vm(Parts const& parts)
+    : description_{parts.description},
+      shown_{parts.shown},
+      ram_{parts.ram},
+      timebase_{parts.timebase},
+      host_isa_{parts.host_isa},
+      ids_{parts.ids},
+      tree_buffer_{parts.tree_buffer},
+      machine_{*this, description_.vcpus, timebase_} {}
 
 Result<void> Vm::power_on() {
     TRY(place_images());
@@ -74,12 +77,19 @@ Status Vm::start_hart(u64 id, Entry entry) {
     target->entry = entry;  // ours alone while the hart is start_pending and was not told
     alive_.fetch_add(1, std::memory_order_acq_rel);
     target->signal(Request::start);
+    // Whoever ends the VM has told every vCPU; one that starts afterwards tells itself.
+    if (is_ending()) target->signal(Request::stop);
     return Status::success;
 }
 
 void Vm::begin(Vcpu& vcpu) {
     if (vcpu.hart_state.load(std::memory_order_acquire) != HartState::start_pending) return;
+    vcpu.csrs.hvip = 0;
+    vcpu.csrs.vstimecmp = abi::sbi::never;
+    vcpu.timer = abi::sbi::never;
     reset_registers(vcpu);
+    // Fences for it were not sent while it was stopped.
+    last_on_hart_[vcpu.home->index].store(nullptr, std::memory_order_relaxed);
     vcpu.hart_state.store(HartState::started, std::memory_order_release);
     vcpu.home->make_runnable(vcpu);
 }
@@ -92,10 +102,7 @@ void Vm::resume_at_entry(Vcpu& vcpu) {
 // The state of a hart that SBI starts: supervisor mode, satp zero, interrupts off, a0 and a1.   [sbi ext-hsm]
 void Vm::reset_registers(Vcpu& vcpu) {
     auto& core = *vcpu.home;
-    bool const is_loaded = core.current == &vcpu;
-    if (is_loaded) core.forget(vcpu);
-
-    auto const hvip = vcpu.csrs.hvip;
+    core.forget(vcpu);
     vcpu.x = {};
     vcpu.x[10] = vcpu.id;
     vcpu.x[11] = vcpu.entry.opaque;
@@ -103,10 +110,10 @@ void Vm::reset_registers(Vcpu& vcpu) {
     vcpu.guest_hart = vcpu.id;
     vcpu.guest_harts = description_.vcpus;
     vcpu.owns_timer = shown_.sstc;
-    vcpu.timer = abi::sbi::never;
     vcpu.floats = {};
     vcpu.vector.state = {};
-    for (u64 i = 0; vcpu.vector.registers != nullptr && i < core.vector_bytes * 32; ++i) vcpu.vector.registers[i] = 0;
+    for (u64 i = 0; vcpu.vector.registers != nullptr && i < core.vector_bytes * 32; ++i)
+        vcpu.vector.registers[i] = 0;
 
     using S = isa::Sstatus;
     u64 status = S::uxl::set(0, isa::WidthCode::rv64);
@@ -124,8 +131,8 @@ void Vm::reset_registers(Vcpu& vcpu) {
     hstatus = H::vtsr::set(hstatus, description_.policies.trap_return);
     vcpu.hstatus = hstatus;
 
-    vcpu.csrs = {};
-    vcpu.csrs.hvip = hvip & isa::Hvip::bit(isa::Interrupt::vs_external);
+    // What is pending and when the timer is due outlive a suspend.
+    vcpu.csrs = {.hvip = vcpu.csrs.hvip, .vstimecmp = vcpu.csrs.vstimecmp};
     vcpu.csrs.vsstatus = isa::Vsstatus::uxl::set(0, isa::WidthCode::rv64);
     vcpu.csrs.htimedelta = time_delta_;
     vcpu.csrs.hcounteren = 7;  // cycle, time and instret   [norm:hcounteren_op]
@@ -193,8 +200,7 @@ void Vm::serve_fences(Vcpu& vcpu, bool is_loaded) {
 u64 Vm::timer_deadline(Vcpu const& vcpu, Core const& core) const {
     auto deadline = vcpu.timer;
     if (shown_.sstc) {
-        auto const compare =
-            core.current == &vcpu ? hart::csr::vstimecmp::read_raw() : vcpu.csrs.vstimecmp;
+        auto const compare = core.current == &vcpu ? hart::csr::vstimecmp::read_raw() : vcpu.csrs.vstimecmp;
         if (compare < deadline) deadline = compare;
     }
     // A deadline in guest time becomes host time; one that lies before the guest's zero is due.
@@ -225,8 +231,8 @@ void Vm::set_timer(Vcpu& vcpu, u64 guest_time) {
 
 void Vm::enter_space(Vcpu& vcpu, Core& core) {
     ram_.enter(vcpu, core);
-    // ASIDs are private to a hart, so what another vCPU of this VM, or this one before it left, has cached here
-    // must go.   [norm:asid_hart_private]
+    // ASIDs are private to a hart, so what another vCPU of this VM, or this one before it left, has cached
+    // here must go.   [norm:asid_hart_private]
     auto& last = last_on_hart_[core.index];
     if (last.load(std::memory_order_relaxed) == &vcpu) return;
     last.store(&vcpu, std::memory_order_relaxed);

@@ -21,9 +21,33 @@ namespace antler::vm {
 // What a guest asked of its whole machine, or did to it.
 enum class Ending : u8 { none, poweroff, reboot, crash };
 
+// The hart's instruction set, as the board's device tree names it.
+struct HostIsa {
+    std::span<u8 const> extensions{};
+    std::string_view isa{};
+};
+
+// What the board's harts say of themselves, so that guests apply the right errata.   [sbi ext-base]
+struct MachineIds {
+    u64 vendor = 0;
+    u64 architecture = 0;
+    u64 implementation = 0;
+};
+
+// What a VM is made of; everything outlives it.
+struct Parts {
+    Description description;
+    isa::Features shown;
+    HostIsa host_isa;
+    MachineIds ids;
+    Timebase timebase;
+    Ram& ram;
+    std::span<u8> tree_buffer;  // room for its device tree, used while it starts
+};
+
 class Vm {
 public:
-    Vm(Description const& description, isa::Features const& shown, Ram& ram, Timebase timebase);
+    explicit Vm(Parts const& parts);
     Vm(Vm const&) = delete;
     Vm& operator=(Vm const&) = delete;
 
@@ -33,6 +57,10 @@ public:
     [[nodiscard]] isa::Features const& features() const { return shown_; }
     [[nodiscard]] Ram& ram() { return ram_; }
     [[nodiscard]] Machine& machine() { return machine_; }
+    [[nodiscard]] Timebase timebase() const { return timebase_; }
+    [[nodiscard]] HostIsa const& host_isa() const { return host_isa_; }
+    [[nodiscard]] MachineIds const& machine_ids() const { return ids_; }
+    [[nodiscard]] std::span<u8> tree_buffer() const { return tree_buffer_; }
     [[nodiscard]] u64 time_delta() const { return time_delta_; }
 
     // Built once, before it starts.
@@ -75,6 +103,9 @@ private:
     isa::Features shown_;
     Ram& ram_;
     Timebase timebase_;
+    HostIsa host_isa_;
+    MachineIds ids_;
+    std::span<u8> tree_buffer_;
     Machine machine_;
     std::array<Vcpu*, max_vcpus> vcpus_{};
     std::array<std::atomic<Vcpu*>, 64> last_on_hart_{};  // whose VS-stage translations a hart may hold

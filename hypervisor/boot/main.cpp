@@ -1,0 +1,281 @@
+// From the first C++ instruction to the first guest.
+#include <new>
+
+#include "base/panic.hpp"
+#include "boot/memory.hpp"
+#include "boot/report.hpp"
+#include "boot/system.hpp"
+#include "hart/csr.hpp"
+#include "hart/fence.hpp"
+#include "hart/guarded_csr.hpp"
+#include "hart/probe.hpp"
+#include "platform/mmio.hpp"
+#include "vm/exits.hpp"
+
+namespace antler::boot {
+
+extern "C" {
+void antler_trap();
+[[noreturn]] void antler_enter_guest(hart::GuestRegisters* registers);
+[[noreturn]] void antler_run_on_stack(void* argument, u64 stack_top, void (*entry)(void*), hart::Hart* tp);
+void antler_secondary_start();
+alignas(BootCore) u8 antler_boot_hart_block[sizeof(BootCore)];
+}
+
+namespace {
+
+alignas(System) u8 system_storage[sizeof(System)];  // NOLINT: the one System, found through tp only
+alignas(16) u8 boot_fault_stack[4096];              // NOLINT: until the boot hart has its own
+
+// What antler_secondary_start reads.
+struct SecondaryStart {
+    u64 root;
+    u64 stack;
+    BootCore* core;
+};
+
+// The interrupts and exceptions that guests take without us.   [norm:hedeleg_acc] [norm:hideleg_acc]
+void delegate() {
+    using E = isa::Exception;
+    hart::csr::hedeleg::write(isa::Hedeleg::of(
+        E::fetch_misaligned, E::fetch_access, E::illegal_instruction, E::breakpoint, E::load_misaligned,
+        E::load_access, E::store_misaligned, E::store_access, E::ecall_from_u, E::fetch_page_fault,
+        E::load_page_fault, E::store_page_fault, E::software_check));
+    using I = isa::Interrupt;
+    hart::csr::hideleg::write(isa::Hideleg::of(I::vs_software, I::vs_timer, I::vs_external));
+}
+
+// Everything a hart needs before it can run guests; its stack, root and trap vector are in place.
+void open_hart(BootCore& core) {
+    using namespace hart;
+    delegate();
+    csr::hvip::write({});
+    csr::hie::write({});
+    if (core.features.geilen != 0) csr::hgeie::write({});
+    if (core.features.sstc) csr::stimecmp::write_raw(~u64{0});
+    core.has = {
+        .henvcfg = core.features.henvcfg, .sstc = core.features.sstc, .stateen = core.features.hstateen};
+    // Where they exist they stay shut: no state behind them has a row.   [norm:hstateen_bit_63_op]
+    if (try_read<csr::hstateen1>()) csr::hstateen1::write({});
+    if (try_read<csr::hstateen2>()) csr::hstateen2::write({});
+    if (try_read<csr::hstateen3>()) csr::hstateen3::write({});
+    core.vector_bytes = core.features.vector_bytes;
+    csr::sstatus::set_bits(isa::Sstatus::sum::mask);
+    using I = isa::Interrupt;
+    csr::sie::write(isa::Sie::of(I::supervisor_software, I::supervisor_timer, I::supervisor_external));
+    hart::hfence_gvma_all();
+    hart::hfence_vvma_all();
+}
+
+[[noreturn]] void enter(BootCore& core) {
+    auto& first = core.settle();
+    auto& all = *core.system;
+    if (!all.first_guest_entered.exchange(true) && all.options.log == control::Options::Log::debug)
+        say("antler: start {} ticks\n", hart::time() - all.started_at);
+    antler_enter_guest(&first);
+}
+
+void find_console(System& all) {
+    all.console.with([&](Console& console) {
+        console.use(all.firmware);
+        if (!all.board.uart) return;
+        auto const& uart = *all.board.uart;
+        platform::Serial8250 serial{uart.registers.start, uart.register_shift, uart.register_width};
+        serial.start();
+        console.use(serial);
+        all.serial = serial;
+    });
+}
+
+// Seeds are wiped where they were found: nobody may use one twice.
+void gather_entropy(System& all) {
+    all.entropy.with([&](Entropy& pool) {
+        auto const seed = all.board.chosen.rng_seed;
+        pool.mix(seed, true);
+        for (u8 const& byte : seed) const_cast<u8 volatile&>(byte) = 0;
+        std::array<u16, 16> words{};
+        auto const read = all.features.zkr ? hart::read_seed(words.data(), words.size()) : 0;
+        pool.mix({reinterpret_cast<u8 const*>(words.data()), read * sizeof(u16)}, read == words.size());
+        auto const now = hart::time();
+        pool.mix({reinterpret_cast<u8 const*>(&now), sizeof now}, false);
+        if (!pool.is_seeded()) say("antler: no entropy on this board: guests get no rng-seed\n");
+    });
+}
+
+void read_clock(System& all) {
+    if (!all.board.goldfish_rtc) return;
+    auto const base = all.board.goldfish_rtc->start;
+    auto const low = platform::mmio_read<u32>(base);
+    auto const high = platform::mmio_read<u32>(base + 4);
+    all.wall_clock_at_zero = Nanos{u64{high} << 32 | low} - all.board.timebase.nanos({hart::time()});
+}
+
+// One line that answers "what does this board have?".
+void print_features(System const& all) {
+    auto const& f = all.features;
+    say("antler: features: sv39x4={} sv48x4={} sv57x4={} vmid={} sstc={} svnapot={} svpbmt={} svinval={} "
+        "svadu={} "
+        "aia={} geilen={} zicbom={} zicboz={} v={} smstateen={} henvcfg={} zkr={} iommu={}\n",
+        f.sv39x4, f.sv48x4, f.sv57x4, f.vmid_bits, f.sstc, f.svnapot, f.svpbmt, f.svinval, f.svadu, f.aia,
+        f.geilen, f.zicbom, f.zicboz, f.vector_bytes * 8, f.hstateen, f.henvcfg, f.zkr, all.board.has_iommu);
+}
+
+[[noreturn]] void stop_here(System& all, bool failed) {
+    all.firmware.reset(abi::sbi::ResetType::shutdown,
+                       failed ? abi::sbi::ResetReason::system_failure : abi::sbi::ResetReason::none);
+}
+
+// Harts that can run guests get a core; the others are named and left out.
+void gather_harts(System& all, u64 boot_hart) {
+    for (auto const& hart : all.board.harts) {
+        if (!hart.enabled) continue;
+        if (!hart.has("h")) {
+            say("antler: hart {} has no hypervisor extension and is left out\n", hart.id);
+            continue;
+        }
+        if (hart.id == boot_hart || all.core_count == max_harts) continue;
+        auto* const core = new_core(all, hart.id);
+        core->features = all.features;
+        core->hypervisor = true;
+        all.cores[core->index] = core;
+    }
+}
+
+void start_harts(System& all) {
+    for (u32 i = 1; i < all.core_count; ++i) {
+        auto& core = *all.cores[i];
+        SecondaryStart const start{core.root, core.stack_top, &core};
+        auto* const place = reinterpret_cast<SecondaryStart*>(core.stack_top - sizeof(SecondaryStart));
+        *place = start;
+        place->stack = core.stack_top - 64;
+        auto const started = all.firmware.start_hart(core.id, reinterpret_cast<u64>(&antler_secondary_start),
+                                                     reinterpret_cast<u64>(place));
+        if (!started) panic("the firmware does not start a hart", core.id);
+    }
+    for (u32 i = 1; i < all.core_count; ++i)
+        while (!all.cores[i]->ready.load(std::memory_order_acquire)) {
+        }
+}
+
+void listen_to_console(System& all) {
+    auto const& board = all.board;
+    auto const* const hart = board.hart(all.cores[0]->id);
+    bool const wired = board.plic && board.uart && board.uart->interrupt &&
+                       board.uart->interrupt->controller == board.plic->phandle && hart != nullptr &&
+                       hart->plic_context;
+    if (!wired) {
+        all.cores[0]->poll_period = board.timebase.ticks(Nanos{10'000'000}).n;
+        all.cores[0]->poll_at = hart::time();
+        return;
+    }
+    all.plic.emplace(board.plic->registers.start, *hart->plic_context);
+    all.plic->enable(board.uart->interrupt->source);
+}
+
+void create_vms(System& all, control::Pack const& pack) {
+    for (u32 index = 0; index < pack.vm_count(); ++index) {
+        auto const description = pack.describe(index);
+        if (!description) {
+            say("antler: VM {} of the pack cannot be understood: {}\n", index, describe(description.error()));
+            all.any_crashed = true;
+            continue;
+        }
+        auto const created = create_vm(all, description.value());
+        if (created) continue;
+        say("antler: {}: cannot be created: {}\n", description.value().name, describe(created.error()));
+        all.any_crashed = true;
+    }
+    all.output.with([&](Output& output) { output.name_the_speaker(all.vm_count > 1); });
+    all.vms_alive = all.vm_count;
+}
+
+// On the boot hart's own stack, with the house's own page tables.
+[[noreturn]] void main_with_memory(void* argument) {
+    auto& all = *static_cast<System*>(argument);
+    auto& core = *all.cores[0];
+    gather_harts(all, core.id);
+    open_hart(core);
+    read_clock(all);
+    gather_entropy(all);
+
+    auto const pack_range = all.board.chosen.initrd;
+    auto const pack =
+        pack_range.size == 0
+            ? Result<control::Pack>{Err{Error::not_found}}
+            : control::Pack::open({reinterpret_cast<u8 const*>(pack_range.start.raw()), pack_range.size},
+                                  pack_range.start);
+    if (pack) all.options = pack.value().options();
+    say("antler: {} harts, {} MiB, firmware {} (SBI {}.{})\n", all.core_count, memory_bytes(all) >> 20,
+        all.firmware.name(), all.firmware.version().major, all.firmware.version().minor);
+    print_features(all);
+    if (!pack) {
+        say("antler: no pack: {}; nothing to run\n", describe(pack.error()));
+        stop_here(all, false);
+    }
+    listen_to_console(all);
+    create_vms(all, pack.value());
+    if (all.vm_count == 0) stop_here(all, all.any_crashed);
+    start_harts(all);
+    for (u32 i = 0; i < all.vm_count; ++i) {
+        auto const on = all.vms[i]->power_on();
+        if (!on) say("antler: {}: cannot start: {}\n", all.vms[i]->name(), describe(on.error()));
+        if (!on) all.vms[i]->end(vm::Ending::crash);
+    }
+    enter(core);
+}
+
+}  // namespace
+
+extern "C" [[noreturn]] void antler_boot(u64 hart_id, u64 device_tree, u64 started_at) {
+    auto& core = *new (antler_boot_hart_block) BootCore;
+    auto& all = *new (system_storage) System;
+    core.system = &all;
+    core.id = hart_id;
+    core.fault_stack = reinterpret_cast<u64>(boot_fault_stack) + sizeof boot_fault_stack;
+    all.cores[0] = &core;
+    all.core_count = 1;
+    all.started_at = started_at;
+    hart::csr::stvec::write(reinterpret_cast<u64>(&antler_trap));
+    all.firmware = platform::Firmware::probe();
+    all.console.with([&](Console& console) { console.use(all.firmware); });
+
+    std::span const start{reinterpret_cast<u8 const*>(device_tree), 8};
+    auto const size = abi::FdtReader::announced_size(start);
+    auto const tree =
+        size ? abi::FdtReader::open({start.data(), size.value()}) : Result<abi::FdtReader>{Err{size.error()}};
+    if (!tree || !platform::read_board(tree.value(), all.board)) {
+        say("antler: the firmware's device tree cannot be understood\n");
+        stop_here(all, true);
+    }
+    find_console(all);
+    auto const* const described = all.board.hart(hart_id);
+    all.features = hart::probe(described != nullptr ? described->features() : isa::Features{});
+    core.features = all.features;
+    core.hypervisor = all.features.h;
+    if (!all.features.h) {
+        say("antler: this hart has no hypervisor extension (H), so no guest can run here; look for an `h` in "
+            "the "
+            "riscv,isa of the device tree\n");
+        stop_here(all, true);
+    }
+    auto const memory = open_memory(all, HpaRange{Hpa{device_tree}, size.value()});
+    if (!memory) {
+        say("antler: not enough memory to start: {}\n", describe(memory.error()));
+        stop_here(all, true);
+    }
+    antler_run_on_stack(&all, core.stack_top, main_with_memory, &core);
+}
+
+extern "C" [[noreturn]] void antler_secondary(BootCore* core) {
+    open_hart(*core);
+    core->ready.store(true, std::memory_order_release);
+    enter(*core);
+}
+
+extern "C" hart::GuestRegisters* antler_guest_exit(hart::GuestRegisters* registers) {
+    auto& vcpu = static_cast<vm::Vcpu&>(*registers);
+    auto& all = *static_cast<BootCore*>(vcpu.home)->system;
+    return &vm::turn(vcpu, all.decode_options, all.services);
+}
+
+}  // namespace antler::boot

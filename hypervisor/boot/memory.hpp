@@ -1,0 +1,22 @@
+// Gives memory its owners at start: the house its pages, every hart its stack and root, every VM its RAM.
+#pragma once
+
+#include "base/address.hpp"
+#include "base/result.hpp"
+#include "boot/system.hpp"
+#include "vm/description.hpp"
+
+namespace antler::boot {
+
+// Takes the board's RAM into the frame table and turns this hart's address translation on.
+[[nodiscard]] Result<void> open_memory(System& all, HpaRange device_tree);
+
+[[nodiscard]] u64 memory_bytes(System const& all);
+
+// A core for another hart, with a stack between guard pages, a fault stack and a root of its own.
+[[nodiscard]] BootCore* new_core(System& all, u64 hart_id);
+
+// A VM with its RAM and its vCPUs, spread over the harts; registered in `all`.
+[[nodiscard]] Result<void> create_vm(System& all, vm::Description const& description);
+
+}  // namespace antler::boot

@@ -1,0 +1,103 @@
+// What virtual machines and base/ ask of the board, answered on the machine.
+#include "vm/outside.hpp"
+
+#include "base/locked.hpp"
+#include "base/panic.hpp"
+#include "boot/report.hpp"
+#include "boot/system.hpp"
+#include "hart/csr.hpp"
+#include "hart/fence.hpp"
+
+namespace antler {
+
+u32& held_ranks() {
+    return hart::this_hart().held_ranks;
+}
+
+namespace boot {
+
+void Emergency::write(std::string_view text) const {
+    // A console of its own, so that no lock is waited for.
+    Console console;
+    console.use(system().firmware);
+    if (system().serial) console.use(*system().serial);
+    console.write(text);
+}
+
+}  // namespace boot
+
+void panic(std::string_view what, u64 first, u64 second) {
+    auto& all = boot::system();
+    boot::Emergency out;
+    if (!all.panicking.exchange(true)) {
+        print(out, "\nantler: panic on hart {}: {} ({:x}, {:x})\n", hart::this_hart().id, what, first,
+              second);
+        u64 here = 0;
+        boot::report_backtrace(reinterpret_cast<u64>(&here));
+        if (!all.options.halt_on_panic)
+            all.firmware.reset(abi::sbi::ResetType::shutdown, abi::sbi::ResetReason::system_failure);
+        out.write("antler: halted\n");
+    }
+    for (;;) hart::wait_for_interrupt();
+}
+
+namespace vm {
+
+using boot::system;
+
+void send_ipi(u32 hart_index) {
+    system().firmware.send_ipi(system().cores[hart_index]->id);
+}
+
+void set_host_timer(Ticks when) {
+    if (system().features.sstc) return hart::csr::stimecmp::write_raw(when.n);
+    system().firmware.set_timer(when.n);
+}
+
+Nanos wall_clock() {
+    auto const& all = system();
+    return all.wall_clock_at_zero + all.board.timebase.nanos({hart::time()});
+}
+
+void console_write(Vm const& vm, std::string_view text) {
+    system().output.with([&](boot::Output& output) {
+        system().console.with([&](boot::Console& console) { output.write(&vm, vm.name(), text, console); });
+    });
+}
+
+void announce(Vm const& vm, std::string_view text) {
+    boot::say("antler: {}: {}\n", vm.name(), text);
+}
+
+void machine_went_away(Vm const& vm) {
+    auto& all = system();
+    if (vm.has_crashed()) all.any_crashed.store(true);
+    if (all.vms_alive.fetch_sub(1) != 1) return;
+    using namespace abi::sbi;
+    all.firmware.reset(ResetType::shutdown,
+                       all.any_crashed.load() ? ResetReason::system_failure : ResetReason::none);
+}
+
+bool random_bytes(std::span<u8> into) {
+    return system().entropy.with([&](auto& pool) { return pool.draw(into); });
+}
+
+void console_has_room(Vm const&) {
+    boot::feed_console();
+}
+
+void poll_console() {
+    boot::feed_console();
+}
+
+void serve_external_interrupt() {
+    auto& all = system();
+    if (!all.plic) return;
+    auto const source = all.plic->claim();
+    if (source == 0) return;
+    boot::feed_console();
+    all.plic->complete(source);
+}
+
+}  // namespace vm
+}  // namespace antler
