@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <string>
 #include <vector>
@@ -239,6 +240,20 @@ TEST_F(Uart, ListensWhenItsInterruptIsEnabledOrItsGuestPolls) {
     EXPECT_TRUE(uart.listening());
     out(data, 'x');
     EXPECT_FALSE(uart.listening());
+}
+
+TEST_F(Uart, GivesBytesToAGuestThatAsksItsFirmware) {
+    std::array<u8, 4> into{};
+    out(fcr, 0x01);
+    EXPECT_EQ(uart.take(into), 0u);
+    EXPECT_TRUE(uart.listening());
+    out(ier, 0x01);
+    type("abcdef");
+    EXPECT_EQ(uart.take(into), 4u);
+    EXPECT_EQ(into[3], 'd');
+    EXPECT_TRUE(level);
+    EXPECT_EQ(uart.take(into), 2u);
+    EXPECT_FALSE(level);
 }
 
 // drivers/tty/serial/8250/8250_port.c of Linux: autoconfig(), autoconfig_16550a().
