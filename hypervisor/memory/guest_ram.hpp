@@ -1,0 +1,54 @@
+// The RAM of a virtual machine: all of it ahead in bounded steps, or a block when the guest first touches it.
+#pragma once
+
+#include <optional>
+
+#include "base/locked.hpp"
+#include "base/result.hpp"
+#include "memory/hart_view.hpp"
+#include "memory/space.hpp"
+#include "memory/zero.hpp"
+
+namespace antler::memory {
+
+// What populate() did, and what this hart must fence before the guest tries again: an invalid entry may be
+// cached too.  Other harts find out by a fault of their own.
+struct Populated {
+    bool was_there = false;  // another hart came first
+    FlushRequest stale{};
+    u64 bytes = 0;
+};
+
+class GuestRam {
+public:
+    GuestRam(Space& space, GpaRange range) : space_{space}, range_{range} {}
+
+    [[nodiscard]] Space& space() { return space_; }
+    [[nodiscard]] GpaRange range() const { return range_; }
+    [[nodiscard]] bool contains(Gpa at) const { return range_.contains(at); }
+
+    // Maps zeroed memory at the first place that has none, with the largest block that fits and is free: call
+    // until it says true.  A call zeroes `bytes` at most.
+    [[nodiscard]] Result<bool> fill_step(HartView& view, u64 bytes);
+    // Gives back a block that fill_step() was still zeroing.
+    void abandon_fill();
+    // How far fill_step() has come.
+    [[nodiscard]] u64 filled_bytes() const { return filled_; }
+
+    // One zeroed block around an address of the range: 2 MiB, or as large as fits and is free.
+    [[nodiscard]] Result<Populated> populate(HartView& view, Gpa at);
+
+    // Maps a page that the caller holds, whose contents it vouches for (an image, donated in place).
+    [[nodiscard]] Result<void> place(Gpa at, Page<Filled>&& page) { return space_.map(at, std::move(page)); }
+
+private:
+    // The part of the range around `at` that is free and aligned like a block of at most this order.
+    [[nodiscard]] Order room_at(Gpa at, Order at_most);
+
+    Space& space_;
+    GpaRange range_;
+    u64 filled_ = 0;
+    std::optional<ZeroJob> job_{};
+};
+
+}  // namespace antler::memory

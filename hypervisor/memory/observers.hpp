@@ -1,0 +1,58 @@
+// Who may use translations of a space without reading its tables again, and so must hear of every change.
+#pragma once
+
+#include "memory/flush.hpp"
+#include "memory/hart_set.hpp"
+
+namespace antler::memory {
+
+class Space;
+
+// Makes each hart of the mask call HartView::flush(space, request), by an IPI where it is another hart, and
+// returns when all have.  The caller holds no lock.  Defined by boot/ on the machine, recorded in the tests.
+void flush_harts(HartMask const& harts, Space& space, FlushRequest const& request);
+
+// An IOMMU, or a space shadowed from this one.
+class Observer {
+public:
+    // Returns when it uses none of these translations any more.
+    virtual void flush(FlushRequest const& request) = 0;
+
+protected:
+    ~Observer() = default;
+
+private:
+    friend class Observers;
+    Observer* next_ = nullptr;
+};
+
+// A hart that runs in the space is told at once.  One that only may still have its translations, under a VMID
+// that it does not use now, is told by the absence of its bit when it comes back: it fences before it runs.
+//
+//     enter:  active |= hart;  fence if hart was not in cached (cached |= hart)
+//     flush:  cached = {};     tell every hart in active
+//
+// All of it sequentially consistent, so a hart that enters meanwhile sees one or the other.
+class Observers {
+public:
+    explicit Observers(Space& space) : space_{space} {}
+    Observers(Observers const&) = delete;
+    Observers& operator=(Observers const&) = delete;
+
+    void flush(FlushRequest const& request);
+
+    // Before the space has translations, and after it has none.
+    void attach(Observer& observer);
+    void detach(Observer& observer);
+
+    [[nodiscard]] HartSet& active() { return active_; }
+    [[nodiscard]] HartSet& cached() { return cached_; }
+
+private:
+    Space& space_;
+    HartSet active_{};
+    HartSet cached_{};
+    Observer* first_ = nullptr;
+};
+
+}  // namespace antler::memory

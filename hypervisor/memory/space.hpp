@@ -1,0 +1,103 @@
+// A guest-physical address space: a stage-2 tree, its VMID and GSCID, and everybody who may cache it.
+#pragma once
+
+#include <atomic>
+#include <optional>
+
+#include "base/locked.hpp"
+#include "base/result.hpp"
+#include "isa/csr_translation.hpp"
+#include "isa/features.hpp"
+#include "isa/pte.hpp"
+#include "memory/flush.hpp"
+#include "memory/frames.hpp"
+#include "memory/observers.hpp"
+#include "memory/tags.hpp"
+#include "memory/tree.hpp"
+
+namespace antler::memory {
+
+using Stage2 = TreeOf<isa::native>;
+
+// Lives where it was built: harts and observers point at it.  Any hart may call anything.
+class Space {
+public:
+    Space(Frames& frames, Tags& tags, OwnerId owner);
+    Space(Space const&) = delete;
+    Space& operator=(Space const&) = delete;
+    // After destroy_step() said true, or create() never succeeded.
+    ~Space();
+
+    // Fails cleanly: nothing stays behind.  The root and all tables are charged to the owner.
+    [[nodiscard]] Result<void> create(isa::GStageMode mode, isa::Features const& features);
+    // Unmaps and gives back everything in bounded steps; the space must have no active harts.
+    [[nodiscard]] bool destroy_step();
+
+    // The tree consumes the page whatever happens: one that cannot be mapped goes back to Frames.
+    template <class S>
+        requires Presentable<S>
+    [[nodiscard]] Result<void> map(Gpa at, Page<S>&& page, isa::Permissions may = isa::Permissions::all()) {
+        constexpr bool shared = std::same_as<S, Shared>;
+        if (shared) may.write = false;
+        return map_block(at, PageMaker::unmake(std::move(page)), may,
+                         shared ? Holding::shared : Holding::owned);
+    }
+    // A device that the guest drives itself, or memory that stays somebody else's.
+    [[nodiscard]] Result<void> map_borrowed(Gpa at, HpaRange memory, isa::Permissions may,
+                                            isa::MemoryType type = isa::MemoryType::pma);
+
+    // Takes at most a step's worth off the front of `rest`; call until it is empty, and pay each debt.
+    [[nodiscard]] Result<FlushDebt> unmap_step(GpaRange& rest);
+    [[nodiscard]] Result<FlushDebt> protect_step(GpaRange& rest, isa::Permissions may, bool dirty = true);
+    // The whole range, paying as it goes: for ranges that are known to be short, and for tests.
+    [[nodiscard]] Result<void> unmap(GpaRange range);
+    [[nodiscard]] Result<void> protect(GpaRange range, isa::Permissions may, bool dirty = true);
+    [[nodiscard]] Result<FlushDebt> split(Gpa at, u64 bytes);
+    [[nodiscard]] FlushDebt merge(Gpa at);
+
+    [[nodiscard]] std::optional<Mapping> lookup(Gpa at);
+
+    [[nodiscard]] Observers& observers() { return observers_; }
+    [[nodiscard]] OwnerId owner() const { return owner_; }
+    [[nodiscard]] u16 gscid() const { return gscid_; }
+    [[nodiscard]] isa::GStageMode mode() const { return mode_; }
+    [[nodiscard]] Hpa root() const { return root_; }
+    [[nodiscard]] Frames& frames() const { return frames_; }
+
+    // The entry that covers the n-th GiB, as a root of Sv39 would hold it: for the VM window.
+    [[nodiscard]] u64 gigabyte_entry(u64 n);
+    // One more than the highest GiB that was ever mapped.
+    [[nodiscard]] u64 gigabytes() const { return gigabytes_.load(std::memory_order_acquire); }
+
+    // A current VMID, and whether this hart must fence it before it runs under it.  For HartView.
+    struct Ticket {
+        isa::Hgatp hgatp{};
+        Tag tag{};
+        bool must_fence = true;
+    };
+    [[nodiscard]] Ticket admit(u32 hart);
+    [[nodiscard]] bool is_current(Ticket const& ticket) const {
+        return ticket.tag == Tag{tag_.load()} && tags_.is_current(ticket.tag);
+    }
+
+    template <class Body>
+    decltype(auto) with_tree(Body&& body) {
+        return tree_.with([&](Stage2& tree) -> decltype(auto) { return body(tree); });
+    }
+
+private:
+    [[nodiscard]] Result<void> map_block(Gpa at, Block block, isa::Permissions may, Holding holding);
+
+    Frames& frames_;
+    Tags& tags_;
+    OwnerId owner_;
+    u16 gscid_ = 0;
+    isa::GStageMode mode_ = isa::GStageMode::bare;
+    Hpa root_{};
+    std::atomic<u64> tag_ = 0;
+    std::atomic<u64> gigabytes_ = 0;
+    Observers observers_{*this};
+    Locked<Stage2, Rank::vm_memory> tree_;
+};
+
+}  // namespace antler::memory

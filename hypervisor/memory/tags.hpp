@@ -1,0 +1,67 @@
+// VMIDs, dealt out in generations, and GSCIDs.
+#pragma once
+
+#include <array>
+#include <atomic>
+
+#include "base/locked.hpp"
+#include "base/result.hpp"
+#include "base/types.hpp"
+
+namespace antler::memory {
+
+// A VMID and the generation it was dealt in.  Generation zero is never current.
+struct Tag {
+    u64 raw = 0;
+    [[nodiscard]] static constexpr Tag of(u64 generation, u16 vmid) { return {generation << 16 | vmid}; }
+    [[nodiscard]] constexpr u16 vmid() const { return static_cast<u16>(raw); }
+    [[nodiscard]] constexpr u64 generation() const { return raw >> 16; }
+    friend constexpr bool operator==(Tag, Tag) = default;
+};
+
+// When the VMIDs of a generation are used up the next one begins, and every space needs a new one when it is
+// next entered.  No hart is interrupted for that: a translation cache is a hart's own
+// [norm:asid_hart_private], and a hart fences a VMID before it first runs a space under it.
+class Tags {
+public:
+    // The least number of VMID bits that any hart has; 0 to 14.                     [norm:hgatp_vmid_lsbs]
+    explicit constexpr Tags(u8 vmid_bits) : vmid_bits_{vmid_bits} {}
+
+    // Without VMIDs every entry must fence, as all spaces are number zero.
+    [[nodiscard]] bool must_always_fence() const { return vmid_bits_ == 0; }
+    [[nodiscard]] bool is_current(Tag tag) const {
+        return tag.generation() == generation_.load(std::memory_order_seq_cst);
+    }
+    [[nodiscard]] u64 generation() const { return generation_.load(std::memory_order_seq_cst); }
+
+    // Leaves a current tag in `tag`, and runs `changed` between the new tag and anybody's use of it, if it
+    // is new.
+    template <class Changed>
+    void renew(std::atomic<u64>& tag, Changed&& changed) {
+        state_.with([&](State& state) {
+            if (is_current(Tag{tag.load(std::memory_order_seq_cst)})) return;
+            tag.store(deal(state).raw, std::memory_order_seq_cst);
+            changed();
+        });
+    }
+
+    // For IOMMUs, which share their numbers among all harts: unique while the space lives.  Zero is no
+    // space's.
+    [[nodiscard]] Result<u16> take_gscid();
+    void give_back_gscid(u16 gscid);
+
+private:
+    static constexpr usize max_gscids = 512;
+    struct State {
+        u32 next = 0;  // the VMID to deal; zero is kept for Bare where there are others
+        std::array<u64, max_gscids / 64> gscids{1};
+    };
+    [[nodiscard]] Tag deal(State& state);
+    [[nodiscard]] u32 first() const { return vmid_bits_ < 2 ? 0 : 1; }
+
+    u8 vmid_bits_;
+    std::atomic<u64> generation_ = 0;
+    Locked<State, Rank::fences> state_;
+};
+
+}  // namespace antler::memory
