@@ -35,6 +35,7 @@ void console_has_room(Vm const&) {
 Nanos wall_clock() {
     return fake::board().wall_clock;
 }
+void poll_console() { ++fake::board().polls; }
 void serve_external_interrupt() {
     ++fake::board().external_interrupts;
 }

@@ -15,6 +15,7 @@ struct Board {
     u64 room_asked = 0;        // how often a console said that it has room
     Nanos wall_clock{1'700'000'000'000'000'000};
     u64 external_interrupts = 0;
+    u64 polls = 0;  // of a console that cannot interrupt
     u64 machines_gone = 0;
     std::vector<std::string> announced{};
     bool has_entropy = true;
