@@ -193,7 +193,7 @@ TEST(Legalize, StateEnablesOpenOnlyWhatIsThere) {
     Features f{};
     EXPECT_EQ(legalize(Hstateen0{}, Hstateen0{~u64{0}}, f).raw, 0u);
     f.hstateen = true;
-    EXPECT_EQ(legalize(Hstateen0{}, Hstateen0{~u64{0}}, f).raw, u64{5} << 61 | u64{0});
+    EXPECT_EQ(legalize(Hstateen0{}, Hstateen0{~u64{0}}, f).raw, u64{3} << 62);
     f.aia = true;
     EXPECT_EQ(legalize(Hstateen0{}, Hstateen0{~u64{0}}, f).raw, u64{0xdc} << 56);
 }
