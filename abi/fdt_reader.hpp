@@ -33,7 +33,8 @@ namespace detail {
 struct FdtStep {
     fdt::Token token{};
     u32 next{};                   // offset of the step after it
-    std::string_view name{};      // of a node or property
+    std::string_view name{};      // of a node
+    u32 name_offset{};            // of a property, in the strings block
     std::span<u8 const> value{};  // of a property
 };
 }  // namespace detail
@@ -208,12 +209,12 @@ public:
             switch (token) {
                 case fdt::Token::nop: continue;
                 case fdt::Token::end_node:
-                case fdt::Token::end: return detail::FdtStep{token, at, {}, {}};
+                case fdt::Token::end: return detail::FdtStep{token, at, {}, {}, {}};
                 case fdt::Token::begin_node: {
                     auto const name = text_at(structure_, at, structure_.size());
                     if (!name) return std::nullopt;
                     auto const next = padded(at + static_cast<u32>(name->size()) + 1);
-                    return detail::FdtStep{token, next, *name, {}};
+                    return detail::FdtStep{token, next, *name, {}, {}};
                 }
                 case fdt::Token::property: return property_step(at);
             }
@@ -244,10 +245,20 @@ private:
         auto const name_offset = load_be32(structure_.data() + at + 4);
         at += 8;
         if (length > structure_.size() - at) return std::nullopt;
-        auto const name = text_at(strings_, name_offset, fdt_max_name);
-        if (!name) return std::nullopt;
-        return detail::FdtStep{fdt::Token::property, padded(at + length), *name,
-                               structure_.subspan(at, length)};
+        return detail::FdtStep{
+            fdt::Token::property, padded(at + length), {}, name_offset, structure_.subspan(at, length)};
+    }
+
+    // Names are looked at only where somebody asks for one: most lookups pass over many properties.
+    [[nodiscard]] std::optional<std::string_view> property_name(u32 offset) const {
+        return text_at(strings_, offset, fdt_max_name);
+    }
+    [[nodiscard]] bool is_named(u32 offset, std::string_view name) const {
+        if (offset >= strings_.size() || name.size() >= strings_.size() - offset) return false;
+        auto const* const at = strings_.data() + offset;
+        for (usize i = 0; i < name.size(); ++i)
+            if (at[i] != static_cast<u8>(name[i])) return false;
+        return at[name.size()] == 0;
     }
 
     [[nodiscard]] u32 header(fdt::Header field) const {
@@ -311,7 +322,8 @@ private:
                     --depth;
                     break;
                 case fdt::Token::property:
-                    if (!properties_may_follow) return Err{Error::bad_format};
+                    if (!properties_may_follow || !property_name(now->name_offset))
+                        return Err{Error::bad_format};
                     break;
                 case fdt::Token::end:
                     if (depth != 0 || !seen_root) return Err{Error::bad_format};
@@ -347,7 +359,7 @@ void FdtNode::for_each_property(Body&& body) const {
     while (now) {
         now = tree_->step(now->next);
         if (!now || now->token != fdt::Token::property) return;
-        body(FdtProperty{now->name, now->value});
+        body(FdtProperty{tree_->property_name(now->name_offset).value_or(""), now->value});
     }
 }
 
@@ -356,7 +368,9 @@ std::optional<FdtProperty> FdtNode::property(std::string_view name) const {
     while (now) {
         now = tree_->step(now->next);
         if (!now || now->token != fdt::Token::property) return std::nullopt;
-        if (now->name == name) return FdtProperty{now->name, now->value};
+        // Not `name`: that is the caller's, and may go before the property does.
+        if (tree_->is_named(now->name_offset, name))
+            return FdtProperty{tree_->property_name(now->name_offset).value_or(""), now->value};
     }
     return std::nullopt;
 }
@@ -375,10 +389,14 @@ std::optional<FdtNode> FdtNode::child(std::string_view name) const {
 
 FdtCells FdtNode::child_cells() const {
     FdtCells cells;
-    for_each_property([&](FdtProperty const& property) {
-        if (property.name == "#address-cells") cells.address = property.cell(0).value_or(cells.address);
-        if (property.name == "#size-cells") cells.size = property.cell(0).value_or(cells.size);
-    });
+    auto now = tree_->step(offset_);
+    while (now) {
+        now = tree_->step(now->next);
+        if (!now || now->token != fdt::Token::property) break;
+        if (now->value.size() != 4) continue;
+        if (tree_->is_named(now->name_offset, "#address-cells")) cells.address = load_be32(now->value.data());
+        if (tree_->is_named(now->name_offset, "#size-cells")) cells.size = load_be32(now->value.data());
+    }
     return cells;
 }
 
