@@ -9,10 +9,10 @@ namespace antler::abi::sbi {
 // Does (mask, base) name this hart and no other of its `harts`?   [sbi binary-encoding]
 [[nodiscard]] constexpr bool targets_only(u32 self, u32 harts, u64 mask, u64 base) {
     if (base == all_harts) return harts == 1;
-    auto const bit = self - base;
-    return bit < 64 && mask == u64{1} << bit;
+    return base <= self && mask == u64{1} << (self - base);  // a VM has at most 64 harts
 }
 static_assert(targets_only(2, 4, 0b100, 0) && targets_only(2, 4, 1, 2) && !targets_only(2, 4, 0b110, 0));
+static_assert(!targets_only(0, 1, u64{1} << 42, u64{0} - 42));  // hart ids do not wrap
 static_assert(targets_only(0, 1, 0, all_harts) && !targets_only(0, 2, 0, all_harts) &&
               !targets_only(0, 2, 0, 0));
 
