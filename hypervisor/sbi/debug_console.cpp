@@ -34,9 +34,9 @@ Next write(vm::Vcpu& caller, Call const& call) {
     if (!is_shared_memory(vm, call)) return answer(caller, Status::invalid_param);
     Buffer buffer;
     buffer.size = std::min(call.a[0], most_bytes);
+    if (buffer.size == 0) return answer(caller, Status::success, 0);
     if (!vm.ram().read(Gpa{call.a[1]}, buffer.used())) return answer(caller, Status::failed);
-    if (buffer.size != 0)
-        console_write(vm, std::string_view{reinterpret_cast<char const*>(buffer.bytes.data()), buffer.size});
+    console_write(vm, std::string_view{reinterpret_cast<char const*>(buffer.bytes.data()), buffer.size});
     return answer(caller, Status::success, buffer.size);
 }
 
@@ -46,6 +46,7 @@ Next read(vm::Vcpu& caller, Call const& call) {
     Buffer buffer;
     buffer.size = std::min(call.a[0], most_bytes);
     buffer.size = vm.machine().console_take(buffer.used());
+    if (buffer.size == 0) return answer(caller, Status::success, 0);
     if (!vm.ram().write(Gpa{call.a[1]}, buffer.used())) return answer(caller, Status::failed);
     return answer(caller, Status::success, buffer.size);
 }
