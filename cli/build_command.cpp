@@ -1,0 +1,22 @@
+// `antler build FILE -o DIR`: writes what a board boots.
+#include "cli/build_command.hpp"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+
+#include "cli/byte_size.hpp"
+#include "cli/failure.hpp"
+#include "cli/machine_build.hpp"
+
+namespace antler::cli {
+
+int build_command(Path const& file, Path const& out) {
+    auto const built = build_machine(read_description(file), out);
+    fmt::print("{} ({}): boot it like a Linux Image\n{} ({}): hand it over as its initrd\n",
+               built.image.string(), show_rounded_size(std::filesystem::file_size(built.image)),
+               built.pack.string(), show_rounded_size(std::filesystem::file_size(built.pack)));
+    return static_cast<int>(ExitCode::success);
+}
+
+}  // namespace antler::cli

@@ -1,0 +1,50 @@
+// Guests that have a name: which files of Debian's packages each one is.
+#pragma once
+
+#include <array>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "cli/places.hpp"
+
+namespace antler::cli {
+
+struct CatalogueEntry {
+    std::string_view name;
+    std::string_view kernel;  // below the packages; one star stands for a version, and the highest is taken
+    std::string_view initrd;  // empty: it has none of its own
+    std::string_view sentence;
+};
+
+inline constexpr std::array catalogue_entries{
+    CatalogueEntry{"debian:linux", "boot/vmlinux-*", "", "the kernel of Debian 13"},
+    CatalogueEntry{"debian:netboot",
+                   "usr/lib/debian-installer/images/13/riscv64/text/debian-installer/riscv64/linux",
+                   "usr/lib/debian-installer/images/13/riscv64/text/debian-installer/riscv64/initrd.gz",
+                   "the installer of Debian 13, with its own initramfs"},
+    CatalogueEntry{"debian:u-boot", "usr/lib/u-boot/qemu-riscv64_smode/u-boot.bin", "",
+                   "the boot loader U-Boot, for S-mode"},
+};
+
+// A payload.kernel that starts like this is looked up here and is not a path.
+inline constexpr std::string_view catalogue_prefix = "debian:";
+
+class Catalogue {
+public:
+    explicit Catalogue(Path packages) : packages_{std::move(packages)} {}
+
+    [[nodiscard]] Path const& packages() const { return packages_; }
+    [[nodiscard]] static CatalogueEntry const* find(std::string_view name);
+
+    // The file that a pattern of an entry means; none: it was not fetched.
+    [[nodiscard]] std::optional<Path> resolve(std::string_view pattern) const;
+
+private:
+    Path packages_;  // all riscv64 packages, unpacked over one another
+};
+
+// Below this the parts of a number count as one: 6.9 is before 6.12.
+[[nodiscard]] bool version_before(std::string_view a, std::string_view b);
+
+}  // namespace antler::cli

@@ -1,0 +1,125 @@
+// Checks of a description that no single key can make: files that must exist, memory that must fit.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "cli/byte_size.hpp"
+#include "cli/description_checks.hpp"
+#include "cli/spelling.hpp"
+#include "isa/extensions.hpp"
+
+namespace antler::cli {
+
+namespace {
+
+constexpr std::string_view cpu_without_aia = "rva23s64";
+constexpr std::string_view cpu_with_aia = "rva23s64,smaia=on,ssaia=on";
+
+// An existing, readable file, wherever the person is standing.
+Path existing_file(Description const& description, std::string const& written, std::string_view what,
+                   Place const& place) {
+    Path const path =
+        Path{written}.is_absolute() ? Path{written} : Path{description.file}.parent_path() / written;
+    std::error_code error;
+    auto const status = std::filesystem::status(path, error);
+    if (!std::filesystem::exists(status))
+        complain(place, fmt::format("the {} \"{}\" does not exist.", what, path.lexically_normal().string()));
+    if (!std::filesystem::is_regular_file(status))
+        complain(place, fmt::format("the {} \"{}\" is not a file.", what, path.lexically_normal().string()));
+    if (::access(path.c_str(), R_OK) != 0)
+        complain(place,
+                 fmt::format("the {} \"{}\" may not be read.", what, path.lexically_normal().string()));
+    return path;
+}
+
+Path fetched_file(Catalogue const& catalogue, std::string_view pattern, std::string_view what,
+                  Place const& place) {
+    if (auto const path = catalogue.resolve(pattern)) return *path;
+    complain(place, fmt::format("{} is not in {} yet; the launcher ./antler fetches it.", what,
+                                catalogue.packages().string()));
+}
+
+void find_payloads(Description const& description, VmDescription& vm, Catalogue const& catalogue) {
+    auto const& kernel_place = vm.places.of("payload.kernel");
+    if (vm.kernel.starts_with(catalogue_prefix)) {
+        auto const* const entry = Catalogue::find(vm.kernel);
+        if (entry == nullptr) {
+            std::vector<std::string_view> names;
+            for (auto const& each : catalogue_entries) names.push_back(each.name);
+            complain(kernel_place, fmt::format("`{}` is not in the catalogue{}", vm.kernel,
+                                               suggestion(vm.kernel, names, "there are")));
+        }
+        vm.kernel_path = fetched_file(catalogue, entry->kernel, vm.kernel, kernel_place);
+        if (vm.initramfs.empty() && !entry->initrd.empty())
+            vm.initramfs_path = fetched_file(catalogue, entry->initrd, vm.kernel, kernel_place);
+    } else {
+        vm.kernel_path = existing_file(description, vm.kernel, "kernel", kernel_place);
+    }
+
+    auto const& initramfs_place = vm.places.of("payload.initramfs");
+    if (vm.initramfs == "busybox") {
+        vm.busybox = true;
+        if (!catalogue.resolve("usr/bin/busybox") && !catalogue.resolve("bin/busybox"))
+            complain(initramfs_place,
+                     fmt::format("busybox is not in {} yet; the launcher ./antler fetches it.",
+                                 catalogue.packages().string()));
+    } else if (!vm.initramfs.empty()) {
+        vm.initramfs_path = existing_file(description, vm.initramfs, "initramfs", initramfs_place);
+    }
+}
+
+void check_hidden(VmDescription const& vm) {
+    std::vector<std::string_view> names;
+    for (auto const& row : isa::extensions)
+        if (row.offer != isa::Offer::never) names.push_back(row.name);
+    for (auto const& name : vm.hide) {
+        if (std::ranges::find(names, name) != names.end()) continue;
+        auto const& place = vm.places.of("policies.hide");
+        if (isa::find_extension(name) != nullptr)
+            complain(place, fmt::format("`policies.hide` names `{}`, which no VM is ever told of.", name));
+        auto const near = nearest_word(name, names);
+        complain(place,
+                 near.empty()
+                     ? fmt::format("`policies.hide` names `{}`, which is not an ISA extension that Antler "
+                                   "knows; names are in lower case.",
+                                   name)
+                     : fmt::format("`policies.hide` names `{}`, which is not an ISA extension that Antler "
+                                   "knows; did you mean `{}`?",
+                                   name, near));
+    }
+}
+
+void check_memory(Description const& description) {
+    auto const whole = description.machine.memory;
+    u64 sum = memory_for_antler;
+    for (auto const& vm : description.vms) {
+        sum += vm.memory;  // neither can overflow: at most 64 VMs of at most 1 TiB
+        if (sum <= whole) continue;
+        auto const& place = vm.places.of("memory.size");
+        if (description.vms.size() == 1)
+            complain(place,
+                     fmt::format("the VM's memory of {} and {} for Antler do not fit into the machine's {}.",
+                                 show_size(vm.memory), show_size(memory_for_antler), show_size(whole)));
+        complain(
+            place,
+            fmt::format("with the memory of `{}` the VMs have {}, which with {} for Antler do not fit into "
+                        "the machine's {}.",
+                        vm.name, show_size(sum - memory_for_antler), show_size(memory_for_antler),
+                        show_size(whole)));
+    }
+}
+
+}  // namespace
+
+void check_description(Description& description, Catalogue const& catalogue) {
+    auto& machine = description.machine;
+    if (machine.cpu.empty()) machine.cpu = machine.aia == "none" ? cpu_without_aia : cpu_with_aia;
+    check_memory(description);
+    for (auto& vm : description.vms) {
+        check_hidden(vm);
+        find_payloads(description, vm, catalogue);
+    }
+}
+
+}  // namespace antler::cli

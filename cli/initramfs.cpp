@@ -1,0 +1,168 @@
+// Makes the initramfs `busybox`: a shell, and the kernel modules that a VM needs.
+#include "cli/initramfs.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <string>
+
+#include "cli/applets.hpp"
+#include "cli/cpio.hpp"
+#include "cli/failure.hpp"
+#include "cli/kernel_modules.hpp"
+
+namespace antler::cli {
+
+namespace {
+
+// Counted up whenever this file makes other bytes from the same packages.
+constexpr u32 recipe = 1;
+
+// virtio_pci, virtio_console and the serial port are built into Debian's kernel.
+constexpr std::array<std::string_view, 8> wanted_modules{
+    "virtio_mmio",
+    "virtio_blk",
+    "virtio_net",
+    "virtio_balloon",
+    "virtio_rng",
+    "vmw_vsock_virtio_transport",
+    "crc32c_generic",  // ext4 asks for it by an alias only
+    "ext4"};
+
+// Runs on a machine that is measured by the instruction: whatever the shell can do without a process, it
+// does.
+constexpr std::string_view init_script = R"script(#!/bin/sh
+export PATH=/bin HOME=/root TERM=vt100 PS1='\h:\w\$ '
+mount -t proc proc /proc
+mount -t sysfs sys /sys
+mount -t devtmpfs dev /dev
+
+read -r name </proc/sys/kernel/hostname
+[ "$name" = "(none)" ] && echo antler >/proc/sys/kernel/hostname
+
+# Modules for what is there, if they belong to this kernel.
+read -r release </proc/sys/kernel/osrelease
+if [ -d "/lib/modules/$release" ]; then
+    for device in /sys/bus/platform/devices/*.virtio_mmio; do
+        [ -e "$device" ] && modprobe -q virtio_mmio
+        break
+    done
+    for file in /sys/bus/virtio/devices/*/modalias; do
+        [ -e "$file" ] && read -r alias <"$file" && modprobe -q "$alias"
+    done
+fi
+
+# antler.run="command" on the kernel's command line
+read -r line </proc/cmdline
+case $line in
+*antler.run=*)
+    run=${line#*antler.run=}
+    case $run in
+    \"*) run=${run#\"} run=${run%%\"*} ;;
+    *) run=${run%% *} ;;
+    esac
+    sh -c "$run"
+    ;;
+esac
+
+# What poweroff, reboot and halt send to the first process.
+trap 'poweroff -f' USR2
+trap 'reboot -f' TERM
+trap 'halt -f' USR1
+cd /root
+while :; do
+    setsid cttyhack sh &
+    wait $!
+done
+)script";
+
+constexpr std::string_view passwd = "root::0:0:root:/root:/bin/sh\n";
+constexpr std::string_view group = "root:x:0:\n";
+
+Path busybox_in(Path const& packages) {
+    for (auto const* const place : {"usr/bin/busybox", "bin/busybox"}) {
+        std::error_code error;
+        if (std::filesystem::is_regular_file(packages / place, error)) return packages / place;
+    }
+    throw Failure{
+        ExitCode::internal,
+        fmt::format("busybox is not in {} yet; the launcher ./antler fetches it.", packages.string())};
+}
+
+void add_modules(CpioWriter& archive, Path const& folder) {
+    auto const modules = collect_modules(folder, wanted_modules);
+    auto const place = fmt::format("lib/modules/{}", folder.filename().string());
+    archive.add_folder("lib");
+    archive.add_folder("lib/modules");
+    archive.add_folder(place);
+    for (auto const& module : modules)
+        archive.add_file(fmt::format("{}/{}.ko", place, module.name), module.bytes);
+    archive.add_file(place + "/modules.dep", as_bytes(dependency_file(modules)));
+    archive.add_file(place + "/modules.alias", as_bytes(alias_file(modules)));
+}
+
+// FNV-1a: tells versions apart, nothing more.
+u64 digest(std::string_view text) {
+    u64 hash = 0xcbf2'9ce4'8422'2325;
+    for (auto const c : text) hash = (hash ^ static_cast<u8>(c)) * 0x100'0000'01b3;
+    return hash;
+}
+
+std::string stamp(Path const& file) {
+    return fmt::format("{} {} {}\n", file.filename().string(), std::filesystem::file_size(file),
+                       std::filesystem::last_write_time(file).time_since_epoch().count());
+}
+
+}  // namespace
+
+Bytes make_initramfs(InitramfsParts const& parts) {
+    auto const busybox = read_file(busybox_in(parts.packages));
+    auto const applets = find_applets(busybox);
+    if (applets.empty())
+        throw Failure{ExitCode::internal,
+                      fmt::format("{}: this is not a busybox whose commands can be found.",
+                                  busybox_in(parts.packages).string())};
+    CpioWriter archive;
+    for (auto const* const folder : {"bin", "dev", "etc", "proc", "root", "run", "sys", "tmp", "usr"})
+        archive.add_folder(folder, std::string_view{folder} == "tmp" ? 01777 : 0755);
+    archive.add_link("sbin", "bin");
+    archive.add_link("usr/bin", "../bin");
+    archive.add_link("usr/sbin", "../bin");
+    archive.add_device("dev/console", 5, 1, 0600);
+    archive.add_file("etc/group", as_bytes(group));
+    archive.add_file("etc/passwd", as_bytes(passwd));
+    archive.add_file("bin/busybox", busybox, 0755);
+    for (auto const applet : applets)
+        if (applet != "busybox") archive.add_link(fmt::format("bin/{}", applet), "busybox");
+    if (parts.marker) archive.add_file("bin/marker", read_file(*parts.marker), 0755);
+    if (auto const folder = newest_modules(parts.packages)) add_modules(archive, *folder);
+    archive.add_file("init", as_bytes(init_script), 0755);
+    // Not compressed: unpacking costs the guest instructions at every boot, and the file travels nowhere.
+    return std::move(archive).finish();
+}
+
+Path cached_initramfs(InitramfsParts const& parts, Path const& directory) {
+    auto const modules = newest_modules(parts.packages);
+    auto key =
+        fmt::format("{}\n{}{}\n", recipe, init_script, modules ? modules->filename().string() : "no modules");
+    key += stamp(busybox_in(parts.packages));
+    if (modules) key += stamp(*modules);
+    if (parts.marker) key += stamp(*parts.marker);
+    auto const file = directory / fmt::format("busybox-{:016x}.cpio", digest(key));
+    if (std::filesystem::is_regular_file(file)) return file;
+
+    std::error_code error;
+    std::filesystem::create_directories(directory, error);
+    write_file(file, make_initramfs(parts));
+    return file;
+}
+
+Path busybox_initramfs() {
+    InitramfsParts parts{.packages = guest_packages()};
+    if (auto const marker = build_directory() / "target" / "linux-marker";
+        std::filesystem::is_regular_file(marker))
+        parts.marker = marker;
+    return cached_initramfs(parts, cache_directory() / "made");
+}
+
+}  // namespace antler::cli

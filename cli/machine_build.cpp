@@ -1,0 +1,94 @@
+// From a description to the two files that a board boots.
+#include "cli/machine_build.hpp"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "cli/byte_size.hpp"
+#include "cli/initramfs.hpp"
+
+namespace antler::cli {
+
+namespace {
+
+std::string quoted_name(std::string const& written) {
+    return written.starts_with(catalogue_prefix) ? written : fmt::format("\"{}\"", written);
+}
+
+KernelImage const& kernel_of(PreparedMachine& machine, VmDescription const& vm) {
+    auto& kernel = machine.kernels[vm.kernel_path.string()];
+    if (kernel == nullptr) {
+        auto parsed = parse_kernel(read_file(vm.kernel_path));
+        if (!parsed)
+            complain(vm.places.of("payload.kernel"),
+                     fmt::format("the kernel {} {}.", quoted_name(vm.kernel), parsed.error()));
+        kernel = std::make_unique<KernelImage>(std::move(*parsed));
+    }
+    return *kernel;
+}
+
+Bytes const* initramfs_of(PreparedMachine& machine, VmDescription const& vm) {
+    if (!vm.busybox && !vm.initramfs_path) return nullptr;
+    auto const path = vm.busybox ? busybox_initramfs() : *vm.initramfs_path;
+    auto& bytes = machine.files[path.string()];
+    if (bytes == nullptr) bytes = std::make_unique<Bytes>(read_file(path));
+    if (bytes->empty())
+        complain(vm.places.of("payload.initramfs"),
+                 fmt::format("the initramfs \"{}\" is empty.", vm.initramfs));
+    return bytes.get();
+}
+
+void check_room(Description const& description, Pack const& pack) {
+    u64 needed = pack.size + memory_for_antler;
+    for (auto const& vm : description.vms) needed += vm.memory;
+    if (needed > description.machine.memory)
+        complain(
+            description.machine.places.of("memory"),
+            fmt::format("the VMs, their payloads of {} and {} for Antler need {}, and the machine has {}.",
+                        show_rounded_size(pack.size), show_size(memory_for_antler), show_size(needed),
+                        show_size(description.machine.memory)));
+}
+
+}  // namespace
+
+PreparedMachine prepare_machine(Description description) {
+    PreparedMachine machine{.description = std::move(description)};
+    std::vector<PackedVm> packed;
+    for (auto const& vm : machine.description.vms) {
+        auto const& kernel = kernel_of(machine, vm);
+        auto const* const initramfs = initramfs_of(machine, vm);
+        auto const layout =
+            lay_out(vm.memory, kernel,
+                    initramfs == nullptr ? std::optional<u64>{} : std::optional<u64>{initramfs->size()});
+        if (!layout) complain(vm.places.of("memory.size"), layout.error());
+        machine.vms.push_back({&kernel, initramfs, *layout});
+        packed.push_back({&vm, &kernel, initramfs, *layout});
+    }
+    machine.pack = make_pack(machine.description.hypervisor, packed);
+    check_room(machine.description, machine.pack);
+    return machine;
+}
+
+BuiltMachine build_machine(Description const& description, Path const& directory) {
+    auto const machine = prepare_machine(description);
+    auto const hypervisor = hypervisor_image();
+    std::error_code error;
+    if (!std::filesystem::is_regular_file(hypervisor, error))
+        throw Failure{
+            ExitCode::internal,
+            fmt::format("{}: the hypervisor is not built yet; ./antler builds it.", hypervisor.string())};
+    auto const image = read_file(hypervisor);
+
+    std::filesystem::create_directories(directory, error);
+    if (!std::filesystem::is_directory(directory))
+        throw Failure{ExitCode::bad_input,
+                      fmt::format("{}: cannot be made a folder: {}.", directory.string(),
+                                  error ? error.message() : "something else has that name")};
+    BuiltMachine const built{.image = directory / "antler.img", .pack = directory / "machine.pack"};
+    machine.pack.write(built.pack);
+    write_file(built.image, image);
+    return built;
+}
+
+}  // namespace antler::cli

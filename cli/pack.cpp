@@ -1,0 +1,195 @@
+// Builds the pack: a flattened device tree that names the VMs, and their payloads behind it.
+#include "cli/pack.hpp"
+
+#include <fmt/format.h>
+#include <libfdt.h>
+
+#include <algorithm>
+#include <tuple>
+#include <utility>
+
+#include "abi/pack.hpp"
+#include "cli/failure.hpp"
+
+namespace antler::cli {
+
+namespace {
+
+namespace names = abi::pack;
+
+// The tree has the room before the first payload, so that its length decides nothing.
+constexpr u64 tree_room = names::payload_alignment;
+
+constexpr u64 align_up(u64 n) {
+    return (n + names::payload_alignment - 1) & ~(names::payload_alignment - 1);
+}
+
+// Gives every different content one place.
+class Payloads {
+public:
+    u64 place(ByteView bytes) {
+        for (auto const& payload : placed_)
+            if (payload.bytes.size() == bytes.size() &&
+                (payload.bytes.data() == bytes.data() || std::ranges::equal(payload.bytes, bytes)))
+                return payload.offset;
+        auto const offset = end_;
+        placed_.push_back({offset, bytes});
+        end_ = align_up(end_ + bytes.size());
+        return offset;
+    }
+    [[nodiscard]] u64 end() const { return end_; }
+    [[nodiscard]] std::vector<Pack::Payload> take() { return std::move(placed_); }
+
+private:
+    std::vector<Pack::Payload> placed_{};
+    u64 end_ = tree_room;
+};
+
+// libfdt's sequential writer.  A description that passed its checks fits; anything else is our bug.
+class TreeWriter {
+public:
+    TreeWriter() : buffer_(tree_room) {
+        check(fdt_create(buffer_.data(), static_cast<int>(buffer_.size())));
+        check(fdt_finish_reservemap(buffer_.data()));
+    }
+    template <class Body>
+    void node(std::string_view name, Body body) {
+        check(fdt_begin_node(buffer_.data(), std::string{name}.c_str()));
+        body();
+        check(fdt_end_node(buffer_.data()));
+    }
+    void flag(std::string_view name) { property(name, {}); }
+    void flag(std::string_view name, bool set) {
+        if (set) flag(name);
+    }
+    void cell(std::string_view name, u32 value) { property(name, big_endian(value, 4)); }
+    void wide(std::string_view name, std::initializer_list<u64> values) {
+        wide(name, std::vector<u64>{values});
+    }
+    void wide(std::string_view name, std::vector<u64> const& values) {
+        Bytes bytes;
+        for (auto const value : values) {
+            auto const cells = big_endian(value, 8);
+            bytes.insert(bytes.end(), cells.begin(), cells.end());
+        }
+        property(name, bytes);
+    }
+    void text(std::string_view name, std::string_view value) { texts(name, {std::string{value}}); }
+    void texts(std::string_view name, std::vector<std::string> const& values) {
+        if (values.empty()) return;
+        std::string all;
+        for (auto const& value : values) all.append(value).push_back('\0');
+        property(name, as_bytes(all));
+    }
+    [[nodiscard]] Bytes finish() && {
+        check(fdt_finish(buffer_.data()));
+        buffer_.resize(fdt_totalsize(buffer_.data()));
+        return std::move(buffer_);
+    }
+
+private:
+    static Bytes big_endian(u64 value, usize bytes) {
+        Bytes out;
+        while (bytes-- > 0) out.push_back(static_cast<u8>(value >> (8 * bytes)));
+        return out;
+    }
+    void property(std::string_view name, ByteView value) {
+        check(fdt_property(buffer_.data(), std::string{name}.c_str(), value.data(),
+                           static_cast<int>(value.size())));
+    }
+    static void check(int result) {
+        if (result != 0)
+            throw Failure{ExitCode::internal,
+                          fmt::format("The pack cannot be written: {}.", fdt_strerror(result))};
+    }
+    Bytes buffer_;
+};
+
+void write_vm(TreeWriter& tree, Payloads& payloads, PackedVm const& vm, u32 index) {
+    namespace property = names::property;
+    auto const& said = *vm.description;
+    tree.cell(property::index, index);
+    tree.cell(property::vcpus, said.vcpus);
+    tree.wide(property::memory, {said.memory});
+    tree.flag(property::on_demand, !said.prefault);
+    tree.wide(property::entry, {vm.layout.entry.raw()});
+    tree.wide(property::dtb, {vm.layout.dtb.raw()});
+
+    std::vector<u64> segments;
+    for (auto const& segment : vm.kernel->segments)
+        for (auto const word : {segment.at.raw(), payloads.place(segment.bytes), u64{segment.bytes.size()},
+                                segment.memory_bytes})
+            segments.push_back(word);
+    tree.wide(property::segments, segments);
+    if (vm.layout.initrd)
+        tree.wide(property::initrd,
+                  {vm.layout.initrd->raw(), payloads.place(*vm.initramfs), vm.initramfs->size()});
+    if (!said.cmdline.empty()) tree.text(property::cmdline, said.cmdline);
+
+    auto const traps = [&](std::string_view what) {
+        return std::ranges::find(said.trap, what) != said.trap.end();
+    };
+    tree.flag(property::trap_vm, traps("vm"));
+    tree.flag(property::trap_wfi, traps("wfi"));
+    tree.flag(property::trap_sret, traps("sret"));
+    tree.texts(property::hide, said.hide);
+    tree.text(property::on_poweroff, said.on_poweroff);
+    tree.text(property::on_reboot, said.on_reboot);
+    tree.text(property::on_crash, said.on_crash);
+}
+
+Bytes write_tree(HypervisorDescription const& hypervisor, std::vector<PackedVm> const& vms,
+                 Payloads& payloads, u64 size) {
+    namespace property = names::property;
+    TreeWriter tree;
+    tree.node("", [&] {
+        tree.text(property::compatible, names::word::compatible);
+        tree.cell(property::version, names::version);
+        tree.wide(property::size, {size});
+        tree.node(names::node::hypervisor, [&] {
+            tree.text(property::on_panic, hypervisor.on_panic);
+            tree.texts(property::ignore, hypervisor.ignore);
+            tree.text(property::log, hypervisor.log);
+        });
+        tree.node(names::node::vms, [&] {
+            u32 index = 0;
+            for (auto const& vm : vms)
+                tree.node(vm.description->name, [&] { write_vm(tree, payloads, vm, index++); });
+        });
+    });
+    return std::move(tree).finish();
+}
+
+}  // namespace
+
+Pack make_pack(HypervisorDescription const& hypervisor, std::vector<PackedVm> const& vms) {
+    // Written twice: its own size is in it, and known only when the payloads are placed.
+    Payloads payloads;
+    std::ignore = write_tree(hypervisor, vms, payloads, 0);
+    Pack pack;
+    pack.size = payloads.end();
+    pack.tree = write_tree(hypervisor, vms, payloads, pack.size);
+    pack.payloads = payloads.take();
+    return pack;
+}
+
+void Pack::write(Path const& file) const {
+    AtomicFile out{file};
+    out.write(tree);
+    for (auto const& payload : payloads) {
+        out.skip_to(payload.offset);
+        out.write(payload.bytes);
+    }
+    out.skip_to(size);
+    out.commit();
+}
+
+Bytes Pack::bytes() const {
+    Bytes all(size);
+    std::ranges::copy(tree, all.begin());
+    for (auto const& payload : payloads)
+        std::ranges::copy(payload.bytes, all.begin() + static_cast<std::ptrdiff_t>(payload.offset));
+    return all;
+}
+
+}  // namespace antler::cli

@@ -1,0 +1,37 @@
+// Builds the pack: a flattened device tree that names the VMs, and their payloads behind it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cli/description.hpp"
+#include "cli/file.hpp"
+#include "cli/image.hpp"
+#include "cli/layout.hpp"
+
+namespace antler::cli {
+
+struct PackedVm {
+    VmDescription const* description = nullptr;
+    KernelImage const* kernel = nullptr;
+    Bytes const* initramfs = nullptr;  // may be absent
+    Layout layout{};
+};
+
+// The payloads are views: what they show must live as long as the pack.
+struct Pack {
+    struct Payload {
+        u64 offset;
+        ByteView bytes;
+    };
+    Bytes tree{};
+    std::vector<Payload> payloads{};  // by offset
+    u64 size = 0;
+
+    void write(Path const& file) const;
+    [[nodiscard]] Bytes bytes() const;  // the same in memory
+};
+
+[[nodiscard]] Pack make_pack(HypervisorDescription const& hypervisor, std::vector<PackedVm> const& vms);
+
+}  // namespace antler::cli

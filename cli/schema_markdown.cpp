@@ -1,0 +1,105 @@
+// Writes docs/configuration.md from the table of keys.
+#include <fmt/format.h>
+
+#include "abi/pack.hpp"
+#include "cli/byte_size.hpp"
+#include "cli/schema.hpp"
+#include "cli/spelling.hpp"
+
+namespace antler::cli {
+
+namespace {
+
+constexpr std::string_view introduction = R"(# The description of a machine
+
+<!-- Made by `antler check --schema-markdown`; change cli/schema.cpp, not this file. -->
+
+A description is a [TOML](https://toml.io) file: one table for the machine, one for the hypervisor, and one for
+each VM. The key names are those of Cloud Hypervisor's VmConfig. `antler check FILE` says what a description
+makes; the first thing that is wrong gets one sentence with file, line and column, and nothing is started.
+
+```toml
+[machine]                      # what `antler run` asks QEMU for; a board ignores it
+harts = 2
+memory = "2G"
+
+[vm.web]
+cpus = { boot_vcpus = 2 }
+memory = { size = "512M" }
+payload = { kernel = "debian:linux", initramfs = "busybox", cmdline = "console=ttyS0" }
+```
+
+A size is a text of digits and one of K, M, G and T, which are powers of 1,024. Relative paths start at the folder
+of the description. A key that is not on this page is an error.
+)";
+
+constexpr std::string_view conclusion = R"(
+## What `destroy`, `restart` and `preserve` mean
+
+`destroy` ends the VM and gives its memory back; `restart` starts it again as it was started first; `preserve` stops
+its virtual harts and keeps its memory. When the last VM is gone, the machine is switched off.
+
+## The initramfs `busybox`
+
+It is made from Debian's static busybox and the modules for virtio devices and ext4, and kept in the cache. It ends
+at a shell prompt; `poweroff -f` and `reboot -f` do what they say. `antler.run="COMMAND"` on the kernel's command
+line runs a command before the prompt.
+
+## Where things lie
+
+A VM's memory starts at 0x80000000. The kernel lies where its header says (a Linux `Image` at 0x80200000), the device
+tree at the end of the memory, and the initramfs below it, 2 MiB-aligned. `antler check FILE` prints the addresses.
+)";
+
+void add_section(std::string& text, Section section, std::string_view sentence) {
+    text += fmt::format("\n## `[{}]`\n\n{}\n\n| key | value | default | |\n|---|---|---|---|\n",
+                        heading(section), sentence);
+    for (auto const& row : schema()) {
+        if (row.section != section) continue;
+        auto const fallback = row.required           ? std::string{"required"}
+                              : row.fallback.empty() ? std::string{}
+                                                     : fmt::format("`{}`", row.fallback);
+        text +=
+            fmt::format("| `{}` | {} | {} | {} |\n", row.key, describe_shape(row), fallback, row.sentence);
+    }
+}
+
+}  // namespace
+
+std::string describe_shape(Row const& row) {
+    auto const words = split_words(row.words, '|');
+    switch (row.shape) {
+        case Shape::number: return fmt::format("a whole number from {} to {}", row.least, row.most);
+        case Shape::flag: return "true or false";
+        case Shape::size:
+            return fmt::format("a size from \"{}\" to \"{}\", a multiple of \"2M\"", show_size(row.least),
+                               show_size(row.most));
+        case Shape::text: return "a text";
+        case Shape::word: return fmt::format("one of the texts {}", enumerate(words));
+        case Shape::words:
+            return words.empty() ? "an array of texts"
+                                 : fmt::format("an array of the texts {}", enumerate(words));
+    }
+    return "";
+}
+
+std::string schema_markdown() {
+    std::string text{introduction};
+    add_section(text, Section::machine,
+                "What `antler run` asks QEMU for. A board is what its own device tree says.");
+    add_section(text, Section::hypervisor, "How Antler itself behaves.");
+    add_section(
+        text, Section::vm,
+        fmt::format(
+            "A VM. Its name has letters, digits, `.`, `_` and `-`, starts with a letter, and is at most "
+            "{} characters long. Names with other characters than letters, digits, `_` and `-` need "
+            "quotes: `[vm.\"a.b\"]`.",
+            abi::pack::longest_name));
+    text += "\n## The catalogue\n\n| `payload.kernel` | |\n|---|---|\n";
+    for (auto const& entry : catalogue_entries)
+        text += fmt::format("| `{}` | {} |\n", entry.name, entry.sentence);
+    text += conclusion;
+    return text;
+}
+
+}  // namespace antler::cli
