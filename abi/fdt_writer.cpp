@@ -97,14 +97,24 @@ void FdtWriter::end_node() {
     part_ = --depth_ == 0 ? Part::after_root : Part::children;
 }
 
+// Is `name` what stands so far from the end of the buffer?
+bool FdtWriter::is_kept(std::string_view name, usize distance) const {
+    if (distance > names_ || name.size() >= distance) return false;
+    auto const kept = buffer_.last(distance);
+    return kept[name.size()] == 0 && std::memcmp(kept.data(), name.data(), name.size()) == 0;
+}
+
 // Each name is kept once.  Until finish(), a property holds its name's distance from the end of the buffer.
 u32 FdtWriter::name_of(std::string_view name) {
+    auto const letters = static_cast<u8>(name.front()) * 7u + static_cast<u8>(name.back());
+    auto& recent = recent_[(letters + name.size() * 5) % recent_.size()];
+    if (is_kept(name, recent)) return recent;
+
     auto const kept = buffer_.last(names_);
     for (usize at = 0; at < kept.size();) {
-        auto const* text = reinterpret_cast<char const*>(kept.data() + at);
-        std::string_view const other{text, std::strlen(text)};
-        if (other == name) return static_cast<u32>(kept.size() - at);
-        at += other.size() + 1;
+        auto const distance = kept.size() - at;
+        if (is_kept(name, distance)) return recent = static_cast<u32>(distance);
+        at += std::strlen(reinterpret_cast<char const*>(kept.data() + at)) + 1;
     }
     if (name.size() + 1 > buffer_.size() - used_ - names_) {
         fail(Error::full);
@@ -114,7 +124,7 @@ u32 FdtWriter::name_of(std::string_view name) {
     auto const place = buffer_.last(names_);
     std::ranges::copy(name, place.begin());
     place[name.size()] = 0;
-    return static_cast<u32>(names_);
+    return recent = static_cast<u32>(names_);
 }
 
 std::span<u8> FdtWriter::space(std::string_view name, usize size) {

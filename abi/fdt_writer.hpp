@@ -2,6 +2,7 @@
 // finished.
 #pragma once
 
+#include <array>
 #include <initializer_list>
 #include <optional>
 #include <span>
@@ -57,12 +58,15 @@ private:
     void begin(std::string_view name, std::optional<u64> unit);
     [[nodiscard]] std::span<u8> take(usize size);  // the next bytes of the structure, padded to four
     [[nodiscard]] u32 name_of(std::string_view name);
+    [[nodiscard]] bool is_kept(std::string_view name, usize distance) const;
     void end_reservations();
 
     std::span<u8> buffer_;
     usize used_;           // from the front: header, reservations, structure
     usize names_ = 0;      // from the back: property names, until finish() moves them behind the structure
     usize structure_ = 0;  // where it starts
+    // Where a name like this was last time; what it says is compared before it is believed.
+    std::array<u32, 32> recent_{};
     u32 depth_ = 0;
     u32 boot_hart_ = 0;
     Part part_ = Part::reservations;
