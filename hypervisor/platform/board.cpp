@@ -269,7 +269,6 @@ void remember(FdtWalk const& walk, Candidates& among) {
         read_hart(node, board);
         return {};
     }
-    // A disabled node may still describe a reservation; everything else of it is not there.
     if (walk.depth() == 2 && walk.parent().name() == "reserved-memory" && node.enabled()) {
         for (usize i = 0; i < node.reg_count(); ++i)
             if (auto const region = walk.reg(i)) TRY(reserve({Hpa{region->address}, region->size}, board));
