@@ -39,15 +39,26 @@ endif()
 set_source_files_properties(${CMAKE_SOURCE_DIR}/hypervisor/hart/lane.cpp PROPERTIES COMPILE_OPTIONS
     "-Wno-register;-ffixed-x5;-ffixed-x12;-ffixed-x13;-ffixed-x14;-ffixed-x15;-ffixed-x16;-ffixed-x17;-ffixed-x29;-ffixed-x30;-ffixed-x31")
 
-# Every folder under guests/ but lib/ is one guest.
-file(GLOB guest_folders CONFIGURE_DEPENDS LIST_DIRECTORIES true ${CMAKE_SOURCE_DIR}/guests/*)
+# Every folder under guests/ is one guest, but for lib/, which is in all of them, and linux/.
 file(GLOB guest_library CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/guests/lib/*.cpp ${CMAKE_SOURCE_DIR}/guests/lib/*.S)
+add_library(guest-library OBJECT ${guest_library})
+target_compile_options(guest-library PRIVATE -fno-pie)
+file(GLOB guest_folders CONFIGURE_DEPENDS LIST_DIRECTORIES true ${CMAKE_SOURCE_DIR}/guests/*)
 foreach(folder IN LISTS guest_folders)
     cmake_path(GET folder FILENAME name)
-    if(IS_DIRECTORY ${folder} AND NOT name STREQUAL "lib")
+    if(IS_DIRECTORY ${folder} AND NOT name STREQUAL "lib" AND NOT name STREQUAL "linux")
         file(GLOB guest_sources CONFIGURE_DEPENDS ${folder}/*.cpp ${folder}/*.S)
-        antler_image(guest-${name} ${CMAKE_SOURCE_DIR}/guests/lib/guest.ld SOURCES ${guest_sources} ${guest_library}
-            LINK -static -no-pie)
+        antler_image(guest-${name} ${CMAKE_SOURCE_DIR}/guests/lib/guest.ld
+            SOURCES ${guest_sources} $<TARGET_OBJECTS:guest-library> LINK -static)
         target_compile_options(guest-${name} PRIVATE -fno-pie)
     endif()
+endforeach()
+
+# Programs for a Linux guest, without a C library: guests/linux/NAME.cpp is linux-NAME.
+file(GLOB linux_programs CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/guests/linux/*.cpp)
+foreach(source IN LISTS linux_programs)
+    cmake_path(GET source STEM name)
+    add_executable(linux-${name} ${source})
+    target_compile_options(linux-${name} PRIVATE -fno-pie)
+    target_link_options(linux-${name} PRIVATE -nostdlib -static -fuse-ld=lld -Wl,-Ttext-segment=0x10000 -Wl,-e,_start)
 endforeach()
