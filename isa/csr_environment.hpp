@@ -5,13 +5,14 @@
 
 namespace antler::isa {
 
-// What cbo.inval does.  2 is reserved.                                                   [norm:henvcfg_cbie]
+// What cbo.inval does; a lower mode can only ask for less than a higher one allows. 2 is reserved.
+// [norm:henvcfg_cbie] [norm:cbo-inval_h-mode_op0] [norm:cbo-inval_h-mode_op1] [norm:cbo-inval_h-mode_op2]
 enum class CacheInvalidate : u8 { traps = 0, flushes = 1, invalidates = 3 };
 
 struct Henvcfg {  // 64 bits on both widths, through henvcfgh on RV32. [norm:henvcfg_sz_acc_op]
                   // [norm:henvcfgh_sz_acc_op]
     using Raw = u64;
-    using fiom = Field<0>;                      // [norm:henvcfg_fiom_op]
+    using fiom = Field<0>;                      // [norm:henvcfg_fiom_op] [norm:henvcfg_fiom_order]
     using lpe = Field<2>;                       // [norm:henvcfg_lpe_op]
     using sse = Field<3>;                       // [norm:henvcfg_sse_op]
     using cbie = Field<5, 4, CacheInvalidate>;  // [norm:henvcfg_cbie]
@@ -42,7 +43,8 @@ struct SenvcfgOf {  // Not banked: the hypervisor swaps it.                    [
 };
 using Senvcfg = SenvcfgOf<native>;
 
-// Which counters the next lower mode may read; 32 bits on both widths.  scounteren is not banked.
+// Which counters the next lower mode may read; 32 bits on both widths.  TM also opens stimecmp to the
+// guest. [norm:hcounteren_acc]  scounteren is not banked.
 template <class Name>
 struct CounterEnable {
     using Raw = u32;
@@ -99,12 +101,15 @@ struct ValueRegister {
     Raw raw{};
     friend constexpr bool operator==(ValueRegister, ValueRegister) = default;
 };
-// Added to time for V=1, wrapping, so a large value is a negative one.         [norm:htimedelta_sz_acc_op]
+// Added to time for V=1, wrapping, so a large value is a negative one. It is there where time is, in two
+// halves on RV32. [norm:htimedelta_sz_acc_op] [norm:htimedeltah_sz_acc_op] [norm:time_htimedelta_req]
 using Htimedelta = ValueRegister<struct HtimedeltaName, u64>;
 using Stimecmp = ValueRegister<struct StimecmpName, u64>;    // [norm:stimecmp_stimecmph_sz_acc]
 using Vstimecmp = ValueRegister<struct VstimecmpName, u64>;  // [norm:vstimecmp_sz] [norm:vstimecmp_acc]
 
 // The guest's timer is due when time + htimedelta, cut to 64 bits, has reached vstimecmp. [norm:hip_vstip_op]
+// It stays due until vstimecmp is moved on, and is taken by the rules of every interrupt.
+// [norm:hip_vstip_clear] [norm:hip_vstip_enable]
 [[nodiscard]] constexpr bool guest_timer_due(u64 time, Htimedelta delta, Vstimecmp due) {
     return time + delta.raw >= due.raw;
 }

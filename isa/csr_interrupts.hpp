@@ -6,6 +6,8 @@
 
 namespace antler::isa {
 
+// hideleg gives an interrupt to VS-mode that HS-mode was given; hip and hie hold what sip and sie do not.
+// [norm:hideleg_op] [norm:hip_acc] [norm:hip_img] [norm:hie_img] [norm:hvip_img] [norm:hideleg_img]
 // Which register it is stays in the type, so that hie cannot be written with hip's value.
 template <class Name, Xlen X>
 struct InterruptBits {
@@ -76,9 +78,10 @@ template <Xlen X>
     return {static_cast<Word<X>>((hie.raw & hideleg.raw & vs_level_interrupts<X>) >> 1)};
 }
 
+// One bit for each exception; a set one hands it to VS-mode when V was 1.  64 bits, in two registers on RV32.
+// [norm:hedeleg_op] [norm:hedeleg_img] [norm:hedeleg_sz_acc] [norm:hedelegh_sz_acc_op]
 template <Xlen X>
-struct HedelegOf {  // One bit for each exception; 64 bits, in two registers on RV32.   [norm:hedeleg_sz_acc]
-                    // [norm:hedelegh_sz_acc_op]
+struct HedelegOf {
     using Raw = u64;
     Raw raw{};
 

@@ -8,6 +8,8 @@ namespace antler::isa::csr_number {
 // Bits 11:10 say read-only (3), bits 9:8 the lowest privilege: 0 user, 1 supervisor, 2 hypervisor and VS,
 // 3 machine.                                       [norm:Zicsr_rw] [norm:Zicsr_access]
 // [norm:Zicsr_higher_priv]
+// Numbers that end in h are the upper halves of 64-bit registers, and exist where XLEN is 32.
+// [norm:H_illegal_high_half] [norm:H_cause_virtual_instruction_high]
 [[nodiscard]] constexpr bool is_read_only(u16 number) {
     return (number >> 10 & 3) == 3;
 }
@@ -46,7 +48,8 @@ inline constexpr u16 htval = 0x643, hip = 0x644, hvip = 0x645, hviprio1 = 0x646,
 inline constexpr u16 htinst = 0x64a, hviph = 0x655, hviprio1h = 0x656, hviprio2h = 0x657;
 inline constexpr u16 hgatp = 0x680, hcontext = 0x6a8, hgeip = 0xe12;
 
-// Virtual supervisor.                                                              [norm:H_vscsrs_acc_m_hs]
+// Virtual supervisor: only HS-mode reaches them by these numbers; V=1 gets a virtual instruction and U-mode
+// an illegal one. [norm:H_vscsrs_acc_m_hs] [norm:H_vscsrs_acc_vs] [norm:H_vscsrs_acc_u]
 inline constexpr u16 vsstatus = 0x200, vsie = 0x204, vstvec = 0x205, vsieh = 0x214;
 inline constexpr u16 vsscratch = 0x240, vsepc = 0x241, vscause = 0x242, vstval = 0x243, vsip = 0x244;
 inline constexpr u16 vstimecmp = 0x24d, vsiselect = 0x250, vsireg = 0x251, vsireg2 = 0x252, vsireg3 = 0x253;

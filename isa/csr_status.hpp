@@ -13,7 +13,9 @@ enum class WidthCode : u8 { rv32 = 1, rv64 = 2 };
 
 namespace detail {
 
-// sstatus and vsstatus have one layout.                                            [norm:vsstatus_sz_acc_op]
+// sstatus and vsstatus have one layout.  While V=1 the guest uses vsstatus and sstatus keeps its value, but
+// FS and VS of both count: off in either is an illegal instruction, and a change makes both dirty.
+// [norm:H_vscsrs_v1] [norm:H_vscsrs_v0] [norm:H_illegalinst_xstatus_fs_vs] [norm:vsstatus_sz_acc_op]
 template <Xlen X>
 struct StatusFields {
     using Raw = Word<X>;
@@ -58,6 +60,7 @@ struct HstatusOf {  // [norm:hstatus_sz_acc_op]
     using vsbe = WordField<X, 5>;  // VS-mode's data are big-endian            [norm:hstatus_vsbe_op]
     using gva = WordField<X, 6>;   // stval is a guest virtual address          [norm:hstatus_gva_op]
     using spv = WordField<X, 7>;   // where sret goes, where the trap came from [norm:hstatus_spv_op]
+                                   // [norm:hstatus_spv_sret]
     using spvp = WordField<X, 8>;  // the privilege hlv and hsv act with       [norm:hstatus_spvp_op]
     using hu = WordField<X, 9>;    // hlv and hsv in U-mode                      [norm:hstatus_hu_op]
     using vgein = WordField<X, 17, 12, u8>;  // the guest interrupt file [norm:hstatus_vgein_op]

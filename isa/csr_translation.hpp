@@ -39,8 +39,9 @@ struct SatpOf {  // [norm:satp]
 };
 using Satp = SatpOf<native>;
 
+// Its root is a guest physical address.  It counts while V=1, and for hlv and hsv. [norm:vsatp_v0]
 template <Xlen X>
-struct VsatpOf {  // Its root is a guest physical address.                             [norm:vsatp_sz_acc_op]
+struct VsatpOf {  // [norm:vsatp_sz_acc_op]
     using Raw = Word<X>;
     static constexpr bool wide = X == Xlen::rv64;
     using mode = WordField<X, bits<X> - 1, wide ? 60 : 31, StageMode>;
@@ -57,7 +58,7 @@ struct VsatpOf {  // Its root is a guest physical address.                      
 using Vsatp = VsatpOf<native>;
 
 template <Xlen X>
-struct HgatpOf {  // [norm:hgatp_sz_acc_op]
+struct HgatpOf {  // Out of reach under mstatus.TVM. [norm:hgatp_sz_acc_op] [norm:hgatp_tvm_illegal]
     using Raw = Word<X>;
     static constexpr bool wide = X == Xlen::rv64;
     using mode = WordField<X, bits<X> - 1, wide ? 60 : 31, GStageMode>;

@@ -10,7 +10,8 @@
 
 namespace antler::isa {
 
-// What the hart wrote when it took the trap from V=1 into HS-mode.           [norm:H_trap_hs_csrwrites]
+// What the hart wrote when it took the trap from V=1 into HS-mode, the first of the exceptions by priority.
+// [norm:H_trap_deleg] [norm:H_exception_priority] [norm:H_trap_hs_csrwrites]
 template <Xlen X>
 struct TrapCsrsOf {
     Word<X> scause{};
@@ -37,7 +38,7 @@ struct SbiCall {
 struct GuestPageFault {
     Access access{};             // what the guest was doing, also when its tables were in the way
     std::optional<Gpa> where{};  // nothing: the hart did not say; walk vsatp in software [norm:htval_trapval]
-    Gva address{};               // what the guest program used
+    Gva address{};  // what the guest program used; the second page of an access over two [norm:H_straddle]
     bool walking_vs_tables{};  // `where` is an entry of the guest's own tables [norm:H_trap_xtinst_guestpage]
     bool writing_vs_tables{};  // ... whose A or D the hart wanted to set [norm:H_trap_xtinst_guestpage_rw]
     u64 htinst{};              // the transformed instruction, or zero             [norm:H_trap_xtinst]
@@ -46,12 +47,28 @@ struct GuestPageFault {
 
 // Valid in HS-mode, not here: emulate it or make it an illegal instruction.
 // [norm:H_cause_virtual_instruction]
+//   a counter, or time, that hcounteren or scounteren keeps shut, and its upper half
+//     [norm:H_virtinst_vs_nonhighctr_h0_m1] [norm:H_virtinst_vu_nonhighctr_h0_s0_m1]
+//     [norm:H_virtinst_vs32_highctr_h0_m1] [norm:H_virtinst_vu32_highctr_h0_s0_m1]
+//   hlv, hlvx, hsv and hfence
+//     [norm:H_virtinst_vu_vs_hinst] [norm:hlsv_virtinst] [norm:hfence-vvma_hfence-gvma_exceptions]
+//   a hypervisor or VS register by its number
+//     [norm:H_virtinst_vu_vs_nonhigh_allowedhs_tvm0] [norm:H_virtinst_vu_vs32_high_allowedhs_tvm0]
+//   from VU-mode: wfi, sret, sfence.vma and supervisor registers
+//     [norm:H_virtinst_vu_wfi_tw0] [norm:H_virtinst_vu_sret_sfence]
+//     [norm:H_virtinst_vu_nonhigh_supervisor_allowedhs_tvm0]
+//     [norm:H_virtinst_vu32_high_supervisor_allowedhs_tvm0]
+//   from VS-mode: wfi under VTW, sret under VTSR, sfence.vma, sinval.vma and satp under VTVM
+//     [norm:H_virtinst_wfi_vtw1_tw0] [norm:H_virtinst_vs_sret_vtsr1]
+//     [norm:H_virtinst_vs_sfence_sinval_satp_vtvm1]
+//   cbo.inval, cbo.clean, cbo.flush and cbo.zero that henvcfg keeps shut
+//     [norm:cbo-inval_h-mode_veq1_op] [norm:henvcfg_cbcfe] [norm:henvcfg_cbze]
 struct VirtualInstruction {
     u32 bits{};  // zero: the hart did not say, fetch it [norm:H_virtinst_xtval]
     friend constexpr bool operator==(VirtualInstruction, VirtualInstruction) = default;
 };
 
-// Not about the guest at all.
+// Not about the guest at all; htinst is zero. [norm:H_trap_xtinst_interrupt]
 struct HostInterrupt {
     Interrupt which{};
     friend constexpr bool operator==(HostInterrupt, HostInterrupt) = default;
@@ -73,7 +90,8 @@ struct Unexpected {
 using Exit = std::variant<SbiCall, GuestPageFault, VirtualInstruction, HostInterrupt, Reflect, Unexpected>;
 static_assert(std::is_trivially_copyable_v<Exit>);  // so the variant is never valueless
 
-// What htinst holds when the hart was walking the guest's tables.       [norm:H_trap_xtinst_exception_list]
+// What htinst holds when the hart was walking the guest's tables. [norm:H_trap_xtinst_exception_lead-in]
+// [norm:H_trap_xtinst_exception_list]
 inline constexpr u32 read32_for_walk = 0x2000, write32_for_walk = 0x2020;
 inline constexpr u32 read64_for_walk = 0x3000, write64_for_walk = 0x3020;
 

@@ -218,12 +218,12 @@ inline constexpr Features little = [] {
     return f;
 }();
 }  // namespace detail
-static_assert(legalize(Hgatp{}, Hgatp{~u64{0}}, detail::little) ==
-              Hgatp::of(GStageMode::bare, 0x7f, Hpa{0xff'ffff'ffff'c000}));
-static_assert(legalize(Satp{5}, Satp{u64{9} << 60}, detail::little) == Satp{5});
+static_assert(legalize(HgatpOf<Xlen::rv64>{}, {~u64{0}}, detail::little) ==
+              HgatpOf<Xlen::rv64>::of(GStageMode::bare, 0x7f, Hpa{0xff'ffff'ffff'c000}));
+static_assert(legalize(SatpOf<Xlen::rv64>{5}, {u64{9} << 60}, detail::little) == SatpOf<Xlen::rv64>{5});
 static_assert(legalize(Henvcfg{}, Henvcfg{~u64{0}}, detail::little).raw == 1);
 static_assert(legalize(Hedeleg{}, Hedeleg{~u64{0}}, detail::everything).raw == 0xc'b1ff);
-static_assert(legalize(Hideleg{}, Hideleg{~u64{0}}, detail::little).raw == 0x444);
+static_assert(legalize(HidelegOf<Xlen::rv32>{}, {~u32{0}}, detail::little).raw == 0x444);
 static_assert(legalize(HgeieOf<Xlen::rv64>{}, {~u64{0}}, detail::everything).raw == ~u64{1});
 
 }  // namespace antler::isa

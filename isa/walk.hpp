@@ -103,7 +103,7 @@ struct WalkFault {
         page_fault,        // the first stage says no
         guest_page_fault,  // G-stage says no to the access itself            [norm:H_guest_page_fault]
         guest_page_fault_on_tables,  // ... to reading or marking an entry of VS-stage [norm:H_vm_gpapriv]
-        access_fault,                // an entry lies where there is no memory
+        access_fault,                // an entry lies where there is no memory [norm:H_pmp]
         contended,  // an entry changed each time it was to be marked: run the instruction again
     };
     Kind kind{};

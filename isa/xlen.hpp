@@ -20,8 +20,9 @@ using SignedWord = std::conditional_t<X == Xlen::rv32, i32, i64>;
 template <Xlen X>
 inline constexpr unsigned bits = static_cast<unsigned>(X);
 
-// The width this build runs at.  A layout that depends on the width is `template <Xlen X> struct HgatpOf`,
-// and `Hgatp` means `HgatpOf<native>`.  Hosts check the 64-bit machine unless they name the other one.
+// The width this build runs at: the hypervisor's HSXLEN and its guests' VSXLEN. [norm:hsxlen] [norm:vsxlen]
+// A layout that depends on the width is `template <Xlen X> struct HgatpOf`, and `Hgatp` means
+// `HgatpOf<native>`. Hosts check the 64-bit machine unless they name the other one.
 #if defined(__riscv_xlen) && __riscv_xlen == 32
 inline constexpr Xlen native = Xlen::rv32;
 #else
