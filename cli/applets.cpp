@@ -19,11 +19,11 @@ bool is_applet_name(std::string_view name) {
 std::vector<std::string_view> find_applets(ByteView busybox) {
     // busybox keeps the names sorted, one NUL behind each and one more at the end, and `[` and `[[` are
     // first.
-    static constexpr std::string_view start{"\0[\0[[\0", 6};
+    static constexpr std::string_view start{"[\0[[\0", 5};
     auto const text = as_text(busybox);
     for (auto at = text.find(start); at != std::string_view::npos; at = text.find(start, at + 1)) {
         std::vector<std::string_view> names;
-        for (auto rest = text.substr(at + 1); !rest.empty();) {
+        for (auto rest = text.substr(at); !rest.empty();) {
             auto const name = rest.substr(0, rest.find('\0'));
             if (name.empty() || !is_applet_name(name) || (!names.empty() && !(names.back() < name))) break;
             names.push_back(name);

@@ -8,12 +8,12 @@
 #include <charconv>
 #include <chrono>
 #include <cstdio>
-#include <fstream>
-#include <iterator>
 
 #include "base/units.hpp"
 #include "cli/bench_programs.hpp"
 #include "cli/doctor.hpp"
+#include "cli/file.hpp"
+#include "cli/initramfs.hpp"
 #include "cli/machine_build.hpp"
 #include "cli/qemu_session.hpp"
 #include "cli/run_command.hpp"
@@ -58,18 +58,6 @@ std::vector<Run> const& all_runs() {
         {"a start on eight harts", Where::antler, {.harts = 8}, {"start", "interrupts_off"}},
     };
     return runs;
-}
-
-void write_file(Path const& path, std::string_view bytes) {
-    std::ofstream file{path, std::ios::binary};
-    file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-    if (!file.flush()) throw Failure{ExitCode::internal, "Cannot write " + path.string() + "."};
-}
-
-std::string read_file(Path const& path) {
-    std::ifstream file{path, std::ios::binary};
-    if (!file) throw Failure{ExitCode::bad_input, "Cannot open " + path.string() + "."};
-    return {std::istreambuf_iterator<char>{file}, {}};
 }
 
 // What a line says behind `mark`, if that is a number; the last such line counts.
@@ -126,9 +114,10 @@ private:
             figures.push_back(
                 {"linux_boot", std::string{system}, (*marked - entered) * instructions_per_tick});
         }
-        for (auto const* row : {"start", "interrupts_off"})
+        for (auto const* row :
+             {"start", "interrupts_off"})  // the hypervisor's own words: `antler: start 1234 ticks`
             if (auto const said = number_after(console, fmt::format("antler: {} ", row)))
-                figures.push_back({row, std::string{system}, *said});
+                figures.push_back({row, std::string{system}, *said * instructions_per_tick});
         bool any = false;
         for (auto const& figure : figures) {
             if (std::ranges::find(one.rows, figure.row) == one.rows.end() || !is_wanted(figure.row)) continue;
@@ -159,15 +148,14 @@ private:
 
     Path initramfs() {
         auto const path = work_.path() / "marker.cpio";
-        if (!std::filesystem::exists(path)) {
-            auto busybox = guest_packages() / "usr/bin/busybox";
-            if (!std::filesystem::exists(busybox)) busybox = guest_packages() / "bin/busybox";
-            write_file(path, marker_initramfs(read_file(busybox)));
-        }
+        if (std::filesystem::exists(path)) return path;
+        auto const marker = work_.path() / "marker";
+        write_file(marker, as_bytes(marker_program()));
+        write_file(path, make_initramfs({.packages = guest_packages(), .marker = marker}));
         return path;
     }
 
-    static constexpr std::string_view cmdline = "console=ttyS0 quiet rdinit=/marker";
+    static constexpr std::string_view cmdline = "console=ttyS0 quiet rdinit=/bin/marker";
 
     std::string natively(Load const& load) {
         auto board = machine(load, guest_memory);
@@ -181,7 +169,7 @@ private:
 
     double native_entry() {
         auto const program = work_.path() / "entry.bin";
-        write_file(program, entry_program());
+        write_file(program, as_bytes(entry_program()));
         auto board = machine({}, guest_memory);
         board.kernel = program;
         // The last line is the number.
@@ -285,8 +273,8 @@ int bench_command(BenchOptions const& options) {
         for (auto const& sentence : missed_goals(record.figures)) fmt::print("missed: {}\n", sentence);
     }
     if (options.save) {
-        write_file(results_file(), to_json(record));
-        write_file(Path{results_file()}.replace_extension("csv"), to_csv(record.figures));
+        write_file(results_file(), as_bytes(to_json(record)));
+        write_file(Path{results_file()}.replace_extension("csv"), as_bytes(to_csv(record.figures)));
     }
     auto const worse =
         options.check ? regressions(before.figures, record.figures) : std::vector<std::string>{};

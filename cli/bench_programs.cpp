@@ -2,7 +2,6 @@
 #include "cli/bench_programs.hpp"
 
 #include <elf.h>
-#include <fmt/format.h>
 
 #include <array>
 #include <bit>
@@ -118,19 +117,6 @@ void append(std::string& file, T const& record) {
     file.append(reinterpret_cast<char const*>(&record), sizeof record);
 }
 
-// One file of a cpio archive in the form that Linux unpacks: cpio(5), "New ASCII Format".
-void add_entry(std::string& archive, u32 number, u32 mode, std::string_view name, std::string_view contents) {
-    auto const pad = [&] { archive.resize((archive.size() + 3) / 4 * 4, '\0'); };
-    archive +=
-        fmt::format("070701{:08x}{:08x}{:08x}{:08x}{:08x}{:08x}{:08x}{:08x}{:08x}{:08x}{:08x}{:08x}{:08x}",
-                    number, mode, 0, 0, 1, 0, contents.size(), 0, 0, 0, 0, name.size() + 1, 0);
-    archive += name;
-    archive += '\0';
-    pad();
-    archive += contents;
-    pad();
-}
-
 }  // namespace
 
 std::string marker_program() {
@@ -166,18 +152,6 @@ std::string marker_program() {
 
 std::string entry_program() {
     return bytes_of(entry_code) + std::string(64 + 16, '\0');
-}
-
-std::string marker_initramfs(std::string const& ballast) {
-    constexpr u32 directory = 0040755;
-    constexpr u32 program = 0100755;
-    std::string archive;
-    add_entry(archive, 1, directory, "bin", "");
-    add_entry(archive, 2, program, "bin/busybox", ballast);
-    add_entry(archive, 3, program, "marker", marker_program());
-    add_entry(archive, 0, 0, "TRAILER!!!", "");
-    archive.resize((archive.size() + 511) / 512 * 512, '\0');
-    return archive;
 }
 
 }  // namespace antler::cli

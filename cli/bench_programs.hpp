@@ -14,7 +14,4 @@ namespace antler::cli {
 // A flat image for S-mode that prints the time CSR at its first instruction, alone on a line, and powers off.
 [[nodiscard]] std::string entry_program();
 
-// An initramfs (newc, not compressed) with the marker as /marker, and `ballast` as /bin/busybox.
-[[nodiscard]] std::string marker_initramfs(std::string const& ballast);
-
 }  // namespace antler::cli

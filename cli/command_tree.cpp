@@ -3,8 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
 #include <cstdio>
-#include <fstream>
 #include <iostream>
 
 #include "cli/bench.hpp"
@@ -14,6 +14,7 @@
 #include "cli/failure.hpp"
 #include "cli/manual.hpp"
 #include "cli/run_command.hpp"
+#include "cli/spelling.hpp"
 #include "cli/symbolize.hpp"
 #if __has_include("cli/test_command.hpp")
 #include "cli/test_command.hpp"
@@ -42,6 +43,17 @@ Command<Options> add(CommandTree& tree, std::string const& name, std::string con
     return command;
 }
 
+CLI::Validator seconds() {
+    return {[](std::string& text) {
+                double value = 0;
+                auto const parsed = std::from_chars(text.data(), text.data() + text.size(), value);
+                bool const whole = parsed.ec == std::errc{} && parsed.ptr == text.data() + text.size();
+                bool const sensible = whole && value > 0 && value <= 1e9;
+                return sensible ? std::string{} : fmt::format("`{}` is not a number of seconds", text);
+            },
+            "", "seconds"};
+}
+
 void add_run(CommandTree& tree) {
     auto const command =
         add<RunOptions>(tree, "run", "Run a machine in QEMU and be its console; ^] leaves", run_command);
@@ -49,7 +61,7 @@ void add_run(CommandTree& tree) {
     command.words->add_option("FILE", options.file, "The machine's description")->required();
     command.words
         ->add_option("--timeout", options.timeout, "Stop the machine after so many seconds, with exit code 4")
-        ->check(CLI::PositiveNumber);
+        ->check(seconds());
     command.words->add_option("--qemu-arg", options.qemu_args, "One more word for QEMU; may be given again")
         ->allow_extra_args(false);
     command.words->add_flag("--print-qemu", options.print_qemu,
@@ -149,14 +161,23 @@ void add_help(CommandTree& tree) {
     });
 }
 
-int complain_about_usage(CLI::App const& app, CLI::ParseError const& wrong) {
-    auto const* at = &app;
-    while (!at->get_subcommands().empty()) at = at->get_subcommands().front();
+// What CLI11 found wrong, as a sentence of ours.
+std::string sentence_about(CLI::App const& app, CLI::ParseError const& wrong, std::string_view first_word) {
+    auto const commands = app.get_subcommands([](CLI::App const*) { return true; });
+    auto const chosen = app.get_subcommands();
+    if (chosen.empty() && !first_word.empty() && !first_word.starts_with('-')) {
+        std::vector<std::string_view> names;
+        for (auto const* command : commands) names.emplace_back(command->get_name());
+        return fmt::format("There is no command `{}`{}", first_word,
+                           suggestion(first_word, names, "there are"));
+    }
+    if (chosen.empty() && !first_word.empty())
+        return fmt::format("There is no option `{}` before a command; see `antler --help`.", first_word);
+    if (chosen.empty() && wrong.get_name() == "RequiredError") return "Say what to do; see `antler --help`.";
     std::string sentence = wrong.what();
     while (sentence.ends_with('\n') || sentence.ends_with('.')) sentence.pop_back();
-    auto const name = at == &app ? std::string{"antler"} : "antler " + at->get_name();
-    fmt::print(stderr, "antler: {}; see `{} --help`.\n", sentence, name);
-    return static_cast<int>(ExitCode::bad_input);
+    auto const command = chosen.empty() ? std::string{} : " " + chosen.front()->get_name();
+    return fmt::format("{}; see `antler{} --help`.", sentence, command);
 }
 
 }  // namespace
@@ -188,7 +209,8 @@ int run_command_line(int argc, char const* const* argv) {
         tree.app->parse(argc, argv);
     } catch (CLI::ParseError const& wrong) {
         if (wrong.get_exit_code() == 0) return tree.app->exit(wrong);  // help and version
-        return complain_about_usage(*tree.app, wrong);
+        fmt::print(stderr, "antler: {}\n", sentence_about(*tree.app, wrong, argc > 1 ? argv[1] : ""));
+        return static_cast<int>(ExitCode::bad_input);
     }
     try {
         int const code = (*tree.chosen)();

@@ -109,7 +109,9 @@ u64 digest(std::string_view text) {
 }
 
 std::string stamp(Path const& file) {
-    return fmt::format("{} {} {}\n", file.filename().string(), std::filesystem::file_size(file),
+    std::error_code is_folder;
+    auto const size = std::filesystem::file_size(file, is_folder);
+    return fmt::format("{} {} {}\n", file.filename().string(), is_folder ? 0 : size,
                        std::filesystem::last_write_time(file).time_since_epoch().count());
 }
 

@@ -1,0 +1,110 @@
+// Figures: read from a guest, kept, compared and shown.
+#include "cli/bench.hpp"
+
+#include <gtest/gtest.h>
+
+#include "cli/bench_programs.hpp"
+#include "cli/failure.hpp"
+
+namespace antler::cli {
+namespace {
+
+TEST(Figures, AreReadFromAGuestsConsole) {
+    auto const figures = parse_guest_output(
+        "OpenSBI v1.6\r\nbench sbi_base 88\r\nbench first_touch_eager 7.5\n"
+        "bench nonsense x\nbench  12\nbenches 12\nnoise bench uart_read 3\nbench uart_read 12 \nbench "
+        "wake_1ms 4",
+        "antler");
+    ASSERT_EQ(figures.size(), 3U);
+    EXPECT_EQ(figures[0], (Figure{"sbi_base", "antler", 88}));
+    EXPECT_EQ(figures[1], (Figure{"first_touch_eager", "antler", 7.5}));
+    EXPECT_EQ(figures[2], (Figure{"wake_1ms", "antler", 4}));
+}
+
+TEST(Figures, SurviveBeingWrittenAndRead) {
+    Record const record{{{"qemu", "10.0.13"}},
+                        {{"sbi_base", "antler", 88}, {"linux_boot", "native", 912195100}}};
+    auto const again = parse_record(to_json(record), "x.json");
+    EXPECT_EQ(again.figures, record.figures);
+    EXPECT_EQ(again.circumstances, record.circumstances);
+}
+
+TEST(Figures, HaveTheFormThatProgramsRead) {
+    Figures const figures{{"sbi_base", "antler", 88}};
+    EXPECT_EQ(to_json(figures),
+              "[\n  {\n    \"instructions\": 88,\n    \"row\": \"sbi_base\",\n    \"system\": \"antler\"\n  "
+              "}\n]\n");
+    EXPECT_EQ(to_csv(figures), "row,system,instructions\nsbi_base,antler,88\n");
+}
+
+TEST(Figures, OfAnotherFormatAreRefusedWithASentence) {
+    for (auto const* text : {"", "[]", "{}", "{\"circumstances\": {}, \"figures\": [{\"row\": 3}]}"}) {
+        try {
+            (void)parse_record(text, "x.json");
+            FAIL() << text;
+        } catch (Failure const& failure) {
+            EXPECT_EQ(failure.code(), ExitCode::bad_input);
+            EXPECT_TRUE(std::string{failure.what()}.starts_with("x.json is not a file of figures"));
+        }
+    }
+}
+
+TEST(Regression, IsMoreThanThreePercentAndMoreThanOneInstruction) {
+    Figures const before{
+        {"sbi_base", "antler", 100}, {"first_touch_eager", "antler", 8}, {"uart_read", "native", 1}};
+    EXPECT_TRUE(regressions(before, {{"sbi_base", "antler", 103}}).empty());
+    EXPECT_EQ(regressions(before, {{"sbi_base", "antler", 104}}).size(), 1U);
+    EXPECT_TRUE(regressions(before, {{"first_touch_eager", "antler", 9}}).empty());
+    EXPECT_EQ(regressions(before, {{"first_touch_eager", "antler", 10}}).size(), 1U);
+    EXPECT_TRUE(regressions(before, {{"uart_read", "native", 50}}).empty());
+    EXPECT_TRUE(regressions(before, {{"set_timer", "antler", 50}}).empty());
+    EXPECT_TRUE(regressions(before, {{"sbi_base", "antler", 10}}).empty());
+}
+
+TEST(Goal, IsMissedByMoreThanItSays) {
+    EXPECT_TRUE(missed_goals({{"sbi_base", "antler", 90}}).empty());
+    EXPECT_EQ(missed_goals({{"sbi_base", "antler", 91}}).size(), 1U);
+}
+
+TEST(Goal, OfABootIsMeasuredAgainstTheSameBootWithoutAHypervisor) {
+    EXPECT_TRUE(missed_goals({{"linux_boot", "antler", 1020}, {"linux_boot", "native", 1000}}).empty());
+    EXPECT_EQ(missed_goals({{"linux_boot", "antler", 1021}, {"linux_boot", "native", 1000}}).size(), 1U);
+    EXPECT_TRUE(missed_goals({{"linux_boot", "antler", 1021}}).empty());
+}
+
+TEST(Table, ShowsRowsDownAndSystemsAcross) {
+    Figures const figures{
+        {"sbi_base", "antler", 88}, {"sbi_base", "kvm", 952}, {"linux_boot", "kvm", 1046000000}};
+    EXPECT_EQ(text_table(figures, {"antler", "kvm"}),
+              "row         what                           goal  antler            kvm\n"
+              "sbi_base    SBI base call, there and back    90      88            952\n"
+              "linux_boot  Debian's kernel until /init                  1,046,000,000\n");
+    EXPECT_EQ(markdown_table({{"sbi_base", "antler", 88}}, {"antler"}),
+              "| row | what | goal | antler |\n|---|---|---:|---:|\n"
+              "| `sbi_base` | SBI base call, there and back | 90 | 88 |\n");
+}
+
+TEST(Rivals, AreKeptWithTheirProvenance) {
+    auto const rivals = read_record(Path{ANTLER_SOURCE_DIR} / "bench" / "rivals.json");
+    EXPECT_EQ(find(rivals.figures, "sbi_base", "kvm"), 952);
+    EXPECT_EQ(find(rivals.figures, "stimecmp_wfi", "bao"), 103);
+    EXPECT_TRUE(rivals.circumstances.contains("qemu"));
+    for (auto const& figure : rivals.figures) {
+        bool known = false;
+        for (auto const& row : bench_rows()) known = known || row.name == figure.row;
+        EXPECT_TRUE(known) << figure.row;
+        EXPECT_TRUE(rivals.circumstances.contains(figure.system)) << figure.system;
+    }
+}
+
+TEST(MarkerProgram, IsAnElfFileWhosePrefixLiesWhereItsCodeLooks) {
+    auto const file = marker_program();
+    EXPECT_EQ(file.substr(0, 4),
+              "\x7f"
+              "ELF");
+    // auipc at 4, and 0x94 on top of it
+    EXPECT_EQ(file.substr(64 + 56 + 4 + 0x94), "\nmarker ");
+}
+
+}  // namespace
+}  // namespace antler::cli
