@@ -7,6 +7,7 @@
 #include "base/types.hpp"
 #include "isa/instruction_compressed.hpp"
 #include "isa/instruction_memory.hpp"
+#include "isa/instruction_plain.hpp"
 #include "isa/instruction_system.hpp"
 #include "isa/instruction_transformed.hpp"
 #include "isa/xlen.hpp"

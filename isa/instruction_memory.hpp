@@ -104,15 +104,15 @@ inline constexpr u8 opcode_system = 0x73;
 
 namespace detail {
 
-// Where an encoding exists.
-struct Presence {
-    bool rv32, rv64;
-    [[nodiscard]] constexpr bool in(Xlen x) const { return x == Xlen::rv64 ? rv64 : rv32; }
-};
-inline constexpr Presence nowhere{false, false};
-inline constexpr Presence everywhere{true, true};
-inline constexpr Presence only_rv32{true, false};
-inline constexpr Presence only_rv64{false, true};
+// Where an encoding exists: a bit for each width of registers.
+using Presence = u8;
+inline constexpr Presence nowhere = 0;
+inline constexpr Presence only_rv32 = 1;
+inline constexpr Presence only_rv64 = 2;
+inline constexpr Presence everywhere = only_rv32 | only_rv64;
+[[nodiscard]] constexpr bool is_in(Presence presence, Xlen x) {
+    return (presence & (x == Xlen::rv64 ? only_rv64 : only_rv32)) != 0;
+}
 
 // One funct3 of LOAD, LOAD-FP, STORE or STORE-FP.  `compressed`: where a 16-bit form expands to it, so that
 // htinst may say so.  The widths that are nowhere belong to vectors or to nobody.
@@ -123,9 +123,8 @@ struct BasicRow {
     Presence compressed = nowhere;
 };
 
-using BasicRows = std::array<BasicRow, 8>;
-
-inline constexpr BasicRows load_rows{{
+// By opcode bits 5 and 2, then funct3, so that finding a row takes no search: device accesses come here.
+inline constexpr std::array<BasicRow, 32> basic_rows{{
     {everywhere, 1, true, nowhere},      // lb   [norm:lb_lbu_op]
     {everywhere, 2, true, everywhere},   // lh   [norm:lh_op]
     {everywhere, 4, true, everywhere},   // lw   [norm:lw_op]
@@ -134,9 +133,6 @@ inline constexpr BasicRows load_rows{{
     {everywhere, 2, false, everywhere},  // lhu  [norm:lhu_op]
     {only_rv64, 4, false, nowhere},      // lwu  [norm:lwu_op]
     {},
-}};
-
-inline constexpr BasicRows float_load_rows{{
     {},
     {everywhere, 2, false, nowhere},     // flh
     {everywhere, 4, false, only_rv32},   // flw
@@ -145,9 +141,6 @@ inline constexpr BasicRows float_load_rows{{
     {},
     {},
     {},
-}};
-
-inline constexpr BasicRows store_rows{{
     {everywhere, 1, false, everywhere},  // sb   [norm:sw_sh_sb_op]
     {everywhere, 2, false, everywhere},  // sh   [norm:sw_sh_sb_op]
     {everywhere, 4, false, everywhere},  // sw   [norm:sw_sh_sb_op]
@@ -156,9 +149,6 @@ inline constexpr BasicRows store_rows{{
     {},
     {},
     {},
-}};
-
-inline constexpr BasicRows float_store_rows{{
     {},
     {everywhere, 2, false, nowhere},     // fsh
     {everywhere, 4, false, only_rv32},   // fsw
@@ -169,14 +159,19 @@ inline constexpr BasicRows float_store_rows{{
     {},
 }};
 
-[[nodiscard]] constexpr BasicRows const* basic_rows(u8 opcode) {
-    switch (opcode) {
-        case encoding::opcode_load: return &load_rows;
-        case encoding::opcode_load_fp: return &float_load_rows;
-        case encoding::opcode_store: return &store_rows;
-        case encoding::opcode_store_fp: return &float_store_rows;
-        default: return nullptr;
-    }
+// The opcodes of the four differ in these two bits only.
+inline constexpr u32 basic_store_bit = 0x20;
+inline constexpr u32 basic_float_bit = 0x04;
+
+[[nodiscard]] constexpr bool is_basic(u32 raw) {
+    return (raw & 0x7f & ~(basic_store_bit | basic_float_bit)) == encoding::opcode_load;
+}
+static_assert(is_basic(encoding::opcode_load_fp) && is_basic(encoding::opcode_store) &&
+              is_basic(encoding::opcode_store_fp) && !is_basic(encoding::opcode_amo));
+
+[[nodiscard]] constexpr BasicRow const& basic_row(u32 raw) {
+    return basic_rows[encoding::slice(raw, 5, 5) << 4 | encoding::slice(raw, 2, 2) << 3 |
+                      encoding::funct3(raw)];
 }
 
 // One funct5 of AMO: its widths as a bit for each log2, and fields that must have a value.
@@ -258,19 +253,19 @@ inline constexpr std::array cache_rows{
     CacheRow{0x0040'200f, MemoryOp::cache_zero},   // [norm:cbo-zero_op]
 };
 
-[[nodiscard]] constexpr std::optional<MemoryInstruction> decode_basic(u32 raw, Xlen x,
-                                                                      BasicRows const& rows) {
+[[nodiscard]] constexpr std::optional<MemoryInstruction> decode_basic(u32 raw, Xlen x) {
     using namespace encoding;
-    auto const& row = rows[funct3(raw)];
-    if (!row.known.in(x)) return std::nullopt;
-    bool const store = (raw & 0x20) != 0;  // STORE and STORE-FP differ from the loads in this bit
-    return MemoryInstruction{.op = store ? MemoryOp::store : MemoryOp::load,
-                             .width = row.width,
-                             .sign_extend = row.sign_extend,
-                             .file = (raw & 0x04) != 0 ? RegisterFile::floating : RegisterFile::integer,
-                             .reg = store ? rs2(raw) : rd(raw),
-                             .base = rs1(raw),
-                             .offset = store ? store_offset(raw) : load_offset(raw)};
+    auto const& row = basic_row(raw);
+    if (!is_in(row.known, x)) return std::nullopt;
+    bool const store = (raw & basic_store_bit) != 0;
+    return MemoryInstruction{
+        .op = store ? MemoryOp::store : MemoryOp::load,
+        .width = row.width,
+        .sign_extend = row.sign_extend,
+        .file = (raw & basic_float_bit) != 0 ? RegisterFile::floating : RegisterFile::integer,
+        .reg = store ? rs2(raw) : rd(raw),
+        .base = rs1(raw),
+        .offset = store ? store_offset(raw) : load_offset(raw)};
 }
 
 [[nodiscard]] constexpr std::optional<MemoryInstruction> decode_atomic(u32 raw, Xlen x) {
@@ -306,7 +301,7 @@ inline constexpr std::array cache_rows{
 [[nodiscard]] constexpr std::optional<MemoryInstruction> decode_guest_access(u32 raw, Xlen x) {
     using namespace encoding;
     for (auto const& row : guest_access_rows)
-        if ((raw & row.mask) == row.match && row.known.in(x))
+        if ((raw & row.mask) == row.match && is_in(row.known, x))
             return MemoryInstruction{.op = row.op,
                                      .width = row.width,
                                      .sign_extend = row.sign_extend,
@@ -330,7 +325,7 @@ template <Xlen X = native>
 [[nodiscard]] constexpr std::optional<MemoryInstruction> decode_memory_standard(u32 raw) {
     using namespace encoding;
     auto const code = opcode(raw);
-    if (auto const* rows = detail::basic_rows(code)) return detail::decode_basic(raw, X, *rows);
+    if (detail::is_basic(raw)) return detail::decode_basic(raw, X);
     if (code == opcode_amo) return detail::decode_atomic(raw, X);
     if (code == opcode_system) return detail::decode_guest_access(raw, X);
     if (code == opcode_misc_mem) return detail::decode_cache_block(raw);

@@ -40,17 +40,27 @@ namespace detail {
 
 // May a 16-bit instruction have expanded to this one?
 [[nodiscard]] constexpr bool has_compressed_form(u32 raw, Xlen x) {
-    auto const* rows = basic_rows(encoding::opcode(raw));
-    return rows != nullptr && (*rows)[encoding::funct3(raw)].compressed.in(x);
+    return is_basic(raw) && is_in(basic_row(raw).compressed, x);
 }
 
 }  // namespace detail
 
-// The manual asks readers to verify the whole value, so that what it may mean one day is not mistaken.
-template <Xlen X = native>
-[[nodiscard]] constexpr TrapInstruction decode_trap_instruction(u64 value) {
+namespace detail {
+
+// rs1 is replaced by an address offset; the immediates of loads and stores are replaced by zeros, which need
+// not be looked at.  Bit 1 is 0 if the instruction was compressed.   [norm:H_tinst_addr_offset]
+[[nodiscard]] constexpr MemoryInstruction as_told(MemoryInstruction decoded, bool compressed) {
+    decoded.address_offset = decoded.base;
+    decoded.base = 0;
+    decoded.offset = 0;
+    decoded.length = compressed ? 2 : 4;
+    return decoded;
+}
+
+// What is no plain load or store.
+template <Xlen X>
+[[nodiscard]] constexpr TrapInstruction decode_rare_trap_instruction(u64 value) {
     switch (value) {
-        case 0: return NothingTold{};
         case 0x2000: return TableAccess{false, 4};
         case 0x2020: return TableAccess{true, 4};
         case 0x3000: return TableAccess{false, 8};
@@ -58,25 +68,29 @@ template <Xlen X = native>
         default: break;
     }
     if (value >> 32 != 0 || (value & 1) == 0) return NothingTold{};
-
     auto const raw = static_cast<u32>(value) | 2;
-    if (detail::is_custom_opcode(encoding::opcode(raw))) return CustomInstruction{static_cast<u32>(value)};
+    if (is_custom_opcode(encoding::opcode(raw))) return CustomInstruction{static_cast<u32>(value)};
+    if ((value & 2) == 0) return NothingTold{};  // none of these has a compressed form
+    auto const decoded = decode_memory_standard<X>(raw);
+    if (!decoded) return NothingTold{};
+    // The cache-block operations have no address offset.   [norm:h_trans_cache]
+    if (decoded->width == 0 && decoded->base != 0) return NothingTold{};
+    return as_told(*decoded, false);
+}
 
-    // Bit 1 is 0 if the instruction was compressed.
+}  // namespace detail
+
+// The manual asks readers to verify the whole value, so that what it may mean one day is not mistaken.
+template <Xlen X = native>
+[[nodiscard]] constexpr TrapInstruction decode_trap_instruction(u64 value) {
+    auto const raw = static_cast<u32>(value) | 2;
+    bool const plain = value >> 32 == 0 && (value & 1) != 0 && detail::is_basic(raw);
+    if (!plain) return detail::decode_rare_trap_instruction<X>(value);
     bool const compressed = (value & 2) == 0;
     if (compressed && !detail::has_compressed_form(raw, X)) return NothingTold{};
-    auto decoded = decode_memory_standard<X>(raw);
+    auto const decoded = detail::decode_basic(raw, X);
     if (!decoded) return NothingTold{};
-
-    // rs1 is replaced by an address offset, which the cache-block operations do not have; the immediates of
-    // loads and stores are replaced by zeros, which need not be looked at.
-    // [norm:H_tinst_addr_offset] [norm:h_trans_cache]
-    if (decoded->width == 0 && decoded->base != 0) return NothingTold{};
-    decoded->address_offset = decoded->base;
-    decoded->base = 0;
-    decoded->offset = 0;
-    decoded->length = compressed ? 2 : 4;
-    return *decoded;
+    return detail::as_told(*decoded, compressed);
 }
 
 // The other way: what htinst tells of an instruction of 16 or 32 bits; zero where no transformation is

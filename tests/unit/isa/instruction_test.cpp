@@ -221,6 +221,26 @@ TEST(TrapInstruction, BitOneSaysThatTheInstructionWasCompressed) {
     EXPECT_TRUE(std::holds_alternative<MemoryInstruction>(decode_trap_instruction<Xlen::rv32>(0x2505)));
 }
 
+TEST(TrapInstruction, TheShortWayForDevicesSaysTheSameOrNothing) {
+    RecordProperty("rules", "norm:H_trap_xtinst_exception_list");
+    for (u64 value = 0; value < 0x1'0000; ++value) {
+        for (u64 const upper : {u64{0}, u64{0x00b0'0000}, u64{0x0001'0000}, u64{1} << 32}) {
+            auto const told = decode_trap_instruction(value | upper);
+            auto const* memory = std::get_if<MemoryInstruction>(&told);
+            bool const plain = memory != nullptr && memory->is_basic() &&
+                               memory->file == RegisterFile::integer && memory->address_offset == 0;
+            auto const quick = plain_access(value | upper);
+            ASSERT_EQ(quick.has_value(), plain) << std::hex << (value | upper);
+            if (!plain) continue;
+            ASSERT_EQ(quick->store, !memory->is_load());
+            ASSERT_EQ(quick->sign_extend, memory->sign_extend);
+            ASSERT_EQ(quick->width, memory->width);
+            ASSERT_EQ(quick->reg, memory->reg);
+            ASSERT_EQ(quick->length, memory->length);
+        }
+    }
+}
+
 TEST(TrapInstruction, PseudoinstructionsTellOfTables) {
     RecordProperty("rules", "norm:H_trap_xtinst_guestpage norm:H_trap_xtinst_guestpage_rw");
     EXPECT_EQ(decode_trap_instruction(0x2000), TrapInstruction(TableAccess{false, 4}));
