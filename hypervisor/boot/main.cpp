@@ -134,14 +134,12 @@ void gather_harts(System& all, u64 boot_hart) {
             continue;
         }
         if (hart.id == boot_hart || all.core_count == max_harts) continue;
-        auto* const core = new_core(all, hart.id);
-        core->features = all.features;
-        core->hypervisor = true;
-        all.cores[core->index] = core;
+        if (!new_core(all, hart.id)) say("antler: no memory for hart {}, which is left out\n", hart.id);
     }
 }
 
 void start_harts(System& all) {
+    all.harts_run = true;
     for (u32 i = 1; i < all.core_count; ++i) {
         auto& core = *all.cores[i];
         SecondaryStart const start{core.root, core.stack_top, &core};

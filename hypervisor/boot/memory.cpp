@@ -1,37 +1,224 @@
-// stub
+// Who gets which memory at start, and how harts tell each other of changes.
 #include "boot/memory.hpp"
+
+#include <new>
+
+#include "base/units.hpp"
+#include "boot/image.hpp"
+#include "hart/csr.hpp"
+#include "hart/fence.hpp"
+#include "memory/hart_view.hpp"
+#include "vm/device_tree_of.hpp"
+#include "vm/ram.hpp"
+
 namespace antler::boot {
-alignas(16) u8 stub_stack[16384];
-Result<void> open_memory(System& all, HpaRange) {
-    all.cores[0]->stack_bottom = (u64)stub_stack;
-    all.cores[0]->stack_top = (u64)stub_stack + 16384;
+namespace {
+
+using memory::Order;
+using memory::OwnerId;
+using memory::Pool;
+
+constexpr u64 first_house_bytes = 4_MiB;
+constexpr Order stack_order{3};  // the lowest page is a guard page, the next the stack that faults are handled on
+
+// Memory of the house for one object, zeroed; it stays as long as the machine.
+template <class T, class... Arguments>
+Result<T*> make(System& all, OwnerId owner, Arguments&&... arguments) {
+    Order order{};
+    while (order.bytes() < sizeof(T)) ++order.n;
+    TRY(memory::ensure_free(all.frames, all.house, Pool::house, 2 * order.bytes()));
+    auto page = TRY(all.frames.take_zeroed(order, owner));
+    auto* const place = memory::house_view(page.start());
+    (void)memory::PageMaker::unmake(std::move(page));
+    return new (place) T(std::forward<Arguments>(arguments)...);
+}
+
+Result<std::span<u8>> make_bytes(System& all, OwnerId owner, u64 bytes) {
+    Order order{};
+    while (order.bytes() < bytes) ++order.n;
+    TRY(memory::ensure_free(all.frames, all.house, Pool::house, 2 * order.bytes()));
+    auto page = TRY(all.frames.take_zeroed(order, owner));
+    std::span const place{static_cast<u8*>(memory::house_view(page.start())), bytes};
+    (void)memory::PageMaker::unmake(std::move(page));
+    return place;
+}
+
+// The stack, its guard page, and the page for faults, which a runaway stack cannot reach.
+Result<void> give_stack(System& all, BootCore& core) {
+    auto const bytes = TRY(make_bytes(all, memory::house_owner, stack_order.bytes()));
+    auto const bottom = memory::house_address(bytes.data());
+    core.fault_stack = (bottom + page_bytes).raw();
+    TRY(all.house.protect({bottom + page_bytes, page_bytes}, memory::HouseAccess::none));
+    core.stack_bottom = (bottom + 2 * page_bytes).raw();
+    core.stack_top = (bottom + bytes.size()).raw();
     return {};
 }
-u64 memory_bytes(System const&) {
-    return 0;
+
+Result<void> give_view(System& all, BootCore& core) {
+    TRY(memory::ensure_free(all.frames, all.house, Pool::house, 64_KiB));
+    TRY(core.view.create(all.house, core.index));
+    core.root = core.view.satp().raw;
+    return {};
 }
-BootCore* new_core(System& all, u64) {
-    return all.cores[0];
+
+HpaRange whole_pages(HpaRange range) {
+    auto const start = range.start.align_down(page_bytes);
+    return {start, range.end().align_up(page_bytes) - start};
 }
-Result<void> create_vm(System&, vm::Description const&) {
-    return Err{Error::no_memory};
+
+Result<void> map_board(System& all, HpaRange device_tree) {
+    using memory::HouseAccess;
+    auto& house = all.house;
+    TRY(house.map_memory(image::code(), HouseAccess::read_execute));
+    TRY(house.map_memory(image::constants(), HouseAccess::read));
+    TRY(house.map_memory(image::data(), HouseAccess::read_write));
+    TRY(house.map_memory(whole_pages(device_tree), HouseAccess::read_write));  // seeds in it are wiped
+    if (all.board.chosen.initrd.size != 0)
+        TRY(house.map_memory(whole_pages(all.board.chosen.initrd), HouseAccess::read));
+    if (all.board.uart) TRY(house.map_device(all.board.uart->registers));
+    if (all.board.plic) TRY(house.map_device(all.board.plic->registers));
+    if (all.board.goldfish_rtc) TRY(house.map_device(*all.board.goldfish_rtc));
+    return {};
 }
+
+Result<void> give_vcpu(System& all, vm::Vm& vm, u32 id, OwnerId owner) {
+    auto* const vcpu = TRY(make<vm::Vcpu>(all, owner, vm, id));
+    if (vm.features().v)
+        vcpu->vector.registers = TRY(make_bytes(all, owner, u64{32} * all.features.vector_bytes)).data();
+    vm.attach(*vcpu);
+    all.cores[(all.next_home + id) % all.core_count]->adopt(*vcpu);
+    return {};
+}
+
+isa::Features shown_to(System const& all, vm::Description const& description) {
+    auto shown = all.features;
+    shown.h = false;
+    abi::FdtStrings const hidden{{reinterpret_cast<u8 const*>(description.hidden.data()), description.hidden.size()}};
+    for (auto const name : hidden) (void)isa::hide_extension(shown, name);
+    return shown;
+}
+
+}  // namespace
+
+Result<void> open_memory(System& all, HpaRange device_tree) {
+    auto const& board = all.board;
+    std::array<HpaRange, platform::Board::max_reserved + 3> reserved{};
+    usize count = 0;
+    for (auto const& range : board.reserved) reserved[count++] = range;
+    reserved[count++] = image::whole();
+    reserved[count++] = whole_pages(device_tree);
+    if (board.chosen.initrd.size != 0) reserved[count++] = whole_pages(board.chosen.initrd);
+    std::array<HpaRange, platform::Board::max_memory> banks{};
+    usize bank_count = 0;
+    for (auto const& range : board.memory) banks[bank_count++] = range;
+
+    auto const all_banks = std::span{banks}.first(bank_count);
+    auto const all_reserved = std::span{reserved}.first(count);
+    using memory::Frames;
+    auto const table = TRY(Frames::find_room(all_banks, all_reserved, Frames::table_bytes(all_banks)));
+    TRY(all.frames.initialise(all_banks, all_reserved, table, first_house_bytes));
+    TRY(all.house.create(all.frames, all.features));
+    TRY(map_board(all, device_tree));
+    all.tags.emplace(all.features.vmid_bits);
+
+    auto& core = *all.cores[0];
+    TRY(give_view(all, core));
+    hart::sfence_vma_all();
+    hart::csr::satp::write_raw(core.root);
+    hart::sfence_vma_all();
+    return give_stack(all, core);
+}
+
+u64 memory_bytes(System const& all) { return const_cast<System&>(all).frames.totals().ram_bytes; }
+
+Result<void> new_core(System& all, u64 hart_id) {
+    auto& core = *TRY(make<BootCore>(all, memory::house_owner));
+    core.system = &all;
+    core.id = hart_id;
+    core.index = all.core_count;
+    core.features = all.features;
+    core.hypervisor = true;
+    TRY(give_view(all, core));
+    TRY(give_stack(all, core));
+    all.cores[all.core_count++] = &core;
+    return {};
+}
+
+Result<void> create_vm(System& all, vm::Description const& description) {
+    OwnerId const owner{static_cast<u16>(all.vm_count + 1)};
+    auto const shown = shown_to(all, description);
+    GpaRange const range{vm::ram_base, description.memory_bytes};
+    auto const end = range.end().raw();
+    unsigned address_bits = 64;
+    while (address_bits > 0 && (end - 1) >> (address_bits - 1) == 0) --address_bits;
+    auto const mode = all.features.gstage_for(address_bits);
+    if (mode == isa::GStageMode::bare) return Err{Error::not_supported};
+
+    auto& space = *TRY(make<memory::Space>(all, owner, all.frames, *all.tags, owner));
+    TRY(space.create(mode, all.features));
+    auto& ram = *TRY(make<vm::Ram>(all, owner, space, range));
+    auto const* const described = all.board.hart(all.cores[0]->id);
+    auto const hart = described != nullptr ? *described : platform::BoardHart{};
+    using abi::sbi::BaseFid;
+    vm::Parts const parts{
+        .description = description,
+        .shown = shown,
+        .host_isa = {hart.extensions, hart.isa_string},
+        .ids = {all.firmware.machine_id(BaseFid::get_mvendorid), all.firmware.machine_id(BaseFid::get_marchid),
+                all.firmware.machine_id(BaseFid::get_mimpid)},
+        .timebase = all.board.timebase,
+        .ram = ram};
+    auto& machine = *TRY(make<vm::Vm>(all, owner, parts));
+    machine.give_tree_buffer(TRY(make_bytes(all, owner, vm::device_tree_room(machine))));
+    for (u32 id = 0; id < description.vcpus; ++id) TRY(give_vcpu(all, machine, id, owner));
+    all.next_home += description.vcpus;
+    TRY(memory::ensure_free(all.frames, all.house, Pool::house, 128_KiB));
+    if (!description.on_demand) TRY(ram.fill());
+    all.vms[all.vm_count++] = &machine;
+    return {};
+}
+
 }  // namespace antler::boot
-namespace antler::vm {
-Result<void> Ram::read(Gpa, std::span<u8>) {
-    return {};
+
+namespace antler::memory {
+
+// The largest stores the hart has: cbo.zero where it may be used.
+void zero_block(void* at, u64 bytes) {
+    auto const& features = boot::this_boot_core().features;
+    if (features.zicboz && features.cboz_block != 0) return hart::zero_blocks(at, bytes, features.cboz_block);
+    __builtin_memset(at, 0, bytes);
 }
-Result<void> Ram::write(Gpa, std::span<u8 const>) {
-    return {};
+
+void fence_house_page(Hva at) { hart::sfence_vma(at.raw()); }
+void fence_house_windows() { hart::sfence_vma_all(); }
+
+namespace {
+
+// Every hart of `asks` but this one does what the message says; returns when all have.
+template <class Asks>
+void tell_harts(vm::FlushMessage message, Asks&& asks) {
+    auto& all = boot::system();
+    std::atomic<u32> left = 0;
+    message.left = &left;
+    auto& here = boot::this_boot_core();
+    for (u32 i = 0; all.harts_run && i < all.core_count; ++i) {
+        if (i == here.index || !asks(i)) continue;
+        left.fetch_add(1, std::memory_order_relaxed);
+        all.cores[i]->ask_flush(message);
+    }
+    while (left.load(std::memory_order_acquire) != 0) here.serve_fences();  // they may be waiting for us
 }
-bool Ram::is_mapped(Gpa) const {
-    return false;
+
+}  // namespace
+
+void flush_house(HvaRange) {
+    hart::sfence_vma_all();
+    tell_harts({}, [](u32) { return true; });
 }
-Result<void> Ram::populate(Gpa) {
-    return {};
+
+void flush_harts(HartMask const& harts, Space& space, FlushRequest const& request) {
+    if (harts.has(boot::this_boot_core().index)) vm::flush_space(boot::this_boot_core(), space, request);
+    tell_harts({.space = &space, .request = request}, [&](u32 i) { return harts.has(i); });
 }
-Result<void> Ram::place(Segment const&) {
-    return {};
-}
-void Ram::enter(Vcpu&, Core&) {}
-}  // namespace antler::vm
+
+}  // namespace antler::memory

@@ -2,22 +2,19 @@
 #include "boot/report.hpp"
 
 #include "base/format.hpp"
+#include "boot/image.hpp"
 #include "boot/system.hpp"
 
 namespace antler::boot {
 namespace {
 
-extern "C" char __image_start[];   // NOLINT: the linker's name
-extern "C" char __image_end[];     // NOLINT
-extern "C" char __rodata_start[];  // NOLINT
-
 constexpr u32 most_frames = 32;
 
 u64 image_start() {
-    return reinterpret_cast<u64>(__image_start);
+    return image::code().start.raw();
 }
 bool is_code(u64 at) {
-    return at >= image_start() && at < reinterpret_cast<u64>(__rodata_start);
+    return image::code().contains(Hpa{at});
 }
 
 constexpr std::array<char const*, 32> register_names{

@@ -14,6 +14,9 @@
 #include "control/pack_reader.hpp"
 #include "isa/exit.hpp"
 #include "isa/features.hpp"
+#include "memory/frames.hpp"
+#include "memory/house.hpp"
+#include "memory/tags.hpp"
 #include "platform/board.hpp"
 #include "platform/firmware.hpp"
 #include "platform/host_plic.hpp"
@@ -48,8 +51,14 @@ struct System {
     isa::Features features{};  // what every hart has
     sbi::Services services{};
 
+    memory::Frames frames{};
+    memory::House house{};
+    std::optional<memory::Tags> tags{};
+    std::atomic<bool> harts_run = false;  // other harts than the boot hart
+
     std::array<BootCore*, max_harts> cores{};
     u32 core_count = 0;
+    u32 next_home = 0;  // the hart that gets the next vCPU, modulo their number
     std::array<vm::Vm*, abi::pack::most_vms> vms{};
     u32 vm_count = 0;
     std::atomic<u32> vms_alive = 0;

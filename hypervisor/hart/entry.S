@@ -13,7 +13,7 @@ antler_trap:
     // The ecall lane: t0-t3 and ra are all that it may use besides a0 and a1.
     sd    t0, ANTLER_GUEST_X(5)(tp)
     csrr  t0, scause
-    addi  t0, t0, -10                       // environment call from VS-mode [norm:hcause_vals]
+    addi  t0, t0, -10                       // environment call from VS-mode [norm:H_cause_ecall]
     bnez  t0, full_exit
     sd    t1, ANTLER_GUEST_X(6)(tp)
     sd    t2, ANTLER_GUEST_X(7)(tp)

@@ -8,7 +8,7 @@ namespace antler::hart {
 
 #if defined(__riscv)
 
-// Stage-2 translations.  The address operand is the GPA shifted right by two.   [norm:hfence-gvma_op]
+// Stage-2 translations.  The address operand is the GPA shifted right by two.   [norm:hfence-vvma_hfence-gvma_op]
 inline void hfence_gvma_all() {
     asm volatile(".insn r 0x73, 0, 0x31, x0, x0, x0" ::: "memory");
 }
@@ -19,7 +19,7 @@ inline void hfence_gvma(Gpa at, u64 vmid) {
     asm volatile(".insn r 0x73, 0, 0x31, x0, %0, %1" ::"r"(at.raw() >> 2), "r"(vmid) : "memory");
 }
 
-// VS-stage translations of the VMID that hgatp holds.   [norm:hfence-vvma_op]
+// VS-stage translations of the VMID that hgatp holds.   [norm:hfence-vvma_hfence-gvma_op]
 inline void hfence_vvma_all() {
     asm volatile(".insn r 0x73, 0, 0x11, x0, x0, x0" ::: "memory");
 }
@@ -57,8 +57,16 @@ inline void wait_for_interrupt() {
     return now;
 }
 
+// cbo.zero over whole cache blocks of this size.   [norm:cbo-zero_op]
+inline void zero_blocks(void* at, u64 bytes, u64 block) {
+    auto* next = static_cast<u8*>(at);
+    for (auto* const end = next + bytes; next != end; next += block)
+        asm volatile(".insn i 0x0f, 2, x0, %0, 4" ::"r"(next) : "memory");
+}
+
 #else
 
+void zero_blocks(void* at, u64 bytes, u64 block);
 void hfence_gvma_all();
 void hfence_gvma_vmid(u64 vmid);
 void hfence_gvma(Gpa at, u64 vmid);

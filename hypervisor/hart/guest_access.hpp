@@ -14,7 +14,7 @@ namespace antler::hart {
 [[nodiscard]] std::optional<u64> load_guest(Gva at, u8 width);
 [[nodiscard]] bool store_guest(Gva at, u8 width, u64 value);
 
-// Sixteen bits of an instruction, read with execute permission.   [norm:hlvx-wu_op]
+// Sixteen bits of an instruction, read with execute permission.   [norm:hlsv_u_op]
 [[nodiscard]] std::optional<u16> fetch_guest(Gva at);
 
 // How many bytes were not copied.  One side is a window, so a fault ends the copy.

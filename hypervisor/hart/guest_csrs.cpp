@@ -7,7 +7,6 @@ namespace antler::hart {
 
 void load_guest_csrs(GuestCsrs const& csrs, CsrSet has) {
     csr::vsatp::write_raw(0);
-    csr::hgatp::write_raw(csrs.hgatp);
     if (has.henvcfg) csr::henvcfg::write_raw(csrs.henvcfg);
     csr::vsatp::write_raw(csrs.vsatp);
 

@@ -28,15 +28,14 @@ struct GuestCsrs {
     u64 sstateen0 = 0;
 
     // What the hypervisor grants; the guest cannot change these.
-    u64 hgatp = 0;
     u64 henvcfg = 0;
     u64 htimedelta = 0;
     u64 hstateen0 = 0;
     u64 hcounteren = 0;
 };
 
-// The switch zeroes vsatp, writes hgatp and henvcfg, then the new vsatp: another order could cache one
-// guest's translations under the other's VMID.   [norm:hgatp_op_hfence_gvma]
+// Comes after hgatp was written with vsatp zero: another order could cache one guest's translations under the
+// other's VMID.   [norm:hgatp_op_hfence_gvma]
 void load_guest_csrs(GuestCsrs const& csrs, CsrSet has);
 void save_guest_csrs(GuestCsrs& csrs, CsrSet has);
 

@@ -4,6 +4,7 @@
 #include "hart/csr.hpp"
 #include "hart/fence.hpp"
 #include "vm/outside.hpp"
+#include "vm/ram.hpp"
 #include "vm/vm.hpp"
 
 namespace antler::vm {
@@ -94,8 +95,29 @@ void Core::put_into_inbox(Vcpu& vcpu) {
     } while (!inbox.compare_exchange_weak(head, &vcpu, std::memory_order_release, std::memory_order_relaxed));
 }
 
+void Core::ask_flush(FlushMessage const& message) {
+    // There are as many places as harts that can ask, and each waits for its answer.
+    while (!flushes.with([&](auto& ring) { return ring.push(message); })) this_core().serve_fences();
+    flushes_wait.store(true, std::memory_order_seq_cst);
+    send_ipi(index);
+}
+
+void Core::serve_flushes() {
+    if (!flushes_wait.load(std::memory_order_relaxed)) return;
+    flushes_wait.store(false, std::memory_order_seq_cst);
+    while (auto const message = flushes.with([](auto& ring) { return ring.pop(); })) {
+        if (message->space == nullptr) {
+            hart::sfence_vma_all();
+        } else {
+            flush_space(*this, *message->space, message->request);
+        }
+        message->left->fetch_sub(1, std::memory_order_release);
+    }
+}
+
 // Only the fences: an exit is being handled, and nothing else may happen to its vCPU meanwhile.
 void Core::serve_fences() {
+    serve_flushes();
     auto* vcpu = inbox.exchange(nullptr, std::memory_order_acquire);
     while (vcpu != nullptr) {
         auto* const next = vcpu->next_in_inbox;
@@ -108,6 +130,7 @@ void Core::serve_fences() {
 }
 
 void Core::serve_inbox() {
+    serve_flushes();
     auto* vcpu = inbox.exchange(nullptr, std::memory_order_acquire);
     while (vcpu != nullptr) {
         auto* const next = vcpu->next_in_inbox;
@@ -230,8 +253,8 @@ void Core::set_wait_trap(Vcpu& vcpu) {
 void Core::load(Vcpu& vcpu) {
     vcpu.loaded.store(true, std::memory_order_seq_cst);
     current = &vcpu;
-    hart::load_guest_csrs(vcpu.csrs, has);
     vcpu.vm.enter_space(vcpu, *this);
+    hart::load_guest_csrs(vcpu.csrs, has);
     vcpu.vm.load_units(vcpu, *this);
     // What was asked before `loaded` was seen is served before the guest runs.
     if (vcpu.requests.load(std::memory_order_seq_cst) != 0) deliver(vcpu);

@@ -8,10 +8,18 @@
 #include "hart/guest_csrs.hpp"
 #include "hart/hart.hpp"
 #include "isa/features.hpp"
+#include "memory/hart_view.hpp"
 #include "sched/run_queue.hpp"
 #include "vm/vcpu.hpp"
 
 namespace antler::vm {
+
+// Translations that another hart wants gone: of a space, or of the hypervisor's own (no space).
+struct FlushMessage {
+    memory::Space* space = nullptr;
+    memory::FlushRequest request{};
+    std::atomic<u32>* left = nullptr;
+};
 
 struct Core : hart::Hart {
     isa::Features features{};
@@ -27,7 +35,7 @@ struct Core : hart::Hart {
     u64 poll_period = 0;                 // of a console that cannot interrupt; only one hart polls
     u64 poll_at = never;
     u64 timer_set = never;        // what the host timer was last told
-    Vm const* window = nullptr;   // whose memory this hart's VM window shows
+    memory::HartView view{};     // what this hart sees
     Vcpu* units_owner = nullptr;  // whose floating-point and vector registers are in this hart
     u64 vector_bytes = 0;         // of one vector register; zero: no V
 
@@ -36,6 +44,9 @@ struct Core : hart::Hart {
 
     // After an exit was handled: serves the inbox, chooses, switches worlds; returns whose registers to load.
     [[nodiscard]] Vcpu& settle();
+
+    // Asks this hart, from another one, to drop translations; `left` goes down when it has.
+    void ask_flush(FlushMessage const& message);
 
     // Takes every vCPU out of the inbox and does what was asked of it.
     void serve_inbox();
@@ -59,7 +70,11 @@ struct Core : hart::Hart {
     // Lets the hypervisor touch the floating-point and vector registers for a moment.
     void open_units();
 
+    std::atomic<bool> flushes_wait = false;  // set after the push, cleared before the pops
+    Locked<Ring<FlushMessage, 64>, Rank::fences> flushes{};
+
 private:
+    void serve_flushes();
     void wake_if_pending(Vcpu& vcpu);
     void load(Vcpu& vcpu);
     void unload(Vcpu& vcpu);

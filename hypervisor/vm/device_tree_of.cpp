@@ -9,24 +9,38 @@
 
 namespace antler::vm {
 
-Result<void> write_device_tree(Vm& vm) {
+namespace {
+
+GuestTreeOptions options_of(Vm const& vm, std::span<u8 const> seed) {
     auto const& description = vm.description();
-    std::array<u8, 64> seed{};
-    bool const seeded = random_bytes(seed);
-    GuestTreeOptions options{
+    return {
         .vcpus = description.vcpus,
         .memory = {ram_base, description.memory_bytes},
         .command_line = description.command_line,
         .initrd = {description.initrd.at, description.initrd.memory_bytes},
-        .rng_seed = std::span{seed}.first(seeded ? seed.size() : 0),
+        .rng_seed = seed,
         .timebase = vm.timebase(),
         .host_extensions = vm.host_isa().extensions,
         .host_isa = vm.host_isa().isa,
         .features = vm.features(),
         .hidden = description.hidden,
     };
-    auto const tree = TRY(write_guest_tree(vm.tree_buffer(), options));
-    auto const written = vm.ram().write(description.device_tree, tree);
+}
+
+constexpr usize seed_bytes = 64;
+
+}  // namespace
+
+usize device_tree_room(Vm const& vm) {
+    std::array<u8, seed_bytes> const seed{};
+    return guest_tree_room(options_of(vm, seed));
+}
+
+Result<void> write_device_tree(Vm& vm) {
+    std::array<u8, seed_bytes> seed{};
+    auto const drawn = std::span{seed}.first(random_bytes(seed) ? seed.size() : 0);
+    auto const tree = TRY(write_guest_tree(vm.tree_buffer(), options_of(vm, drawn)));
+    auto const written = vm.ram().write(vm.description().device_tree, tree);
     seed.fill(0);
     return written;
 }

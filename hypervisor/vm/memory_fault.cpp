@@ -44,7 +44,7 @@ u64 extended(u64 value, MemoryInstruction const& instruction) {
 }
 
 // A floating-point register is in the hart, so it goes through memory; narrow values are NaN-boxed.
-// [norm:nanbox_n_m_float_regs]
+// [norm:fp_nan-boxing]
 void write_float(Vcpu& vcpu, MemoryInstruction const& instruction, u64 value) {
     auto const boxed = instruction.width == 8 ? value : value | ~u64{0} << 8 * instruction.width;
     vcpu.home->open_units();

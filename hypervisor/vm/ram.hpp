@@ -5,25 +5,46 @@
 
 #include "base/address.hpp"
 #include "base/result.hpp"
+#include "memory/guest_ram.hpp"
+#include "memory/space.hpp"
 #include "vm/description.hpp"
 
 namespace antler::vm {
 
-class Vcpu;
 struct Core;
 
 class Ram {
 public:
+    Ram(memory::Space& space, GpaRange range) : ram_{space, range} {}
+
+    // Whole ranges of RAM, copied once; an error when any byte is not RAM.  Memory on demand comes.
     [[nodiscard]] Result<void> read(Gpa at, std::span<u8> out);
     [[nodiscard]] Result<void> write(Gpa at, std::span<u8 const> in);
-    [[nodiscard]] bool contains(Gpa at, u64 bytes = 1) const { return range_.contains(at, bytes); }
-    [[nodiscard]] bool is_mapped(Gpa at) const;
+    [[nodiscard]] bool contains(Gpa at, u64 bytes = 1) const { return ram_.range().contains(at, bytes); }
+    [[nodiscard]] bool is_mapped(Gpa at) { return ram_.space().lookup(at).has_value(); }
+
+    // Memory for the first touch of an address, and this hart's own fence for it.
     [[nodiscard]] Result<void> populate(Gpa at);
+    // All of it, ahead.
+    [[nodiscard]] Result<void> fill();
+
+    // Puts an image where it belongs.  What lies beyond its file is zero.
     [[nodiscard]] Result<void> place(Segment const& segment);
-    void enter(Vcpu& vcpu, Core& core);
+
+    // Makes this hart run in, and see, this memory.
+    void enter(Core& core);
+    [[nodiscard]] memory::Space& space() { return ram_.space(); }
 
 private:
-    GpaRange range_{};
+    enum class Direction : u8 { to_guest, from_guest };
+    [[nodiscard]] Result<void> copy(Gpa at, u8* bytes, u64 count, Direction direction);
+    template <class Body>
+    [[nodiscard]] Result<void> for_each_piece(Gpa at, u64 count, Body&& body);
+
+    memory::GuestRam ram_;
 };
+
+// This hart's part of a flush of a space.
+void flush_space(Core& core, memory::Space& space, memory::FlushRequest const& request);
 
 }  // namespace antler::vm

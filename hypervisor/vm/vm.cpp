@@ -50,7 +50,6 @@ Vm::Vm(Parts const& parts)
       timebase_{parts.timebase},
       host_isa_{parts.host_isa},
       ids_{parts.ids},
-      tree_buffer_{parts.tree_buffer},
       machine_{*this, description_.vcpus, timebase_} {}
 
 Result<void> Vm::power_on() {
@@ -230,7 +229,7 @@ void Vm::set_timer(Vcpu& vcpu, u64 guest_time) {
 }
 
 void Vm::enter_space(Vcpu& vcpu, Core& core) {
-    ram_.enter(vcpu, core);
+    ram_.enter(core);
     // ASIDs are private to a hart, so what another vCPU of this VM, or this one before it left, has cached
     // here must go.   [norm:asid_hart_private]
     auto& last = last_on_hart_[core.index];

@@ -42,7 +42,6 @@ struct Parts {
     MachineIds ids;
     Timebase timebase;
     Ram& ram;
-    std::span<u8> tree_buffer;  // room for its device tree, used while it starts
 };
 
 class Vm {
@@ -60,6 +59,8 @@ public:
     [[nodiscard]] Timebase timebase() const { return timebase_; }
     [[nodiscard]] HostIsa const& host_isa() const { return host_isa_; }
     [[nodiscard]] MachineIds const& machine_ids() const { return ids_; }
+    // Where its device tree is written before the guest gets it: device_tree_room() bytes.
+    void give_tree_buffer(std::span<u8> buffer) { tree_buffer_ = buffer; }
     [[nodiscard]] std::span<u8> tree_buffer() const { return tree_buffer_; }
     [[nodiscard]] u64 time_delta() const { return time_delta_; }
 
@@ -105,7 +106,7 @@ private:
     Timebase timebase_;
     HostIsa host_isa_;
     MachineIds ids_;
-    std::span<u8> tree_buffer_;
+    std::span<u8> tree_buffer_{};
     Machine machine_;
     std::array<Vcpu*, max_vcpus> vcpus_{};
     std::array<std::atomic<Vcpu*>, 64> last_on_hart_{};  // whose VS-stage translations a hart may hold

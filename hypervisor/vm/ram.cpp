@@ -1,0 +1,122 @@
+// Copies through the VM window while this hart serves the VM, and through the copy window else.
+#include "vm/ram.hpp"
+
+#include "hart/csr.hpp"
+#include "hart/fence.hpp"
+#include "hart/guest_access.hpp"
+#include "memory/layout.hpp"
+#include "vm/core.hpp"
+
+namespace antler::vm {
+namespace {
+
+using memory::granule_bytes;
+
+constexpr u64 step_bytes = granule_bytes;
+
+// Runs with what `request` names fenced on this hart, for the VMID it uses.
+void fence(memory::HartView& view, memory::Space& space, memory::FlushRequest const& request) {
+    view.flush(
+        space, request, [](u16 vmid) { hart::hfence_gvma_vmid(vmid); },
+        [](Gpa at, u16 vmid) { hart::hfence_gvma(at, vmid); });
+}
+
+}  // namespace
+
+void Ram::enter(Core& core) {
+    core.view.enter(ram_.space(), [](memory::Space::Ticket const& ticket) {
+        namespace csr = hart::csr;
+        csr::vsatp::write({});
+        csr::hgatp::write(ticket.hgatp);
+        if (!ticket.must_fence) return;
+        hart::hfence_gvma_vmid(ticket.tag.vmid());
+        hart::hfence_vvma_all();
+    });
+}
+
+void flush_space(Core& core, memory::Space& space, memory::FlushRequest const& request) {
+    fence(core.view, space, request);
+    hart::hfence_vvma_all();  // translations of both stages may be cached as one
+}
+
+Result<void> Ram::populate(Gpa at) {
+    auto& view = this_core().view;
+    auto const populated = TRY(ram_.populate(view, at));
+    fence(view, ram_.space(), populated.stale);
+    return {};
+}
+
+Result<void> Ram::fill() {
+    auto& core = this_core();
+    while (!TRY(ram_.fill_step(core.view, step_bytes))) core.serve_fences();
+    return {};
+}
+
+// Calls body(Hpa, bytes done, bytes) for stretches that are contiguous, mapped, and inside one granule.
+template <class Body>
+Result<void> Ram::for_each_piece(Gpa at, u64 count, Body&& body) {
+    if (!contains(at, count)) return Err{Error::out_of_range};
+    for (u64 done = 0; done < count;) {
+        auto const here = at + done;
+        auto mapping = ram_.space().lookup(here);
+        if (!mapping) {
+            TRY(populate(here));
+            mapping = ram_.space().lookup(here);
+            if (!mapping) return Err{Error::no_memory};
+        }
+        u64 bytes = mapping->leaf_bytes - (here.raw() - mapping->leaf_start);
+        auto const in_granule = granule_bytes - mapping->at.offset_in(granule_bytes);
+        if (bytes > in_granule) bytes = in_granule;
+        if (bytes > count - done) bytes = count - done;
+        body(mapping->at, done, bytes);
+        done += bytes;
+        this_core().serve_fences();
+    }
+    return {};
+}
+
+Result<void> Ram::copy(Gpa at, u8* bytes, u64 count, Direction direction) {
+    if (!contains(at, count)) return Err{Error::out_of_range};
+    auto& core = this_core();
+    if (core.view.serves() == &ram_.space() && memory::is_in_vm_window({at, count})) {
+        auto* const window = memory::window_view(memory::in_vm_window(at));
+        auto const left = direction == Direction::to_guest ? hart::copy_guarded(window, bytes, count)
+                                                           : hart::copy_guarded(bytes, window, count);
+        if (left == 0) return {};
+        // Memory that was never touched: the slow way brings it.
+    }
+    return for_each_piece(at, count, [&](Hpa memory, u64 done, u64 piece) {
+        auto const page = memory.align_down(page_bytes);
+        auto const offset = memory - page;
+        auto const guard = core.view.open({page, (offset + piece + page_bytes - 1) & ~(page_bytes - 1)});
+        auto* const there = guard.bytes().data() + offset;
+        if (direction == Direction::to_guest) {
+            __builtin_memcpy(there, bytes + done, piece);
+        } else {
+            __builtin_memcpy(bytes + done, there, piece);
+        }
+    });
+}
+
+Result<void> Ram::read(Gpa at, std::span<u8> out) {
+    return copy(at, out.data(), out.size(), Direction::from_guest);
+}
+
+Result<void> Ram::write(Gpa at, std::span<u8 const> in) {
+    return copy(at, const_cast<u8*>(in.data()), in.size(), Direction::to_guest);  // only read from
+}
+
+Result<void> Ram::place(Segment const& segment) {
+    auto const* const file = static_cast<u8 const*>(memory::house_view(segment.file.start));
+    TRY(write(segment.at, {file, segment.file.size}));
+    auto const rest = segment.at + segment.file.size;
+    return for_each_piece(rest, segment.memory_bytes - segment.file.size, [&](Hpa memory, u64, u64 piece) {
+        auto const page = memory.align_down(page_bytes);
+        auto const offset = memory - page;
+        auto const guard =
+            this_core().view.open({page, (offset + piece + page_bytes - 1) & ~(page_bytes - 1)});
+        __builtin_memset(guard.bytes().data() + offset, 0, piece);
+    });
+}
+
+}  // namespace antler::vm
