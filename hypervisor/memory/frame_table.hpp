@@ -84,21 +84,8 @@ public:
     [[nodiscard]] u64 ram_bytes() const;
     [[nodiscard]] HpaRange table_range() const { return table_range_; }
 
-    template <class Body>
-    void for_each_block(Body&& body) const {
-        for (usize i = 0; i < bank_count_; ++i) {
-            auto const& bank = banks_[i];
-            for (u64 page = bank.first_page; page < bank.end_page();) {
-                auto const& frame = frames_[bank.index(page)];
-                if (frame.state == FrameState::inside) {
-                    page = end_of_reserved(page);
-                } else {
-                    body(info_of(page, frame));
-                    page += u64{1} << frame.order;
-                }
-            }
-        }
-    }
+    // The first run of house memory, taken or free, that does not end before `from`.
+    [[nodiscard]] std::optional<HpaRange> next_house_range(Hpa from) const;
 
 private:
     struct Bank {
@@ -119,7 +106,6 @@ private:
     [[nodiscard]] static constexpr usize index_of(Pool pool) { return static_cast<usize>(pool); }
 
     [[nodiscard]] Bank const* bank_of(u64 page) const;
-    [[nodiscard]] Bank const& bank_of_index(u32 index) const;
     [[nodiscard]] u64 page_of_index(u32 index) const;
     [[nodiscard]] u64 end_of_reserved(u64 page) const;
     [[nodiscard]] static FrameInfo info_of(u64 page, Frame const& frame);

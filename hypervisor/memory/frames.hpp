@@ -103,16 +103,8 @@ public:
     [[nodiscard]] Totals totals();
     // The block that holds an address: nothing where there is no RAM or the RAM is reserved.
     [[nodiscard]] std::optional<FrameInfo> inspect(Hpa at);
-    // Calls `body(HpaRange)` for all memory of the house pool, taken or free, in order.  Only while nobody
-    // else uses the frames: at start, and in tests.
-    template <class Body>
-    void for_each_house_range(Body&& body) {
-        table_.with([&](FrameTable& table) {
-            table.for_each_block([&](FrameInfo const& info) {
-                if (info.block.pool == Pool::house) body(info.block.range());
-            });
-        });
-    }
+    // The first run of house memory, taken or free, that does not end before `from`.
+    [[nodiscard]] std::optional<HpaRange> next_house_range(Hpa from);
     // Where the table lies.
     [[nodiscard]] HpaRange table_range();
 
@@ -120,6 +112,7 @@ public:
     // until the flush debt that holds it is paid.  A range may hold any number of blocks and parts of blocks.
     void retire(HpaRange range, FrameList& into);
     void release(FrameList&& list);
+    void join(FrameList& into, FrameList&& more);
 
 private:
     void release(Block block);

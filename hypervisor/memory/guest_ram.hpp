@@ -42,9 +42,6 @@ public:
     [[nodiscard]] Result<void> place(Gpa at, Page<Filled>&& page) { return space_.map(at, std::move(page)); }
 
 private:
-    // The part of the range around `at` that is free and aligned like a block of at most this order.
-    [[nodiscard]] Order room_at(Gpa at, Order at_most);
-
     Space& space_;
     GpaRange range_;
     u64 filled_ = 0;

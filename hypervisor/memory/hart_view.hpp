@@ -63,6 +63,12 @@ public:
         refresh();
     }
 
+    // The window may lack what another hart has mapped since: who faults in it catches up and tries once
+    // more.
+    void catch_up(Space const& space) {
+        if (serves_ == &space) refresh();
+    }
+
     // Shows frames of the guest pool, 2 MiB at most, until the guard goes.  One at a time.
     [[nodiscard]] CopyGuard open(HpaRange memory, bool writable = true);
 

@@ -12,6 +12,7 @@
 #include "isa/pte.hpp"
 #include "memory/frames.hpp"
 #include "memory/hart_set.hpp"
+#include "memory/layout.hpp"
 #include "memory/physical.hpp"
 #include "memory/tree.hpp"
 
@@ -53,11 +54,11 @@ private:
         std::array<Hpa, max_harts> roots{};
         u32 root_count = 0;
     };
-    [[nodiscard]] Result<void> map(HpaRange range, HouseAccess access, isa::MemoryType type);
+    [[nodiscard]] Result<void> map(HpaRange range, HouseAccess access);
+    [[nodiscard]] Result<void> change(HpaRange range, HouseAccess access);
     static void follow(State& state);
 
     Frames* frames_ = nullptr;
-    isa::PteExtensions extensions_{};
     Locked<State, Rank::vm_memory> state_;
 };
 

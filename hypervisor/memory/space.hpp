@@ -39,8 +39,9 @@ public:
     [[nodiscard]] Result<void> map(Gpa at, Page<S>&& page, isa::Permissions may = isa::Permissions::all()) {
         constexpr bool shared = std::same_as<S, Shared>;
         if (shared) may.write = false;
-        return map_block(at, PageMaker::unmake(std::move(page)), may,
-                         shared ? Holding::shared : Holding::owned);
+        TRY(map_block(at, PageMaker::unmake(std::move(page)), may,
+                      shared ? Holding::shared : Holding::owned));
+        return {};
     }
     // A device that the guest drives itself, or memory that stays somebody else's.
     [[nodiscard]] Result<void> map_borrowed(Gpa at, HpaRange memory, isa::Permissions may,
@@ -64,8 +65,8 @@ public:
     [[nodiscard]] Hpa root() const { return root_; }
     [[nodiscard]] Frames& frames() const { return frames_; }
 
-    // The entry that covers the n-th GiB, as a root of Sv39 would hold it: for the VM window.
-    [[nodiscard]] u64 gigabyte_entry(u64 n);
+    // The largest free block that contains `at`: see TreeOf.
+    [[nodiscard]] u64 room_around(Gpa at, GpaRange within, u64 most);
     // One more than the highest GiB that was ever mapped.
     [[nodiscard]] u64 gigabytes() const { return gigabytes_.load(std::memory_order_acquire); }
 
@@ -86,7 +87,9 @@ public:
     }
 
 private:
-    [[nodiscard]] Result<void> map_block(Gpa at, Block block, isa::Permissions may, Holding holding);
+    friend class GuestRam;
+    [[nodiscard]] Result<bool> map_locked(Gpa at, HpaRange memory, Attributes const& how);
+    [[nodiscard]] Result<bool> map_block(Gpa at, Block block, isa::Permissions may, Holding holding);
 
     Frames& frames_;
     Tags& tags_;

@@ -24,6 +24,7 @@ struct Attributes {
     isa::MemoryType type = isa::MemoryType::pma;
     Holding holding = Holding::borrowed;
     bool dirty = true;  // cleared for dirty logging
+    friend constexpr bool operator==(Attributes const&, Attributes const&) = default;
 };
 
 // What a tree says about an address.
@@ -32,7 +33,6 @@ struct Mapping {
     u64 leaf_start{};  // where its leaf begins, in the tree's address space
     u64 leaf_bytes{};
     Attributes how{};
-    unsigned level{};
 };
 
 // What all leaves of a tree have in common.
@@ -43,10 +43,18 @@ struct TreeKind {
     bool global = false;  // of the house
 };
 
-// Not thread-safe: Space and House put their lock around it.  Its tables are house frames charged to the
-// owner. A step of a long operation visits at most so many entries.
+// A step of a long operation visits about so many entries.
 inline constexpr u64 entries_a_step = 128;
 
+// A stretch of the tree's own address space, as it shrinks from the front while steps are taken.
+struct Stretch {
+    u64 start{};
+    u64 size{};
+    [[nodiscard]] constexpr u64 end() const { return start + size; }
+};
+
+// Not thread-safe: Space and House put their lock around it.  Its tables are house frames charged to the
+// owner.
 template <isa::Xlen X>
 class TreeOf {
 public:
@@ -58,50 +66,76 @@ public:
     ~TreeOf() { VERIFY(frames_ == nullptr); }
 
     [[nodiscard]] Result<void> create(Frames& frames, OwnerId owner, TreeKind kind);
-    // Gives back everything, in bounded steps: call until it says true, and pay each debt.
-    [[nodiscard]] bool destroy_step(FlushDebt& debt);
+    // Gives back everything in bounded steps: call until `done`, and pay each debt.
+    [[nodiscard]] FlushDebt destroy_step(bool& done);
     [[nodiscard]] bool exists() const { return frames_ != nullptr; }
 
     [[nodiscard]] Hpa root() const { return root_; }
     [[nodiscard]] TreeKind const& kind() const { return kind_; }
+    [[nodiscard]] isa::Scheme const& scheme() const { return kind_.scheme; }
     [[nodiscard]] OwnerId owner() const { return owner_; }
-    [[nodiscard]] Frames& frames() const { return *frames_; }
 
-    // All or nothing.  Nothing may be mapped there yet.  No debt: what was invalid may be seen as invalid a
-    // while longer, and who faults on it fences and tries again.  [norm:sfence_vma_ordering_semantics]
-    [[nodiscard]] Result<void> map(u64 at, HpaRange memory, Attributes how);
-    // Does at most `entries_a_step` entries from the front of `rest` and takes them off it.  Parts of the
-    // range where nothing is mapped are skipped.
-    [[nodiscard]] Result<FlushDebt> unmap(Range<Gpa>& rest);
-    // The same, giving every leaf in the range these permissions and this D bit.
-    [[nodiscard]] Result<FlushDebt> protect(Range<Gpa>& rest, isa::Permissions may, bool dirty = true);
+    // All or nothing; nothing may be mapped there yet.  True when tables were added: then a fence for one
+    // address is not enough to see it.  No debt: what was invalid may be seen as invalid a while longer, and
+    // who faults on it fences and tries again. [norm:sfence_vma_ordering_semantics]
+    [[nodiscard]] Result<bool> map(u64 at, HpaRange memory, Attributes const& how);
+    // Takes about a step's worth off the front of `rest`.  Parts where nothing is mapped are skipped.
+    [[nodiscard]] Result<FlushDebt> unmap_step(Stretch& rest);
+    // The same, giving every leaf in the range these permissions and this D bit.  A shared page never becomes
+    // writable.
+    [[nodiscard]] Result<FlushDebt> protect_step(Stretch& rest, isa::Permissions may, bool dirty);
     // Cuts the leaf at an address until it is not larger than `bytes`.
     [[nodiscard]] Result<FlushDebt> split(u64 at, u64 bytes);
     // Joins what can be joined into the largest leaf that contains the address.
     [[nodiscard]] FlushDebt merge(u64 at);
 
     [[nodiscard]] std::optional<Mapping> lookup(u64 at) const;
-    // The entry of a level for an address, as the hart would read it; nothing if the walk ends above.
-    [[nodiscard]] std::optional<isa::Pte> entry_at(u64 at, unsigned level) const;
-    // Whether a step through a table that did not exist was needed by the last map(): then a fence for one
-    // address is not enough to see it.
-    [[nodiscard]] bool last_map_added_tables() const { return added_tables_; }
+    // The largest stretch of a power of two, aligned to it, that contains `at`, lies within `within`, is not
+    // larger than `most`, and where nothing is mapped.  Zero where something is.
+    [[nodiscard]] u64 room_around(u64 at, Stretch within, u64 most) const;
+    // What the root of a three-level tree would hold for the n-th GiB.
+    [[nodiscard]] isa::Pte gigabyte_entry(u64 n) const;
 
     // Calls `leaf(u64 start, Mapping const&)` and `table(Hpa, u64 bytes)` for everything in the tree.
     template <class Leaf, class Table>
     void for_each(Leaf&& leaf, Table&& table) const {
-        table(root_, kind_.scheme.table_bytes(kind_.scheme.root_level()));
-        visit(root_, kind_.scheme.root_level(), 0, leaf, table);
+        table(root_, scheme().table_bytes(scheme().root_level()));
+        visit(root_, scheme().root_level(), 0, leaf, table);
     }
 
 private:
+    static constexpr u64 group_entries = isa::Pte::napot_bytes / page_bytes;
+
+    // Where a walk ended: at a leaf, or at the first invalid entry.
+    struct Place {
+        Hpa table{};
+        u64 index{};
+        unsigned level{};
+        isa::Pte pte{};
+        u64 base{};   // of what the entry covers
+        u64 bytes{};  // it covers
+    };
+    // A leaf to make.
+    struct Piece {
+        unsigned level{};
+        bool napot{};
+        u64 bytes{};
+    };
+    // Zeroed tables taken ahead, so that nothing can fail half-way; linked through their first bytes.
+    struct Stock {
+        Hpa first{};
+        u64 count = 0;
+    };
+
     template <class Leaf, class Table>
     void visit(Hpa table_at, unsigned level, u64 base, Leaf& leaf, Table& table) const {
-        for (u64 i = 0; i < kind_.scheme.entries(level); ++i) {
+        auto const entries = scheme().entries(level);
+        for (u64 i = 0; i < entries;) {
             auto const pte = load(table_at, i);
-            u64 const start = base + i * kind_.scheme.leaf_bytes(level);
+            u64 const start = base + i * scheme().leaf_bytes(level);
+            i += pte.is_valid() && pte.is_leaf() && pte.is_napot() ? group_entries : 1;
             if (pte.is_table()) {
-                table(Hpa{pte.target()}, kind_.scheme.table_bytes(level - 1));
+                table(Hpa{pte.target()}, scheme().table_bytes(level - 1));
                 visit(Hpa{pte.target()}, level - 1, start, leaf, table);
             } else if (pte.is_valid()) {
                 leaf(start, describe(pte, level, start));
@@ -109,33 +143,42 @@ private:
         }
     }
 
+    [[nodiscard]] Entry& entry(Hpa table, u64 index) const;
     [[nodiscard]] isa::Pte load(Hpa table, u64 index) const;
     void store(Hpa table, u64 index, isa::Pte pte);
-    [[nodiscard]] isa::Pte exchange(Hpa table, u64 index, isa::Pte pte);
-    [[nodiscard]] Mapping describe(isa::Pte pte, unsigned level, u64 at) const;
-    [[nodiscard]] isa::Pte make_leaf(Hpa at, Attributes const& how, bool napot) const;
+    [[nodiscard]] bool replace(Place const& place, u64 index, isa::Pte& expected, isa::Pte wanted);
 
-    struct Piece {
-        unsigned level;
-        bool napot;
-        u64 bytes;
-    };
-    [[nodiscard]] Piece piece_for(u64 at, Hpa memory, u64 bytes) const;
-    [[nodiscard]] Result<u64> tables_needed(u64 at, HpaRange memory) const;
-    struct Place {
-        Hpa table{};
-        u64 index{};
-        unsigned level{};
-        isa::Pte pte{};
-    };
-    // Goes down to the leaf, the first invalid entry, or `level`.
+    [[nodiscard]] bool reaches(Stretch range) const;
     [[nodiscard]] Place find(u64 at, unsigned level = 0) const;
+    [[nodiscard]] Mapping describe(isa::Pte pte, unsigned level, u64 at) const;
+    [[nodiscard]] Attributes attributes_of(isa::Pte pte) const;
+    [[nodiscard]] isa::Pte make_leaf(u64 memory, Attributes const& how, bool napot) const;
+    void store_leaf(Place const& place, u64 memory, Attributes const& how, bool napot);
+    [[nodiscard]] Piece piece_for(u64 at, u64 memory, u64 bytes) const;
+    [[nodiscard]] Result<u64> tables_needed(u64 at, HpaRange memory) const;
+
+    [[nodiscard]] Result<Stock> take_stock(u64 count);
+    [[nodiscard]] Hpa take_from(Stock& stock);
+    void free_table(Hpa table, FlushDebt& debt);
+
+    [[nodiscard]] Result<void> split_leaf(Place const& place, FlushDebt& debt);
+    // Splits leaves that begin before, or end behind, the stretch.
+    [[nodiscard]] Result<bool> fit_leaf(Place const& place, Stretch const& rest, FlushDebt& debt);
+    void clear_leaf(Place const& place, FlushDebt& debt);
+    void prune(u64 at, FlushDebt& debt);
+    [[nodiscard]] bool merge_table(Place const& place, FlushDebt& debt);
+    void merge_group(Place const& place, FlushDebt& debt);
 
     Frames* frames_ = nullptr;
     OwnerId owner_{};
     TreeKind kind_{};
     Hpa root_{};
-    bool added_tables_ = false;
+    u64 destroyed_ = 0;  // how far destroy_step() has come
 };
+
+extern template class TreeOf<isa::Xlen::rv64>;
+#if !defined(__riscv)
+extern template class TreeOf<isa::Xlen::rv32>;  // the tests check both widths
+#endif
 
 }  // namespace antler::memory
