@@ -1,0 +1,178 @@
+// What an exit costs, row by row: `bench ROW INSTRUCTIONS`.
+#include "guests/bench/measure.hpp"
+
+namespace antler::guests {
+namespace bench {
+namespace {
+
+constexpr u64 uart_line_status = 0x1000'0005;
+constexpr u64 plic_threshold = 0x0c20'1000;
+constexpr u64 huge_page = 2 << 20;
+
+void measure_calls() {
+    measure("sbi_base", {}, [](u64 n) {
+        asm volatile("1: li a0, 0\n li a1, 0\n li a6, 0\n li a7, 0x10\n ecall\n addi %0, %0, -1\n bnez %0, 1b"
+                     : "+r"(n)::"a0", "a1", "a6", "a7", "memory");
+    });
+    auto const far = now() + 1000 * guest().hertz;
+    measure("set_timer", {}, [far](u64 n) {
+        asm volatile(
+            "1: mv a0, %1\n li a1, 0\n li a6, 0\n li a7, 0x54494d45\n ecall\n addi %0, %0, -1\n bnez %0, 1b"
+            : "+r"(n)
+            : "r"(far)
+            : "a0", "a1", "a6", "a7", "memory");
+    });
+    auto const self = this_hart().id;
+    measure("rfence_self", {}, [self](u64 n) {
+        asm volatile(
+            "1: li a0, 1\n mv a1, %1\n li a2, 0x40000000\n li a3, 4096\n li a6, 1\n li a7, 0x52464e43\n "
+            "ecall\n"
+            "addi %0, %0, -1\n bnez %0, 1b"
+            : "+r"(n)
+            : "r"(self)
+            : "a0", "a1", "a2", "a3", "a6", "a7", "memory");
+    });
+}
+
+void measure_interrupts() {
+    auto const self = this_hart().id;
+    {
+        WithHandler const scope{bench_software_handler, irq::software};
+        measure("ipi_self", {}, [self](u64 n) {
+            asm volatile(
+                "li t5, 0\n"
+                "1: mv t4, t5\n li a0, 1\n mv a1, %1\n li a6, 0\n li a7, 0x735049\n ecall\n"
+                "2: beq t4, t5, 2b\n addi %0, %0, -1\n bnez %0, 1b"
+                : "+r"(n)
+                : "r"(self)
+                : "a0", "a1", "a6", "a7", "t4", "t5", "t6", "memory");
+        });
+    }
+    {
+        WithHandler const scope{bench_masking_handler, irq::timer};
+        measure("timer_irq", {}, [](u64 n) {
+            asm volatile(
+                "li t5, 0\n li t3, 0x20\n"
+                "1: mv t4, t5\n csrs sie, t3\n li a0, 0\n li a6, 0\n li a7, 0x54494d45\n ecall\n"
+                "2: beq t4, t5, 2b\n addi %0, %0, -1\n bnez %0, 1b"
+                : "+r"(n)::"a0", "a1", "a6", "a7", "t3", "t4", "t5", "t6", "memory");
+        });
+    }
+    sbi::set_timer(sbi::never);
+}
+
+// Waits for the end of the next tick but one, by firmware or by stimecmp.
+void measure_waiting(bool sstc) {
+    csr::sie::write(irq::bit(irq::timer));
+    measure("set_timer_wfi", {}, [](u64 n) {
+        asm volatile(
+            "1: rdtime a0\n addi a0, a0, 1\n li a6, 0\n li a7, 0x54494d45\n ecall\n wfi\n"
+            "addi %0, %0, -1\n bnez %0, 1b"
+            : "+r"(n)::"a0", "a1", "a6", "a7", "memory");
+    });
+    sbi::set_timer(sbi::never);
+    if (sstc) {
+        measure("stimecmp_wfi", {}, [](u64 n) {
+            asm volatile(
+                "1: rdtime t0\n addi t0, t0, 1\n csrw 0x14d, t0\n wfi\n addi %0, %0, -1\n bnez %0, 1b"
+                : "+r"(n)::"t0", "memory");
+        });
+        csr::stimecmp::write(sbi::never);
+    }
+    csr::sie::write(0);
+}
+
+// How late the first instruction after a wait of 1 ms is, in instructions.
+void measure_lateness(bool sstc) {
+    csr::sie::write(irq::bit(irq::timer));
+    constexpr u64 times = 100;
+    u64 sum = 0;
+    u64 worst = 0;
+    for (u64 i = 0; i < times; ++i) {
+        auto const target = start_of_tick() + guest().hertz / 1000;
+        if (sstc) {
+            csr::stimecmp::write(target);
+        } else {
+            sbi::set_timer(target);
+        }
+        u64 turns = 0;
+        u64 woken = 0;
+        u64 next = 0;
+        // The tick's rest is counted by the instructions until the next one.
+        asm volatile(
+            "wfi\n rdtime %1\n"
+            "1: addi %0, %0, 1\n rdtime %2\n beq %1, %2, 1b"
+            : "+r"(turns), "=&r"(woken), "=&r"(next)::"memory");
+        auto const until_next = (next - target) * instructions_per_tick();
+        auto const spent = 3 * turns + 1;
+        auto const late = until_next > spent ? until_next - spent : 0;
+        sum += late;
+        if (late > worst) worst = late;
+    }
+    if (sstc) csr::stimecmp::write(sbi::never);
+    sbi::set_timer(sbi::never);
+    csr::sie::write(0);
+    report("wake_1ms", {sum * 10 / times});
+    report("wake_1ms_max", {worst * 10});
+}
+
+void measure_devices() {
+    measure("uart_read", {.operations = 800}, [](u64 n) {
+        n /= 8;
+        asm volatile("1: .rept 8\n lb t0, 0(%1)\n .endr\n addi %0, %0, -1\n bnez %0, 1b"
+                     : "+r"(n)
+                     : "r"(uart_line_status)
+                     : "t0", "memory");
+    });
+    measure("plic_read", {.operations = 800}, [](u64 n) {
+        n /= 8;
+        asm volatile("1: .rept 8\n lw t0, 0(%1)\n .endr\n addi %0, %0, -1\n bnez %0, 1b"
+                     : "+r"(n)
+                     : "r"(plic_threshold)
+                     : "t0", "memory");
+    });
+}
+
+// Memory that nobody has touched: once for each 4 KiB, once for each 2 MiB.
+void measure_memory() {
+    constexpr u64 chunk = 1024;
+    constexpr u64 chunks = 16;
+    auto touched = take_pages(chunk * chunks, huge_page);
+    measure("first_touch_eager", {.operations = chunk, .count = chunks}, [&](u64 n) {
+        for (; n != 0; --n, touched += page_bytes) store<u64>(touched, n);
+    });
+    constexpr u64 blocks = 32;
+    auto const fresh = take_pages(blocks * huge_page / page_bytes, huge_page);
+    auto const start = start_of_tick();
+    for (u64 i = 0; i < blocks; ++i) store<u64>(fresh + i * huge_page, i);
+    report("demand_2m", tenths(now() - start, blocks));
+}
+
+}  // namespace
+}  // namespace bench
+
+void run() {
+    using namespace bench;
+    bool const sstc = !expect_trap([] { csr::stimecmp::write(sbi::never); });
+    measure_memory();
+    measure_calls();
+    measure_interrupts();
+    measure_waiting(sstc);
+    if (sstc) {
+        WithHandler const scope{bench_timer_handler, irq::timer};
+        measure("stimecmp_irq", {}, [](u64 n) {
+            asm volatile(
+                "li t5, 0\n"
+                "1: mv t4, t5\n csrw 0x14d, zero\n"
+                "2: beq t4, t5, 2b\n addi %0, %0, -1\n bnez %0, 1b"
+                : "+r"(n)::"t4", "t5", "t6", "memory");
+        });
+    }
+    measure_lateness(sstc);
+    measure_devices();
+    if (guest().hart_count > 1) measure_two_harts();
+    say("bench done");
+    power_off(sbi::ResetReason::none);
+}
+
+}  // namespace antler::guests

@@ -1,0 +1,58 @@
+// The shortest trap handlers there are, and the code of the second hart.
+
+.text
+// Each counts in t5, so that the code below can wait until it ran; t6 is theirs.
+.balign 4
+.globl bench_software_handler
+bench_software_handler:
+    csrci sip, 2
+    addi t5, t5, 1
+    sret
+
+.balign 4
+.globl bench_timer_handler
+bench_timer_handler:
+    li t6, -1
+    csrw 0x14d, t6          // stimecmp
+    addi t5, t5, 1
+    sret
+
+// For a hart without Sstc, where stimecmp is not there to be written.
+.balign 4
+.globl bench_masking_handler
+bench_masking_handler:
+    li t6, 0x20
+    csrc sie, t6
+    addi t5, t5, 1
+    sret
+
+// A hart that sends one IPI to the hart in a1 and stops.
+.balign 4
+.globl bench_answer_once
+bench_answer_once:
+    li a0, 1
+    li a6, 0
+    li a7, 0x735049
+    ecall
+    li a6, 1
+    li a7, 0x48534d
+    ecall
+1:  j 1b
+
+// A hart that answers every IPI of the hart in a1 with one of its own.
+.balign 4
+.globl bench_answer_always
+bench_answer_always:
+    mv s1, a1
+    csrw sie, 2
+1:  wfi
+    csrr t0, sip
+    andi t0, t0, 2
+    beqz t0, 1b
+    csrci sip, 2
+    li a0, 1
+    mv a1, s1
+    li a6, 0
+    li a7, 0x735049
+    ecall
+    j 1b

@@ -1,0 +1,62 @@
+// The rows that need a second hart, which does nothing but answer.
+#include "guests/bench/measure.hpp"
+
+namespace antler::guests::bench {
+namespace {
+
+[[nodiscard]] bool software_pending() {
+    return (csr::sip::read() & irq::bit(irq::software)) != 0;
+}
+
+void wait_for_ipi() {
+    while (!software_pending()) wait_for_interrupt();
+    csr::sip::clear(irq::bit(irq::software));
+}
+
+// Lets other harts run: under -icount a hart that spins keeps them waiting.
+void rest() {
+    csr::sie::write(irq::bit(irq::timer));
+    sbi::set_timer(now() + guest().hertz / 1000);
+    wait_for_interrupt();
+    sbi::set_timer(sbi::never);
+    csr::sie::write(irq::bit(irq::software));
+}
+
+}  // namespace
+
+void measure_two_harts() {
+    auto const self = this_hart().id;
+    u64 const other = self == 0 ? 1 : 0;
+    csr::sie::write(irq::bit(irq::software));
+
+    u64 best = ~u64{0};
+    for (int i = 0; i < 50; ++i) {
+        auto const start = start_of_tick();
+        auto const started = sbi::hart_start(other, reinterpret_cast<u64>(&bench_answer_once), self);
+        if (started.status != sbi::Status::success) give_up("the second hart does not start");
+        wait_for_ipi();
+        auto const taken = now() - start;
+        if (taken < best) best = taken;
+        while (sbi::hart_status(other).value != static_cast<u64>(sbi::HartState::stopped)) rest();
+    }
+    report("hart_start", tenths(best, 1));
+
+    if (sbi::hart_start(other, reinterpret_cast<u64>(&bench_answer_always), self).status !=
+        sbi::Status::success)
+        give_up("the second hart does not start again");
+    rest();
+    u64 sum = 0;
+    constexpr Batches batches{.operations = 100, .count = 20};
+    measure("ipi_pingpong", batches, [&](u64 n) {
+        auto const start = now();
+        for (; n != 0; --n) {
+            sbi::send_ipi(1, other);
+            wait_for_ipi();
+        }
+        sum += now() - start;
+    });
+    report("ipi_pingpong_mean", tenths(sum, batches.operations * batches.count));
+    csr::sie::write(0);
+}
+
+}  // namespace antler::guests::bench
