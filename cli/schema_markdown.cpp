@@ -67,7 +67,9 @@ void add_section(std::string& text, Section section, std::string_view sentence) 
 }  // namespace
 
 std::string describe_shape(Row const& row) {
-    auto const words = split_words(row.words, '|');
+    std::vector<std::string> quoted;
+    for (auto const word : split_words(row.words, '|')) quoted.push_back(fmt::format("\"{}\"", word));
+    std::vector<std::string_view> const words(quoted.begin(), quoted.end());
     switch (row.shape) {
         case Shape::number: return fmt::format("a whole number from {} to {}", row.least, row.most);
         case Shape::flag: return "true or false";
@@ -75,10 +77,10 @@ std::string describe_shape(Row const& row) {
             return fmt::format("a size from \"{}\" to \"{}\", a multiple of \"2M\"", show_size(row.least),
                                show_size(row.most));
         case Shape::text: return "a text";
-        case Shape::word: return fmt::format("one of the texts {}", enumerate(words));
+        case Shape::word: return enumerate(words, "or");
         case Shape::words:
             return words.empty() ? "an array of texts"
-                                 : fmt::format("an array of the texts {}", enumerate(words));
+                                 : fmt::format("an array with any of {}", enumerate(words));
     }
     return "";
 }
