@@ -14,6 +14,7 @@
 #include "cli/catalogue.hpp"
 #include "cli/failure.hpp"
 #include "cli/qemu_session.hpp"
+#include "cli/spelling.hpp"
 
 namespace antler::cli {
 namespace {
@@ -90,6 +91,21 @@ Finding look_at_hypervisor() {
             fmt::format("{}, {} KiB", hypervisor_image().string(), (bytes + 1023) / 1024)};
 }
 
+nlohmann::ordered_json features_json(std::string const& line) {
+    auto object = nlohmann::ordered_json::object();
+    for (auto const& [name, value] : parse_features(line)) {
+        bool const number =
+            !value.empty() && std::ranges::all_of(value, [](char c) { return c >= '0' && c <= '9'; });
+        if (value == "yes" || value == "no")
+            object[name] = value == "yes";
+        else if (number)
+            object[name] = std::atoll(value.c_str());
+        else
+            object[name] = value;
+    }
+    return object;
+}
+
 // The machine that this program itself runs on, when it is a RISC-V board under Linux.
 std::optional<bool> this_cpu_has_it() {
     std::ifstream file{"/proc/cpuinfo"};
@@ -128,6 +144,14 @@ FeatureReport parse_boot(std::string_view console) {
             report.no_hypervisor_extension = true;
     }
     return report;
+}
+
+Features parse_features(std::string_view line) {
+    Features features;
+    for (auto const word : split_words(line, ' '))
+        if (auto const equals = word.find('='); equals != std::string_view::npos && equals > 0)
+            features.emplace_back(word.substr(0, equals), word.substr(equals + 1));
+    return features;
 }
 
 std::string parse_qemu_version(std::string_view printed) {
@@ -196,7 +220,7 @@ int doctor_command(DoctorOptions const& options) {
                                      : boot.no_hypervisor_extension ? nlohmann::ordered_json(false)
                                                                     : nlohmann::ordered_json(nullptr);
         document["features"] =
-            boot.features ? nlohmann::ordered_json(*boot.features) : nlohmann::ordered_json(nullptr);
+            boot.features ? features_json(*boot.features) : nlohmann::ordered_json(nullptr);
         document["this_cpu_has_h"] = here ? nlohmann::ordered_json(*here) : nlohmann::ordered_json(nullptr);
         fmt::print("{}\n", document.dump(2));
         return healthy ? 0 : static_cast<int>(ExitCode::internal);

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "cli/qemu.hpp"
@@ -26,6 +27,10 @@ struct FeatureReport {
     bool no_hypervisor_extension = false;
 };
 [[nodiscard]] FeatureReport parse_boot(std::string_view console);
+
+// The line, taken apart: `sstc=yes vmid=14`.
+using Features = std::vector<std::pair<std::string, std::string>>;
+[[nodiscard]] Features parse_features(std::string_view line);
 
 // "10.0.13" of what `--version` prints.
 [[nodiscard]] std::string parse_qemu_version(std::string_view printed);

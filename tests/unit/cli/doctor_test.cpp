@@ -27,6 +27,12 @@ TEST(Doctor, SeesThatNothingWasSaid) {
     EXPECT_FALSE(report.no_hypervisor_extension);
 }
 
+TEST(Doctor, TakesTheFeatureLineApart) {
+    Features const expected{{"sstc", "yes"}, {"vmid", "14"}};
+    EXPECT_EQ(parse_features("sstc=yes  vmid=14 word =3"), expected);
+    EXPECT_TRUE(parse_features("").empty());
+}
+
 TEST(Doctor, ReadsQemusVersion) {
     EXPECT_EQ(parse_qemu_version("QEMU emulator version 10.0.13 (Debian 1:10.0.13+ds-0+deb13u1)\nCopyright"),
               "10.0.13");
