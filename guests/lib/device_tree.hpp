@@ -1,0 +1,62 @@
+// Questions to the device tree that the guest was given.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "abi/fdt_reader.hpp"
+#include "abi/fdt_walk.hpp"
+#include "guests/lib/guest.hpp"
+
+namespace antler::guests {
+
+// The start of every guest checked that it opens.
+[[nodiscard]] inline abi::FdtReader device_tree() {
+    auto const* const start = reinterpret_cast<u8 const*>(guest().device_tree);
+    auto const size = abi::FdtReader::announced_size({start, 8});
+    auto const tree = abi::FdtReader::open({start, size ? size.value() : 0});
+    if (!tree) give_up("the device tree does not open any more");
+    return tree.value();
+}
+
+// A word of the command line, as in `mode=jump` or `quiet`.
+[[nodiscard]] inline bool told(std::string_view word) {
+    auto const tree = device_tree();
+    auto const chosen = tree.find("/chosen");
+    auto line = (chosen ? chosen->text("bootargs") : std::nullopt).value_or("");
+    while (!line.empty()) {
+        auto const end = line.find(' ');
+        if (line.substr(0, end) == word) return true;
+        line = end == std::string_view::npos ? std::string_view{} : line.substr(end + 1);
+    }
+    return false;
+}
+
+// Whether the first hart's riscv,isa-extensions has this name.
+[[nodiscard]] inline bool has_extension(std::string_view name) {
+    auto const tree = device_tree();
+    auto const cpu = tree.find("/cpus/cpu");
+    auto const list = cpu ? cpu->property("riscv,isa-extensions") : std::nullopt;
+    return list && list->lists(name);
+}
+
+// The interrupt controller's context of a hart in S-mode.
+[[nodiscard]] inline std::optional<u32> plic_context(u64 hart) {
+    auto const tree = device_tree();
+    auto const cpus = tree.find("/cpus");
+    auto const plic = tree.find_if([](abi::FdtNode const& node) { return node.compatible("riscv,plic0"); });
+    auto const wires = plic ? plic->property("interrupts-extended") : std::nullopt;
+    if (!cpus || !wires) return std::nullopt;
+    for (auto const cpu : cpus->children()) {
+        auto const reg = cpu.number("reg");
+        auto const controller = cpu.child("interrupt-controller");
+        if (cpu.base_name() != "cpu" || reg != hart || !controller) continue;
+        for (u32 context = 0; context < wires->cells() / 2; ++context)
+            if (wires->cell(context * 2) == controller->phandle() &&
+                wires->cell(context * 2 + 1) == u32{irq::external})
+                return context;
+    }
+    return std::nullopt;
+}
+
+}  // namespace antler::guests

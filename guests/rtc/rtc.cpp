@@ -1,0 +1,69 @@
+// The Goldfish clock: it runs with the time CSR, knows the year, and its alarm interrupts.
+#include "guests/lib/devices.hpp"
+
+namespace antler::guests {
+
+void run() {
+    auto const first = rtc::read();
+    say("rtc: {} ns since 1970", first);
+    check("the year is between 2001 and 2100",
+          first > 978'307'200ULL * 1'000'000'000 && first < 4'102'444'800ULL * 1'000'000'000);
+    // 20 ms of the time CSR.
+    auto const start = now();
+    auto const rtc_start = rtc::read();
+    while (now() - start < guest().hertz / 50) pause();
+    auto const rtc_end = rtc::read();
+    auto const end = now();
+    auto const by_csr = (end - start) * (1'000'000'000 / guest().hertz);
+    auto const by_rtc = rtc_end - rtc_start;
+    say("rtc: {} ns by the time CSR, {} ns by the clock", by_csr, by_rtc);
+    check("both clocks run equally fast", by_rtc <= by_csr + by_csr / 10 && by_rtc >= by_csr - by_csr / 10);
+    bool monotonic = true;
+    for (u64 i = 0, last = rtc::read(); i < 1000; ++i) {
+        auto const next = rtc::read();
+        monotonic = monotonic && next >= last;
+        last = next;
+    }
+    check("the clock never goes back", monotonic);
+
+    struct Alarm {
+        Plic plic;
+        std::atomic<u64> rung = 0;
+        u64 at = 0;
+        u32 source = 0;
+    } alarm{Plic{this_hart().id}};
+    on_interrupt(
+        irq::external,
+        [](Hart&, void* argument) {
+            auto& a = *static_cast<Alarm*>(argument);
+            a.source = a.plic.claim();
+            a.at = rtc::read();
+            store<u32>(rtc::clear_interrupt, 1);
+            a.plic.complete(a.source);
+            a.rung.fetch_add(1);
+        },
+        &alarm);
+    alarm.plic.open(rtc::source);
+    csr::sie::set(irq::bit(irq::external));
+    interrupts_on();
+    auto const target = rtc::read() + 5'000'000;
+    store<u32>(rtc::irq_enabled, 1);
+    store<u32>(rtc::alarm_high, static_cast<u32>(target >> 32));
+    store<u32>(rtc::alarm_low, static_cast<u32>(target));
+    check_equal("an alarm waits", load<u32>(rtc::alarm_status), 1);
+    while (alarm.rung == 0 && rtc::read() < target + 2'000'000'000) wait_for_interrupt();
+    check_equal("the alarm rings once", alarm.rung, 1);
+    check_equal("through its own source", alarm.source, rtc::source);
+    check("not before its time", alarm.at >= target);
+    check_equal("and is over then", load<u32>(rtc::alarm_status), 0);
+    // A cancelled alarm stays silent.
+    auto const later = rtc::read() + 3'000'000;
+    store<u32>(rtc::alarm_high, static_cast<u32>(later >> 32));
+    store<u32>(rtc::alarm_low, static_cast<u32>(later));
+    store<u32>(rtc::clear_alarm, 1);
+    while (rtc::read() < later + 2'000'000) pause();
+    check_equal("a cancelled alarm stays silent", alarm.rung, 1);
+    interrupts_off();
+}
+
+}  // namespace antler::guests
