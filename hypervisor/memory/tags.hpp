@@ -30,7 +30,7 @@ public:
     // Without VMIDs every entry must fence, as all spaces are number zero.
     [[nodiscard]] bool must_always_fence() const { return vmid_bits_ == 0; }
     [[nodiscard]] bool is_current(Tag tag) const {
-        return tag.generation() == generation_.load(std::memory_order_seq_cst);
+        return tag.generation() != 0 && tag.generation() == generation_.load(std::memory_order_seq_cst);
     }
     [[nodiscard]] u64 generation() const { return generation_.load(std::memory_order_seq_cst); }
 
