@@ -1,4 +1,4 @@
-// The board for the tests: what virtual machines asked of it is written down.
+// The outside of virtual machines, for the tests: what virtual machines asked of the board is written down.
 #pragma once
 
 #include <string>
@@ -8,7 +8,7 @@
 
 namespace antler::fake {
 
-struct Board {
+struct Outside {
     std::vector<u32> ipis{};   // hart indices, in order
     u64 host_timer = ~u64{0};  // the last deadline
     std::string console{};     // of all VMs
@@ -21,7 +21,7 @@ struct Board {
     bool has_entropy = true;
 };
 
-[[nodiscard]] Board& board();
-void reset_board();
+[[nodiscard]] Outside& outside();
+void reset_outside();
 
 }  // namespace antler::fake
