@@ -28,6 +28,10 @@ Return call(Eid eid, Fid fid, u64 a = 0, u64 b = 0, u64 c = 0, u64 d = 0, u64 e 
 inline bool offers(Eid eid) {
     return call(Eid::base, BaseFid::probe_extension, static_cast<u64>(eid)).value != 0;
 }
+// Where firmware takes liberties with the text of the SBI, only Antler is held to it.
+inline bool by_antler() {
+    return call(Eid::base, BaseFid::get_impl_id).value == implementation_id;
+}
 inline Return set_timer(u64 ticks) {
     return call(Eid::time, TimeFid::set_timer, ticks);
 }
