@@ -40,7 +40,9 @@ usize Console::read(std::span<char> into) {
 }
 
 void Console::listen(bool on) {
-    if (serial_) serial_->listen(on);
+    if (!serial_ || on == listening_) return;
+    listening_ = on;
+    serial_->listen(on);
 }
 
 }  // namespace antler::boot

@@ -29,6 +29,7 @@ private:
 
     platform::Firmware const* firmware_ = nullptr;
     std::optional<platform::Serial8250> serial_{};
+    bool listening_ = false;
 };
 
 }  // namespace antler::boot

@@ -219,7 +219,9 @@ private:
         auto const switched = ((value ^ fifo_control_) & uart::fcr::enable) != 0;
         // Without the enable bit in this very write, the others do nothing.
         fifo_control_ = (value & uart::fcr::enable) != 0 ? value & uart::fcr::kept : 0;
-        auto const clears = switched ? 0xff : fifos() ? value : 0;
+        // The chip forgets both FIFOs when they are switched; here what was received stays unless it is cleared
+        // by name, for Linux switches them after it has begun to listen, and the first byte typed would be lost.
+        auto const clears = switched ? u8{uart::fcr::clear_transmitter} | value : fifos() ? value : 0;
         if ((clears & uart::fcr::clear_receiver) != 0) received_ = 0;
         if ((clears & uart::fcr::clear_transmitter) != 0 && transmitting_ != 0) {
             transmitting_ = 0;

@@ -174,7 +174,7 @@ void Core::wake_if_pending(Vcpu& vcpu) {
 }
 
 void Core::timer_fired() {
-    timer_set = never;
+    timer_set = 0;  // what fired stays pending until another time is set
     auto const now = hart::time();
     for (auto* vcpu = residents; vcpu != nullptr; vcpu = vcpu->next_at_home) {
         vcpu->vm.serve_timer(*vcpu, *this, now);

@@ -51,19 +51,33 @@ void Machine::attach() {
     });
 }
 
+bool Machine::takes_input(Devices& devices) const {
+    return (reads_by_sbi_.load(std::memory_order_relaxed) || devices.uart.listening()) && devices.uart.room() != 0;
+}
+
 Result<u64> Machine::read(Gpa at, device::Width width) {
     auto const hit = bus_.find(at);
     if (!hit) return Err{Error::not_found};
-    auto const value = devices_.with([&](Devices&) { return hit->device->read(hit->offset, width); });
-    if (input_waits_.load(std::memory_order_relaxed)) console_has_room(vm_);
+    bool has_room = false;
+    auto const value = devices_.with([&](Devices& devices) {
+        auto const read = hit->device->read(hit->offset, width);
+        if (input_waits_.load(std::memory_order_relaxed)) has_room = takes_input(devices);
+        return read;
+    });
+    if (has_room) console_has_room(vm_);
     return value;
 }
 
 Result<void> Machine::write(Gpa at, device::Width width, u64 value) {
     auto const hit = bus_.find(at);
     if (!hit) return Err{Error::not_found};
-    auto const done = devices_.with([&](Devices&) { return hit->device->write(hit->offset, width, value); });
-    if (input_waits_.load(std::memory_order_relaxed)) console_has_room(vm_);
+    bool has_room = false;
+    auto const done = devices_.with([&](Devices& devices) {
+        auto const written = hit->device->write(hit->offset, width, value);
+        if (input_waits_.load(std::memory_order_relaxed)) has_room = takes_input(devices);
+        return written;
+    });
+    if (has_room) console_has_room(vm_);
     return done;
 }
 
@@ -72,16 +86,18 @@ void Machine::reset(u32 vcpus) {
         // The bus keeps its pointers: the new devices are where the old ones were.
         devices.~Devices();
         new (&devices) Devices{vm_, vcpus, timebase_};
+        input_waits_.store(true, std::memory_order_relaxed);
+        reads_by_sbi_.store(false, std::memory_order_relaxed);
     });
     set_alarm(~u64{0});
 }
 
 u32 Machine::console_room() {
     auto const room = devices_.with([&](Devices& devices) {
-        return reads_by_sbi_.load(std::memory_order_relaxed) || devices.uart.listening() ? devices.uart.room()
-                                                                                         : 0;
+        auto const taken = takes_input(devices) ? devices.uart.room() : 0;
+        input_waits_.store(taken == 0, std::memory_order_relaxed);
+        return taken;
     });
-    input_waits_.store(room == 0, std::memory_order_relaxed);
     return room;
 }
 

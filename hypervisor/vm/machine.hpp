@@ -94,6 +94,7 @@ public:
 
 private:
     void attach();
+    [[nodiscard]] bool takes_input(Devices& devices) const;
 
     device::Bus bus_{};
     Locked<Devices, Rank::device> devices_;
@@ -101,7 +102,7 @@ private:
     Timebase timebase_;
     std::atomic<u64> alarm_ = ~u64{0};
     std::atomic<bool> reads_by_sbi_ = false;  // so it listens, whatever the port says
-    std::atomic<bool> input_waits_ = false;   // the board has bytes that found no room
+    std::atomic<bool> input_waits_ = true;   // until the guest takes input, the board keeps it
 };
 
 }  // namespace antler::vm

@@ -107,10 +107,17 @@ TEST_F(Uart, LosesTheByteThatFindsNoRoomAndSaysSoOnce) {
     EXPECT_EQ(in(data), 'y' + 0u);
 }
 
-TEST_F(Uart, ClearsItsFifosWhenAskedAndWhenTheyAreSwitched) {
+TEST_F(Uart, KeepsWhatWasTypedWhenTheFifosAreSwitchedOn) {
+    type("u");  // Linux listens first and switches afterwards
+    out(fcr, 0x01);
+    EXPECT_EQ(in(lsr) & 1, 1u);
+    EXPECT_EQ(in(data), 'u' + 0u);
+}
+
+TEST_F(Uart, ClearsItsFifosWhenAskedAndWhenTheyAreSwitchedOffByThatName) {
     out(fcr, 0x01);
     type("abc");
-    out(fcr, 0x02);  // no enable bit: this switches them off, which clears them too
+    out(fcr, 0x02);  // no enable bit: this switches them off
     EXPECT_EQ(in(lsr) & 1, 0u);
     out(fcr, 0x01);
     type("abc");
