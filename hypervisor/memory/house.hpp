@@ -26,6 +26,9 @@ public:
     House() = default;
     House(House const&) = delete;
     House& operator=(House const&) = delete;
+    ~House() {
+        state_.with([](State& state) { state.tree.abandon(); });
+    }
 
     // Builds the tables while translation is still off: all of the house pool and the frame table read-write.
     // The image, the device tree and the pack are reserved memory, which boot maps by map_memory().

@@ -297,7 +297,6 @@ Result<FlushDebt> TreeOf<X>::unmap_step(Stretch& rest) {
     if (((rest.start | rest.size) & (page_bytes - 1)) != 0) return Err{Error::misaligned};
     if (rest.size != 0 && !reaches(rest)) return Err{Error::out_of_range};
     FlushDebt debt{*frames_};
-    std::optional<u64> cleared;  // somewhere in the table that was cleared last
     for (u64 budget = entries_a_step; rest.size != 0 && budget != 0; --budget) {
         auto const place = find(rest.start);
         if (place.pte.is_valid()) {
@@ -309,16 +308,15 @@ Result<FlushDebt> TreeOf<X>::unmap_step(Stretch& rest) {
             }
             if (!fits.value()) continue;
             clear_leaf(place, debt);
-            cleared = rest.start;
         }
+        auto const last = rest.start;
         auto const skipped = std::min(place.base + place.bytes - rest.start, rest.size);
         rest.start += skipped;
         rest.size -= skipped;
-        // A table whose last entry was dealt with is left behind.
-        if (cleared && (rest.size == 0 || (rest.start & (scheme().leaf_bytes(1) - 1)) == 0)) {
-            prune(*cleared, debt);
-            cleared.reset();
-        }
+        // A table is left behind; an earlier step may have emptied it.
+        if (place.level == scheme().root_level()) continue;
+        bool const leaves_table = (rest.start & (scheme().leaf_bytes(place.level + 1) - 1)) == 0;
+        if (rest.size == 0 || leaves_table) prune(last, debt);
     }
     return debt;
 }

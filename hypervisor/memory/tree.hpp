@@ -68,6 +68,8 @@ public:
     [[nodiscard]] Result<void> create(Frames& frames, OwnerId owner, TreeKind kind);
     // Gives back everything in bounded steps: call until `done`, and pay each debt.
     [[nodiscard]] FlushDebt destroy_step(bool& done);
+    // For a tree that lasts as long as the frames themselves: the house.
+    void abandon() { frames_ = nullptr; }
     [[nodiscard]] bool exists() const { return frames_ != nullptr; }
 
     [[nodiscard]] Hpa root() const { return root_; }
