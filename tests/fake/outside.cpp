@@ -35,7 +35,9 @@ void console_has_room(Vm const&) {
 Nanos wall_clock() {
     return fake::outside().wall_clock;
 }
-void poll_console() { ++fake::outside().polls; }
+void poll_console() {
+    ++fake::outside().polls;
+}
 void serve_external_interrupt() {
     ++fake::outside().external_interrupts;
 }

@@ -7,9 +7,9 @@
 
 #include "base/panic.hpp"
 #include "sbi/extension.hpp"
-#include "tests/fake/outside.hpp"
 #include "tests/fake/guest_memory.hpp"
 #include "tests/fake/hart.hpp"
+#include "tests/fake/outside.hpp"
 #include "vm/vm.hpp"
 
 namespace antler::sbi {
