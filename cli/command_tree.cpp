@@ -16,9 +16,7 @@
 #include "cli/run_command.hpp"
 #include "cli/spelling.hpp"
 #include "cli/symbolize.hpp"
-#if __has_include("cli/test_command.hpp")
 #include "cli/test_command.hpp"
-#endif
 #include "cli/version.hpp"
 
 namespace antler::cli {
@@ -61,8 +59,10 @@ void add_run(CommandTree& tree) {
     command.words->add_option("FILE", options.file, "The machine's description")->required();
     command.words
         ->add_option("--timeout", options.timeout, "Stop the machine after so many seconds, with exit code 4")
+        ->type_name("SECONDS")
         ->check(seconds());
     command.words->add_option("--qemu-arg", options.qemu_args, "One more word for QEMU; may be given again")
+        ->type_name("WORD")
         ->allow_extra_args(false);
     command.words->add_flag("--print-qemu", options.print_qemu,
                             "Print QEMU's command line instead of running it");
@@ -110,6 +110,19 @@ void add_doctor(CommandTree& tree) {
     command.words->add_option("--aia", command.options->aia, "Give it this interrupt controller")
         ->check(CLI::IsMember({"none", "aplic", "aplic-imsic"}));
     command.words->add_flag("--json", command.options->json, "For programs");
+}
+
+[[maybe_unused]] void add_test(CommandTree& tree) {
+    auto const command = add<TestOptions>(tree, "test", "Run every check there is, in stages", run_tests);
+    auto& options = *command.options;
+    command.words->add_flag("--long", options.long_form, "Every combination, and fuzzers for minutes");
+    command.words->add_option("--stage", options.stages, "Only this stage; may be given again")
+        ->allow_extra_args(false)
+        ->check(CLI::IsMember({"static", "unit", "fuzz", "system", "bench"}));
+    command.words->add_option("--filter", options.filter, "Only tests with this in their name");
+    command.words->add_option("--jobs", options.jobs, "So many at once; one for each processor if left out");
+    command.words->add_flag("--list", options.list, "Name the tests instead of running them");
+    command.words->add_flag("--json", options.json, "For programs");
 }
 
 void add_bench(CommandTree& tree) {
@@ -197,6 +210,7 @@ CommandTree make_command_tree() {
     add_build(tree);
     add_check(tree);
     add_doctor(tree);
+
     add_bench(tree);
     add_symbolize(tree);
     add_help(tree);
