@@ -35,10 +35,13 @@ std::expected<Bytes, std::string> unpack(ByteView bytes, u64 most_bytes) {
     archive_read_support_filter_xz(reader.get());
     archive_read_support_filter_zstd(reader.get());
     archive_read_support_format_raw(reader.get());
+    archive_read_support_format_empty(reader.get());
     archive_entry* entry = nullptr;
-    if (archive_read_open_memory(reader.get(), bytes.data(), bytes.size()) != ARCHIVE_OK ||
-        archive_read_next_header(reader.get(), &entry) != ARCHIVE_OK)
+    if (archive_read_open_memory(reader.get(), bytes.data(), bytes.size()) != ARCHIVE_OK)
         return std::unexpected{broken(reader.get())};
+    auto const first = archive_read_next_header(reader.get(), &entry);
+    if (first == ARCHIVE_EOF) return Bytes{};
+    if (first != ARCHIVE_OK) return std::unexpected{broken(reader.get())};
 
     Bytes out;
     std::vector<u8> piece(1 << 20);
