@@ -20,6 +20,9 @@
 #include "cli/version.hpp"
 
 namespace antler::cli {
+
+[[gnu::weak]] int run_tests(TestOptions const& options);
+
 namespace {
 
 using Action = std::function<int()>;
@@ -112,7 +115,7 @@ void add_doctor(CommandTree& tree) {
     command.words->add_flag("--json", command.options->json, "For programs");
 }
 
-[[maybe_unused]] void add_test(CommandTree& tree) {
+void add_test(CommandTree& tree) {
     auto const command = add<TestOptions>(tree, "test", "Run every check there is, in stages", run_tests);
     auto& options = *command.options;
     command.words->add_flag("--long", options.long_form, "Every combination, and fuzzers for minutes");
@@ -210,6 +213,7 @@ CommandTree make_command_tree() {
     add_build(tree);
     add_check(tree);
     add_doctor(tree);
+    if (&run_tests != nullptr) add_test(tree);
 
     add_bench(tree);
     add_symbolize(tree);
