@@ -35,32 +35,54 @@ void GuestRam::abandon_fill() {
     job_.reset();
 }
 
-Result<Populated> GuestRam::populate(HartView& view, Gpa at) {
+Result<std::optional<ZeroJob>> GuestRam::begin_populate(Gpa at) {
     if (!contains(at)) return Err{Error::out_of_range};
-    Populated done{};
-    auto const came_second = [&] {
-        done.was_there = true;
-        done.stale.add_all();  // a table may be new as well
-        view.catch_up(space_);
-        return done;
-    };
     auto const room = space_.room_around(at, range_, granule_bytes);
-    if (room == 0) return space_.lookup(at) ? Result<Populated>{came_second()} : Err{Error::bad_state};
+    if (room == 0) {
+        if (!space_.lookup(at)) return Err{Error::bad_state};
+        return std::optional<ZeroJob>{};
+    }
     auto page = TRY(space_.frames().take_up_to(Pool::guest, largest_order(room, 0), space_.owner()));
-    auto clean = zero(std::move(page), view);
-    auto const start = at.align_down(clean.bytes());
-    done.bytes = clean.bytes();
+    return std::optional<ZeroJob>{std::move(page)};
+}
+
+Result<Populated> GuestRam::finish_populate(HartView& view, Gpa at, Page<Zeroed>&& page) {
+    Populated done{.bytes = page.bytes()};
+    auto const start = at.align_down(page.bytes());
     // On failure the page is with Frames again.
     auto const added_tables =
-        space_.map_block(start, PageMaker::unmake(std::move(clean)), isa::Permissions::all(), Holding::owned);
+        space_.map_block(start, PageMaker::unmake(std::move(page)), isa::Permissions::all(), Holding::owned);
     if (!added_tables) {
-        if (added_tables.error() == Error::already_exists) return came_second();
+        if (added_tables.error() == Error::already_exists) return came_second(view);
         return Err{added_tables.error()};
     }
     done.stale.add_range(start.raw(), done.bytes);
     if (added_tables.value()) {
         done.stale.add_all();
         view.catch_up(space_);
+    }
+    return done;
+}
+
+Populated GuestRam::came_second(HartView& view) {
+    Populated done{.was_there = true};
+    done.stale.add_all();  // a table may be new as well
+    view.catch_up(space_);
+    return done;
+}
+
+Result<u64> GuestRam::donate(House& house, Gpa at, HpaRange payload) {
+    if (!at.is_aligned(granule_bytes) || !payload.start.is_aligned(granule_bytes)) return u64{0};
+    u64 done = 0;
+    for (; payload.size - done >= granule_bytes; done += granule_bytes) {
+        HpaRange const granule{payload.start + done, granule_bytes};
+        TRY(house.forget(granule));
+        auto page = space_.frames().adopt(granule.start, order_2m, space_.owner());
+        if (!page) {
+            TRY(house.map_memory(granule, HouseAccess::read));  // as it was
+            return Err{page.error()};
+        }
+        TRY(space_.map(at + done, std::move(page).value()));
     }
     return done;
 }

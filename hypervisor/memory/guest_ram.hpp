@@ -35,13 +35,34 @@ public:
     // How far fill_step() has come.
     [[nodiscard]] u64 filled_bytes() const { return filled_; }
 
-    // One zeroed block around an address of the range: 2 MiB, or as large as fits and is free.
-    [[nodiscard]] Result<Populated> populate(HartView& view, Gpa at);
+    // One zeroed block around an address of the range: 2 MiB, or as large as fits and is free.  Calls
+    // `between()` after each `step` bytes of zeroing, with no window open and no lock held, so that
+    // interrupts can be taken.
+    template <class Between>
+    [[nodiscard]] Result<Populated> populate(HartView& view, Gpa at, u64 step, Between&& between) {
+        auto job = TRY(begin_populate(at));
+        if (!job) return came_second(view);
+        while (!job->step(view, step)) between();
+        return finish_populate(view, at, std::move(*job).finish());
+    }
+    [[nodiscard]] Result<Populated> populate(HartView& view, Gpa at) {
+        return populate(view, at, granule_bytes, [] {});
+    }
 
+    // Moves the whole granules at the front of a payload into the guest's memory where they lie, when both
+    // sides are aligned; returns how many bytes that were.  The payload is reserved memory that the house
+    // shows, and does not show afterwards.  The caller holds no lock.
+    [[nodiscard]] Result<u64> donate(House& house, Gpa at, HpaRange payload);
     // Maps a page that the caller holds, whose contents it vouches for (an image, donated in place).
     [[nodiscard]] Result<void> place(Gpa at, Page<Filled>&& page) { return space_.map(at, std::move(page)); }
 
 private:
+    // Nothing when something is mapped there already.
+    [[nodiscard]] Result<std::optional<ZeroJob>> begin_populate(Gpa at);
+    [[nodiscard]] Result<Populated> finish_populate(HartView& view, Gpa at, Page<Zeroed>&& page);
+    // Another hart did it.
+    [[nodiscard]] Populated came_second(HartView& view);
+
     Space& space_;
     GpaRange range_;
     u64 filled_ = 0;

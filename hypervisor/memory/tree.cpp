@@ -14,7 +14,7 @@ using isa::Pte;
 
 namespace {
 
-// Writable without readable is reserved, and a leaf that allows nothing would be a table. [norm:pte_rwx_enc]
+// Writable without readable is reserved, and a leaf that allows nothing would be a table.
 constexpr bool can_be_leaf(Permissions may) {
     return may.read || (may.execute && !may.write);
 }

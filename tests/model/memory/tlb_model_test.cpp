@@ -22,8 +22,8 @@ using isa::Features;
 using isa::GStageMode;
 
 constexpr Hpa bank{0x8000'0000};
-constexpr Gpa ram{0x7fe0'0000};  // crosses a GiB after 2 MiB
-constexpr u64 ram_bytes = 6_MiB;
+constexpr Gpa ram{0x7fe0'0000};            // crosses a GiB after 2 MiB
+constexpr u64 ram_bytes = 6_MiB + 64_KiB;  // the tail needs a table for a small block
 constexpr u32 hart_count = 3;
 constexpr u32 space_count = 4;
 
@@ -38,6 +38,8 @@ public:
         for (u32 i = 0; i < space_count; ++i) new_space(i);
         auto& memory = board_.memory;
         memory.on_flush_harts = [this](HartMask const& mask, Space& space, FlushRequest const& request) {
+            // What a hart may still reach is not free yet.
+            mask.for_each([&](u32 i) { check_frames(*harts_[i]); });
             mask.for_each([&](u32 i) { flush(*harts_[i], space, request); });
         };
         // The hart that does the work has its own windows.
@@ -267,7 +269,19 @@ private:
         }
     }
 
+    void check_frames(Hart& hart) {
+        auto* const space = hart.running;
+        for (int i = 0; space != nullptr && i < 16; ++i) {
+            auto const at = some_page();
+            check_outcomes(*space, hart.guest.outcomes(hart.vmid, stage_of(*space), at.raw()), at, false);
+        }
+    }
     void check(Hart& hart) {
+        for (int i = 0; i < 4; ++i) {
+            auto const at = copy_window.raw() + choices_.below(1024) * 4_KiB;
+            for (auto const& outcome : hart.own.outcomes(0, stage_of(hart), at))
+                ASSERT_FALSE(outcome.translates) << "the copy window shows something though it is closed";
+        }
         auto* const space = hart.view.serves();
         if (space == nullptr) return;
         // Nobody else's VS-stage translations under this VMID.

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "base/units.hpp"
+#include "memory/audit.hpp"
 #include "memory/guest_ram.hpp"
 #include "memory/hart_view.hpp"
 #include "tests/fake/memory.hpp"
@@ -360,6 +361,40 @@ TEST(GuestRam, ATouchThatFailsLeavesNothingBehind) {
     }
     EXPECT_EQ(machine.board.frames.accounting(web), before);
     EXPECT_TRUE(memory.populate(*machine.views[0], ram).ok());
+}
+
+TEST(GuestRam, ATouchIsZeroedInStepsWithRoomForInterrupts) {
+    Machine machine;
+    OneSpace space{machine, web};
+    GuestRam memory{space, {ram, 4_MiB}};
+    auto& view = *machine.views[0];
+    u32 pauses = 0;
+    auto const done = memory.populate(view, ram, 64_KiB, [&] {
+        ++pauses;
+        EXPECT_FALSE(machine.see(0, copy_window));
+        // Meanwhile another hart touches the same block: it wins, and nothing is lost.
+        if (pauses == 5) {
+            EXPECT_FALSE(memory.populate(view, ram + 1_MiB).value().was_there);
+        }
+    });
+    EXPECT_EQ(pauses, 31u);
+    EXPECT_TRUE(done.value().was_there);
+    EXPECT_EQ(machine.board.frames.accounting(web).guest_bytes, 2_MiB);
+}
+
+TEST(GuestRam, APayloadThatIsAlignedIsDonatedInPlace) {
+    Machine machine;  // its first 2 MiB are reserved
+    OneSpace space{machine, web};
+    GuestRam memory{space, {ram, 8_MiB}};
+    ASSERT_TRUE(machine.house.map_memory({bank, 2_MiB}, HouseAccess::read).ok());
+    std::memcpy(machine.board.memory.at(bank + 100), "kernel", 6);
+    EXPECT_EQ(memory.donate(machine.house, ram + 4_KiB, {bank, 2_MiB}).value(), 0u);
+    EXPECT_EQ(memory.donate(machine.house, ram, {bank, 2_MiB - 1}).value(), 0u);
+    EXPECT_EQ(memory.donate(machine.house, ram + 2_MiB, {bank, 2_MiB}).value(), 2_MiB);
+    EXPECT_EQ(space.lookup(ram + 2_MiB)->at, bank);
+    EXPECT_FALSE(machine.see(0, Hva{bank.raw()}));
+    EXPECT_EQ(machine.board.frames.accounting(web).guest_bytes, 2_MiB);
+    EXPECT_FALSE(audit(space, true));
 }
 
 }  // namespace
