@@ -42,7 +42,9 @@ template <ExitServices<Vcpu> Services>
 template <ExitServices<Vcpu> Services>
 [[nodiscard]] Vcpu& turn(Vcpu& vcpu, isa::DecodeOptions options, Services& services) {
     auto& core = *vcpu.home;
-    switch (handle(vcpu, isa::decode_exit(hart::read_trap(vcpu), options), services)) {
+    auto const trap = hart::read_trap(vcpu);
+    if (!options.ignore_htinst && !options.ignore_htval && quick_device_access(vcpu, trap)) return core.settle();
+    switch (handle(vcpu, isa::decode_exit(trap, options), services)) {
         case Next::advance: vcpu.pc += vcpu.instruction_bytes; break;
         case Next::block:
             vcpu.pc += vcpu.instruction_bytes;

@@ -111,8 +111,7 @@ void Vm::reset_registers(Vcpu& vcpu) {
     vcpu.owns_timer = shown_.sstc;
     vcpu.floats = {};
     vcpu.vector.state = {};
-    for (u64 i = 0; vcpu.vector.registers != nullptr && i < core.vector_bytes * 32; ++i)
-        vcpu.vector.registers[i] = 0;
+    if (vcpu.vector.registers != nullptr) __builtin_memset(vcpu.vector.registers, 0, core.vector_bytes * 32);
 
     using S = isa::Sstatus;
     u64 status = S::uxl::set(0, isa::WidthCode::rv64);
@@ -135,6 +134,7 @@ void Vm::reset_registers(Vcpu& vcpu) {
     vcpu.csrs.vsstatus = isa::Vsstatus::uxl::set(0, isa::WidthCode::rv64);
     vcpu.csrs.htimedelta = time_delta_;
     vcpu.csrs.hcounteren = 7;  // cycle, time and instret   [norm:hcounteren_op]
+    vcpu.csrs.scounteren = 7;  // as firmware leaves it: Linux counts on user programs reading the time
     vcpu.csrs.henvcfg = granted_environment(shown_).raw;
     vcpu.csrs.hstateen0 = granted_state(shown_).raw;
 }
