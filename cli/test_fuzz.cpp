@@ -1,0 +1,59 @@
+// The stage of libFuzzer programs: short by default, and what they learn is kept in the build folder.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "cli/test_stage.hpp"
+
+namespace antler::cli {
+namespace {
+
+constexpr int budget_seconds = 5 * 60;
+
+void fuzz(Path const& program, int seconds, TestReport& report) {
+    auto const name = program.filename().string();
+    auto const corpus = build_directory() / "corpus" / name;
+    std::filesystem::create_directories(corpus);
+    std::vector<std::string> words{program.string(),
+                                   fmt::format("-max_total_time={}", seconds),
+                                   "-timeout=10",
+                                   "-rss_limit_mb=1024",
+                                   "-print_final_stats=1",
+                                   "-verbosity=1",
+                                   fmt::format("-artifact_prefix={}/{}-", log_folder().string(), name),
+                                   corpus.string()};
+    auto const seeds = root_directory() / "tests" / "fuzz" / "corpus" / name.substr(5);
+    if (std::filesystem::exists(seeds)) words.push_back(seeds.string());
+    auto result = run_logged(name, words, seconds + 60);
+    if (result.outcome == Outcome::failed)
+        result.reason += fmt::format("; the input is kept as {}/{}-*", log_folder().string(), name);
+    else
+        report.say(fmt::format("{} found nothing in {:.0f} s", name, result.seconds));
+    report.add(std::move(result));
+}
+
+}  // namespace
+
+TestStage fuzz_stage(TestOptions const& options) {
+    TestStage stage{.name = "fuzz", .sentence = "fuzzers", .budget_seconds = budget_seconds};
+    std::vector<Path> programs;
+    std::error_code none;
+    for (auto const& entry : std::filesystem::directory_iterator{build_directory() / "check", none}) {
+        auto const name = entry.path().filename().string();
+        if (name.starts_with("fuzz-") && !entry.path().has_extension() && is_wanted(options, name))
+            programs.push_back(entry.path());
+    }
+    std::ranges::sort(programs);
+    auto const count = std::max<int>(1, static_cast<int>(programs.size()));
+    int const share = budget_seconds * static_cast<int>(options.jobs) / count;
+    int const seconds = options.long_form ? 600 : std::clamp(share, 5, 20);
+    if (options.long_form) stage.budget_seconds = 600 * count / static_cast<int>(options.jobs) + 60;
+    for (auto const& program : programs)
+        stage.tasks.push_back(
+            {.name = program.filename().string(),
+             .run = [program, seconds](TestReport& report) { fuzz(program, seconds, report); }});
+    return stage;
+}
+
+}  // namespace antler::cli

@@ -1,0 +1,53 @@
+// What came of the tests: counted as they end, and printed for people or for programs.
+#pragma once
+
+#include <cstdio>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "base/types.hpp"
+#include "cli/places.hpp"
+
+namespace antler::cli {
+
+enum class Outcome : u8 { passed, failed, skipped };
+
+struct TestResult {
+    std::string name{};
+    Outcome outcome = Outcome::passed;
+    double seconds = 0;
+    std::string reason{};            // why it failed or was skipped
+    Path log{};                      // its end is printed when the test failed
+    std::vector<std::string> rules;  // what the test proves: names of rules of the manuals
+    std::string stage{};             // filled in by the report
+};
+
+class TestReport {
+public:
+    // Progress goes to `out`.
+    explicit TestReport(std::FILE* out) : out_{out} {}
+
+    void begin_stage(std::string const& name, std::string const& sentence, int budget_seconds);
+    void add(TestResult result);  // from any thread
+    // One line for many passed tests, e.g. for a test program.
+    void say(std::string const& line);
+    void end_stage(double seconds);
+
+    [[nodiscard]] usize count(Outcome outcome) const;
+    [[nodiscard]] std::string last_line() const;  // N passed, N failed, N skipped
+    [[nodiscard]] std::string json() const;
+    void print_failures() const;
+
+private:
+    std::FILE* out_;
+    std::mutex mutex_;
+    std::string stage_{};
+    int budget_ = 0;
+    std::vector<TestResult> results_;
+};
+
+// The last lines of a text file, indented; empty when there is no such file.
+[[nodiscard]] std::string tail_of(Path const& file, usize lines);
+
+}  // namespace antler::cli

@@ -1,0 +1,319 @@
+// Scenarios, as they are written and as they are run.
+#include "cli/test_scenario.hpp"
+
+#include <fmt/format.h>
+#include <toml++/toml.h>
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <set>
+#include <sstream>
+
+#include "cli/complaint.hpp"
+#include "cli/spelling.hpp"
+
+namespace antler::cli {
+namespace {
+
+constexpr std::array<std::string_view, 20> keys{
+    "about",  "machine", "hypervisor", "vm",   "guest",   "run",  "command", "arguments", "type", "dialogue",
+    "expect", "forbid",  "allow",      "ends", "monitor", "exit", "timeout", "alone",     "long", "expand"};
+
+// No machine says these in health.
+constexpr std::array<std::string_view, 6> never_said{"panic",          "BUG:",       "Oops",
+                                                     "detected stall", "Call Trace", "UBSan"};
+
+class Substitution {
+public:
+    void set(std::string const& name, std::string const& text) { texts_["${" + name + "}"] = text; }
+    void set_number(std::string const& name, std::int64_t number) {
+        set(name, std::to_string(number));
+        numbers_["${" + name + "}"] = number;
+    }
+
+    [[nodiscard]] std::string in(std::string text) const {
+        for (auto const& [name, value] : texts_)
+            for (auto at = text.find(name); at != std::string::npos; at = text.find(name, at + value.size()))
+                text.replace(at, name.size(), value);
+        return text;
+    }
+    void in(toml::table& table) const {
+        for (auto&& [key, node] : table) replace(table, key, node);
+    }
+    void in(toml::array& array) const {
+        for (auto& node : array) inside(node);
+        for (std::size_t i = 0; i < array.size(); ++i)
+            if (auto const* text = array[i].as_string())
+                array.replace(array.cbegin() + static_cast<std::ptrdiff_t>(i), in(text->get()));
+    }
+
+private:
+    void inside(toml::node& node) const {
+        if (auto* table = node.as_table()) in(*table);
+        if (auto* array = node.as_array()) in(*array);
+    }
+    void replace(toml::table& table, toml::key const& key, toml::node& node) const {
+        auto const* text = node.as_string();
+        if (text == nullptr) return inside(node);
+        auto const number = numbers_.find(text->get());
+        if (number != numbers_.end())
+            table.insert_or_assign(key, number->second);
+        else
+            table.insert_or_assign(key, in(text->get()));
+    }
+
+    std::map<std::string, std::string> texts_{};
+    std::map<std::string, std::int64_t> numbers_{};
+};
+
+class ScenarioReader {
+public:
+    ScenarioReader(Path const& file, std::string name, toml::table table)
+        : file_{file}, name_{std::move(name)}, table_{std::move(table)} {}
+
+    std::vector<Scenario> read(bool long_form) {
+        for (auto const& [key, node] : table_)
+            if (std::ranges::find(keys, key.str()) == keys.end())
+                complain(place(node), fmt::format("A scenario has no key `{}`{}", key.str(),
+                                                  suggestion(key.str(), keys, "there are")));
+        if (table_["long"].value_or(false) && !long_form) return {};
+        auto* const axes = table_["expand"].as_table();
+        std::vector<std::size_t> sizes;
+        if (axes != nullptr)
+            for (auto const& [key, node] : *axes) {
+                if (!node.is_array() || node.as_array()->empty())
+                    complain(place(node), "The values to expand are an array with at least one value.");
+                sizes.push_back(node.as_array()->size());
+            }
+        std::vector<Scenario> all;
+        for (auto const& chosen : long_form ? combinations(sizes) : pairwise(sizes))
+            all.push_back(one(axes, chosen));
+        return all;
+    }
+
+private:
+    Place place(toml::node const& node) const {
+        auto const& at = node.source().begin;
+        return {.file = file_.string(), .line = at.line, .column = at.column};
+    }
+
+    Scenario one(toml::table const* axes, std::vector<std::size_t> const& chosen) const {
+        Substitution values;
+        values.set("root", root_directory().string());
+        values.set("build", build_directory().string());
+        values.set("cache", cache_directory().string());
+        std::string suffix;
+        std::size_t axis = 0;
+        if (axes != nullptr)
+            for (auto const& [key, node] : *axes) {
+                auto const& value = (*node.as_array())[chosen[axis++]];
+                std::string const name{key.str()};
+                if (auto const number = value.value<std::int64_t>(); value.is_integer() && number)
+                    values.set_number(name, *number);
+                else
+                    values.set(name, value.value_or(std::string{}));
+                suffix += (suffix.empty() ? "" : " ") + name + "=" + values.in("${" + name + "}");
+            }
+        auto substituted = table_;
+        substituted.erase("expand");
+        values.in(substituted);
+        auto const& table = substituted;
+        Scenario scenario = scalars(table);
+        if (!suffix.empty()) scenario.name += " (" + suffix + ")";
+        describe(scenario, table);
+        scenario.expect = patterns(table["expect"]);
+        forbid(scenario, table);
+        dialogue(scenario, table);
+        monitor(scenario, table);
+        return scenario;
+    }
+
+    Scenario scalars(toml::table const& table) const {
+        Scenario scenario{.name = name_, .about = table["about"].value_or(std::string{})};
+        if (scenario.about.empty())
+            complain(place(table_), fmt::format("Scenario `{}` does not say what it is `about`.", name_));
+        scenario.type = table["type"].value_or(std::string{});
+        scenario.ends = table["ends"].value_or(true);
+        scenario.exit = table["exit"].value_or(0);
+        scenario.timeout_seconds = table["timeout"].value_or(60);
+        scenario.alone = table["alone"].value_or(false);
+        return scenario;
+    }
+
+    // The machine: made of the tables here, or a file that exists.
+    void describe(Scenario& scenario, toml::table const& table) const {
+        if (auto const run = table["run"].value<std::string>()) {
+            scenario.file = root_directory() / *run;
+        } else {
+            toml::table description;
+            for (auto const* part : {"machine", "hypervisor", "vm"})
+                if (auto const* tables = table[part].as_table()) description.insert(part, *tables);
+            if (auto const guest = table["guest"].value<std::string>())
+                set_kernel(description, "guest", "guest:" + *guest);
+            find_guests(description);
+            if (table["monitor"]) add_monitor(description);
+            if (!description.empty()) {
+                std::ostringstream out;
+                out << description << '\n';
+                scenario.description = out.str();
+            }
+        }
+        scenario.command = texts(table["command"]);
+        if (scenario.command.empty()) scenario.command = {"run", "${description}"};
+        for (auto& word : texts(table["arguments"])) scenario.command.push_back(std::move(word));
+    }
+
+    static toml::table& table_in(toml::table& parent, std::string_view name) {
+        if (parent[name].as_table() == nullptr) parent.insert_or_assign(name, toml::table{});
+        return *parent[name].as_table();
+    }
+    static void set_kernel(toml::table& description, std::string_view vm, std::string const& kernel) {
+        auto& payload = table_in(table_in(table_in(description, "vm"), vm), "payload");
+        payload.insert_or_assign("kernel", kernel);
+    }
+    static void find_guests(toml::table& description) {
+        for (auto&& [name, vm] : table_in(description, "vm")) {
+            if (!vm.is_table()) continue;
+            auto const kernel = (*vm.as_table())["payload"]["kernel"].value_or(std::string{});
+            if (kernel.starts_with("guest:"))
+                set_kernel(description, name.str(), guest_elf(kernel.substr(6)).string());
+        }
+    }
+    // The socket is named when the scenario runs.
+    static void add_monitor(toml::table& description) {
+        auto& machine = table_in(description, "machine");
+        if (machine["qemu_args"].as_array() == nullptr) machine.insert_or_assign("qemu_args", toml::array{});
+        machine["qemu_args"].as_array()->push_back("-monitor");
+        machine["qemu_args"].as_array()->push_back("unix:${monitor},server=on,wait=off");
+    }
+
+    std::vector<std::string> texts(toml::node_view<toml::node const> view) const {
+        std::vector<std::string> found;
+        if (!view) return found;
+        auto const* array = view.as_array();
+        if (array == nullptr) complain(place(*view.node()), "This is an array of texts.");
+        for (auto const& node : *array) {
+            if (!node.is_string()) complain(place(node), "This is a text.");
+            found.push_back(node.value_or(std::string{}));
+        }
+        return found;
+    }
+    std::vector<Pattern> patterns(toml::node_view<toml::node const> view) const {
+        std::vector<Pattern> found;
+        for (auto const& text : texts(view)) found.push_back(pattern(text));
+        return found;
+    }
+    Pattern pattern(std::string const& text) const {
+        try {
+            return Pattern{text};
+        } catch (std::regex_error const& wrong) {
+            complain(place(table_), fmt::format("`{}` is not a regex: {}.", text, wrong.what()));
+        }
+    }
+
+    void forbid(Scenario& scenario, toml::table const& table) const {
+        scenario.forbid = patterns(table["forbid"]);
+        auto const allowed = texts(table["allow"]);
+        for (auto const& word : never_said)
+            if (std::ranges::find(allowed, word) == allowed.end())
+                scenario.forbid.push_back(Pattern{std::string{word}});
+    }
+    void dialogue(Scenario& scenario, toml::table const& table) const {
+        auto const* steps = table["dialogue"].as_array();
+        if (steps == nullptr) return;
+        for (auto const& node : *steps) {
+            auto const* step = node.as_table();
+            if (step == nullptr)
+                complain(place(node), "A step of a dialogue is `{ expect = … }` or `{ type = … }`.");
+            DialogueStep made{.type = (*step)["type"].value_or(std::string{})};
+            if (auto const text = (*step)["expect"].value<std::string>()) made.expect = pattern(*text);
+            scenario.dialogue.push_back(std::move(made));
+        }
+    }
+    void monitor(Scenario& scenario, toml::table const& table) const {
+        auto const* questions = table["monitor"].as_array();
+        if (questions == nullptr) return;
+        for (auto const& node : *questions) {
+            auto const* question = node.as_table();
+            if (question == nullptr)
+                complain(place(node), "A question to the monitor is a table with `ask`.");
+            scenario.monitor.push_back({.ask = (*question)["ask"].value_or(std::string{}),
+                                        .expect = patterns((*question)["expect"]),
+                                        .forbid = patterns((*question)["forbid"])});
+        }
+    }
+
+    Path const& file_;
+    std::string name_;
+    toml::table table_;
+};
+
+}  // namespace
+
+Pattern::Pattern(std::string written) : text{std::move(written)}, compiled{text} {}
+
+std::vector<std::vector<std::size_t>> combinations(std::vector<std::size_t> const& sizes) {
+    std::vector<std::vector<std::size_t>> all{{}};
+    for (std::size_t const size : sizes) {
+        std::vector<std::vector<std::size_t>> longer;
+        for (auto const& begun : all)
+            for (std::size_t value = 0; value < size; ++value) {
+                longer.push_back(begun);
+                longer.back().push_back(value);
+            }
+        all = std::move(longer);
+    }
+    return all;
+}
+
+std::vector<std::vector<std::size_t>> pairwise(std::vector<std::size_t> const& sizes) {
+    auto const all = combinations(sizes);
+    if (sizes.size() < 3) return all;
+    using Pair = std::array<std::size_t, 4>;  // axis, value, axis, value
+    auto const pairs_of = [](std::vector<std::size_t> const& values) {
+        std::vector<Pair> pairs;
+        for (std::size_t a = 0; a < values.size(); ++a)
+            for (std::size_t b = a + 1; b < values.size(); ++b) pairs.push_back({a, values[a], b, values[b]});
+        return pairs;
+    };
+    std::set<Pair> open;
+    for (auto const& values : all)
+        for (auto const& pair : pairs_of(values)) open.insert(pair);
+    std::vector<std::vector<std::size_t>> chosen;
+    while (!open.empty()) {
+        auto const news = [&](std::vector<std::size_t> const& values) {
+            return std::ranges::count_if(pairs_of(values),
+                                         [&](Pair const& pair) { return open.contains(pair); });
+        };
+        auto const& best = *std::ranges::max_element(all, {}, news);
+        for (auto const& pair : pairs_of(best)) open.erase(pair);
+        chosen.push_back(best);
+    }
+    return chosen;
+}
+
+std::vector<Scenario> read_scenarios(Path const& file, bool long_form) {
+    toml::table root;
+    try {
+        root = toml::parse_file(file.string());
+    } catch (toml::parse_error const& wrong) {
+        auto const& at = wrong.source().begin;
+        complain({.file = file.string(), .line = at.line, .column = at.column},
+                 fmt::format("{}.", wrong.description()));
+    }
+    std::vector<Scenario> all;
+    for (auto const& [key, node] : root) {
+        auto const* scenarios = node.as_table();
+        if (key.str() != "scenario" || scenarios == nullptr)
+            complain({.file = file.string()}, fmt::format("`{}` is not `[scenario.NAME]`.", key.str()));
+        for (auto const& [name, scenario] : *scenarios) {
+            if (!scenario.is_table()) complain({.file = file.string()}, "A scenario is a table.");
+            ScenarioReader reader{file, std::string{name.str()}, *scenario.as_table()};
+            for (auto& made : reader.read(long_form)) all.push_back(std::move(made));
+        }
+    }
+    return all;
+}
+
+}  // namespace antler::cli

@@ -1,0 +1,57 @@
+// A scenario: a machine, what is typed at it, and what it has to say.  tests/system/README.md has the format.
+#pragma once
+
+#include <optional>
+#include <regex>
+#include <string>
+#include <vector>
+
+#include "cli/places.hpp"
+
+namespace antler::cli {
+
+// A regex together with how it was written, for sentences about it.
+struct Pattern {
+    Pattern() = default;
+    explicit Pattern(std::string written);
+    std::string text{};
+    std::regex compiled{};
+};
+
+struct DialogueStep {
+    std::optional<Pattern> expect{};  // wait for it
+    std::string type{};               // otherwise type this
+};
+
+struct MonitorQuestion {
+    std::string ask{};
+    std::vector<Pattern> expect{};
+    std::vector<Pattern> forbid{};
+};
+
+struct Scenario {
+    std::string name{};
+    std::string about{};
+    std::string description{};  // TOML, to be written to a file; empty: `file`, or neither
+    Path file{};
+    std::vector<std::string> command{};  // words for `antler`; `${description}` is the description's file
+    std::string type{};
+    std::vector<DialogueStep> dialogue{};
+    std::vector<Pattern> expect{};
+    std::vector<Pattern> forbid{};
+    std::vector<MonitorQuestion> monitor{};
+    bool ends = true;
+    int exit = 0;
+    int timeout_seconds = 60;
+    bool alone = false;
+};
+
+// All scenarios of a file, every combination of `expand` one of its own; a complaint about what is wrong is
+// thrown.
+[[nodiscard]] std::vector<Scenario> read_scenarios(Path const& file, bool long_form);
+
+// One value of each axis for every run: all combinations, or so many that each pair of values meets once.
+[[nodiscard]] std::vector<std::vector<std::size_t>> combinations(std::vector<std::size_t> const& sizes);
+[[nodiscard]] std::vector<std::vector<std::size_t>> pairwise(std::vector<std::size_t> const& sizes);
+
+}  // namespace antler::cli

@@ -1,0 +1,276 @@
+// The stage of machines in QEMU.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstring>
+#include <thread>
+
+#include "cli/child_process.hpp"
+#include "cli/failure.hpp"
+#include "cli/file.hpp"
+#include "cli/test_scenario.hpp"
+#include "cli/test_stage.hpp"
+#include "cli/test_transcript.hpp"
+
+namespace antler::cli {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+constexpr auto poll_interval = milliseconds{100};
+constexpr auto grace = std::chrono::seconds{5};  // for a program that was asked to end
+
+std::string with_word(std::string text, std::string_view word, std::string const& value) {
+    for (auto at = text.find(word); at != std::string::npos; at = text.find(word, at + value.size()))
+        text.replace(at, word.size(), value);
+    return text;
+}
+
+// One run of one scenario; run() says what went wrong, or nothing.
+class ScenarioRun {
+public:
+    explicit ScenarioRun(Scenario const& scenario)
+        : scenario_{scenario},
+          log_{log_file(scenario.name)},
+          log_out_{::open(log_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)},
+          expected_{scenario.expect} {}
+
+    [[nodiscard]] Path const& log() const { return log_; }
+
+    std::string run() {
+        prepare();
+        auto input = make_socket_pair();
+        auto output = make_pipe();
+        input_ = std::move(input.ours);
+        bool const types = !scenario_.type.empty() || !scenario_.dialogue.empty();
+        ChildProcess child{words_,
+                           {.input = types ? input.theirs.get() : -1,
+                            .output = output.theirs.get(),
+                            .errors = output.theirs.get()}};
+        input.theirs.close();
+        output.theirs.close();
+        pending_ = scenario_.type;
+        auto problem = converse(child, output.ours.get());
+        end(child, output.ours.get());
+        if (!socket_.empty()) ::unlink(socket_.c_str());
+        return problem;
+    }
+
+private:
+    void prepare() {
+        auto const file = Path{log_}.replace_extension(".toml");
+        // The name of a socket must be short.
+        if (!scenario_.monitor.empty())
+            socket_ =
+                std::filesystem::temp_directory_path() /
+                fmt::format("antler-monitor-{}-{:x}", ::getpid(), std::hash<std::string>{}(scenario_.name));
+        if (!scenario_.description.empty())
+            write_file(file, as_bytes(with_word(scenario_.description, "${monitor}", socket_.string())));
+        auto const description = scenario_.description.empty() ? scenario_.file : file;
+        words_.push_back((build_directory() / "host" / "antler").string());
+        for (auto const& word : scenario_.command)
+            words_.push_back(with_word(word, "${description}", description.string()));
+    }
+
+    // Until the program has ended, or nothing more is wanted of it.
+    std::string converse(ChildProcess& child, int output) {
+        auto const deadline = Clock::now() + std::chrono::seconds{scenario_.timeout_seconds};
+        bool open = true;
+        for (;;) {
+            if (open) open = take_output(output);
+            if (auto said = forbidden(); !said.empty()) return said;
+            expected_.look_at(transcript_);
+            advance_dialogue();
+            type();
+            bool const seen = expected_.done() && step_ == scenario_.dialogue.size();
+            if (seen && !asked_ && !scenario_.monitor.empty()) {
+                asked_ = true;
+                if (auto wrong = ask_monitor(); !wrong.empty()) return wrong;
+            }
+            if (seen && !scenario_.ends) return {};
+            if (!open) return judge(child);
+            if (Clock::now() > deadline) return not_in_time(seen);
+        }
+    }
+
+    bool take_output(int output) {
+        pollfd waiting{.fd = output, .events = POLLIN, .revents = 0};
+        if (::poll(&waiting, 1, static_cast<int>(poll_interval.count())) <= 0) return true;
+        std::array<char, 16384> chunk{};
+        auto const got = ::read(output, chunk.data(), chunk.size());
+        if (got <= 0) return got < 0 && errno == EINTR;
+        if (::write(log_out_.get(), chunk.data(), static_cast<usize>(got)) < 0)
+            throw Failure{ExitCode::internal, "Cannot write the log " + log_.string() + "."};
+        transcript_.append({chunk.data(), static_cast<usize>(got)});
+        return true;
+    }
+
+    std::string forbidden() {
+        for (auto const& pattern : scenario_.forbid)
+            if (auto const at = transcript_.find(pattern, harmless_))
+                return fmt::format("it said `{}`", transcript_.line_at(*at));
+        auto const last = transcript_.text().rfind('\n');
+        if (last != std::string::npos) harmless_ = last + 1;
+        return {};
+    }
+
+    void advance_dialogue() {
+        for (; step_ < scenario_.dialogue.size(); ++step_) {
+            auto const& step = scenario_.dialogue[step_];
+            if (step.expect) {
+                auto const found = transcript_.find(*step.expect, heard_);
+                if (!found) return;
+                heard_ = *found;
+            } else {
+                pending_ += step.type;
+            }
+        }
+    }
+
+    void type() {
+        if (!input_.open()) return;
+        if (!pending_.empty()) {
+            auto const sent = ::send(input_.get(), pending_.data(), pending_.size(), MSG_NOSIGNAL);
+            if (sent > 0) pending_.erase(0, static_cast<usize>(sent));
+        }
+        if (pending_.empty() && step_ == scenario_.dialogue.size()) input_.close();
+    }
+
+    std::string judge(ChildProcess& child) {
+        auto const deadline = Clock::now() + grace;
+        while (!child.poll() && Clock::now() < deadline) std::this_thread::sleep_for(milliseconds{10});
+        auto const status = child.poll();
+        if (!status) return "it closed its output and went on running";
+        if (!WIFEXITED(*status) || WEXITSTATUS(*status) != scenario_.exit)
+            return fmt::format("it ended with {} instead of exit code {}{}", end_of_process(*status),
+                               scenario_.exit, also_missing());
+        if (!expected_.done()) return fmt::format("it never said /{}/", expected_.missing().text);
+        if (step_ < scenario_.dialogue.size()) return "it ended before the dialogue did" + also_missing();
+        if (!asked_ && !scenario_.monitor.empty()) return "it ended before the monitor was asked";
+        return {};
+    }
+
+    std::string also_missing() const {
+        if (step_ < scenario_.dialogue.size() && scenario_.dialogue[step_].expect)
+            return fmt::format("; it never said /{}/", scenario_.dialogue[step_].expect->text);
+        return expected_.done() ? "" : fmt::format("; it never said /{}/", expected_.missing().text);
+    }
+
+    std::string not_in_time(bool seen) const {
+        return fmt::format("after {} s it was still running{}", scenario_.timeout_seconds,
+                           seen ? ", although all was said" : also_missing());
+    }
+
+    // First politely: `antler run` then ends QEMU and removes its folder.
+    void end(ChildProcess& child, int output) {
+        auto const deadline = Clock::now() + grace;
+        ::kill(child.pid(), SIGTERM);
+        while (!child.poll() && Clock::now() < deadline) {
+            pollfd waiting{.fd = output, .events = POLLIN, .revents = 0};
+            std::array<char, 16384> unread{};
+            if (::poll(&waiting, 1, 20) > 0 && ::read(output, unread.data(), unread.size()) < 0) break;
+        }
+        child.kill();
+    }
+
+    std::string ask_monitor() {
+        Descriptor socket{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+        sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
+        auto const path = socket_.string();
+        if (path.size() >= sizeof address.sun_path) return "the monitor's socket has too long a name";
+        std::memcpy(address.sun_path, path.data(), path.size());
+        if (::connect(socket.get(), reinterpret_cast<sockaddr const*>(&address), sizeof address) != 0)
+            return "QEMU's monitor does not answer";
+        (void)read_to_prompt(socket.get());
+        for (auto const& question : scenario_.monitor) {
+            auto const line = question.ask + "\n";
+            if (::send(socket.get(), line.data(), line.size(), MSG_NOSIGNAL) < 0)
+                return "QEMU's monitor hung up";
+            Transcript answer;
+            answer.append(read_to_prompt(socket.get()));
+            if (::write(log_out_.get(), answer.text().data(), answer.text().size()) < 0)
+                return "the log is full";
+            for (auto const& pattern : question.forbid)
+                if (auto const at = answer.find(pattern, 0))
+                    return fmt::format("QEMU's monitor said `{}` to `{}`", answer.line_at(*at), question.ask);
+            Sequence expected{question.expect};
+            expected.look_at(answer);
+            if (!expected.done())
+                return fmt::format("QEMU's monitor did not say /{}/ to `{}`", expected.missing().text,
+                                   question.ask);
+        }
+        return {};
+    }
+
+    static std::string read_to_prompt(int socket) {
+        std::string text;
+        while (!text.ends_with("(qemu) ")) {
+            pollfd waiting{.fd = socket, .events = POLLIN, .revents = 0};
+            std::array<char, 4096> chunk{};
+            if (::poll(&waiting, 1, 5000) <= 0) break;
+            auto const got = ::read(socket, chunk.data(), chunk.size());
+            if (got <= 0) break;
+            text.append(chunk.data(), static_cast<usize>(got));
+        }
+        return text;
+    }
+
+    Scenario const& scenario_;
+    Path log_;
+    Descriptor log_out_;
+    Path socket_{};
+    std::vector<std::string> words_{};
+    Descriptor input_{};
+    std::string pending_{};  // to be typed
+    Transcript transcript_{};
+    Sequence expected_;
+    usize step_ = 0;      // of the dialogue
+    usize heard_ = 0;     // by the dialogue
+    usize harmless_ = 0;  // up to here nothing forbidden was said
+    bool asked_ = false;
+};
+
+void run_scenario(Scenario const& scenario, TestReport& report) {
+    auto const start = Clock::now();
+    ScenarioRun run{scenario};
+    TestResult result{.name = scenario.name, .reason = run.run(), .log = run.log(), .rules = {}};
+    result.seconds = std::chrono::duration<double>(Clock::now() - start).count();
+    result.outcome = result.reason.empty() ? Outcome::passed : Outcome::failed;
+    if (result.outcome == Outcome::passed)
+        report.say(fmt::format("{:5.1f} s  {}", result.seconds, scenario.name));
+    report.add(std::move(result));
+}
+
+}  // namespace
+
+TestStage system_stage(TestOptions const& options) {
+    TestStage stage{.name = "system",
+                    .sentence = "machines in QEMU",
+                    .budget_seconds = options.long_form ? 3600 : 15 * 60};
+    std::vector<Path> files;
+    std::error_code none;
+    for (auto const& entry : std::filesystem::directory_iterator{root_directory() / "tests" / "system", none})
+        if (entry.path().extension() == ".toml") files.push_back(entry.path());
+    std::ranges::sort(files);
+    for (auto const& file : files)
+        for (auto& scenario : read_scenarios(file, options.long_form)) {
+            if (!is_wanted(options, scenario.name)) continue;
+            stage.tasks.push_back(
+                {.name = scenario.name, .alone = scenario.alone, .run = [scenario](TestReport& report) {
+                     run_scenario(scenario, report);
+                 }});
+        }
+    return stage;
+}
+
+}  // namespace antler::cli
