@@ -106,18 +106,18 @@ void add_modules(CpioWriter& archive, Path const& folder) {
 }
 
 // FNV-1a: tells versions apart, nothing more.
-u64 digest(std::string_view text) {
-    u64 hash = 0xcbf2'9ce4'8422'2325;
-    for (auto const c : text) hash = (hash ^ static_cast<u8>(c)) * 0x100'0000'01b3;
-    return hash;
-}
+class Digest {
+public:
+    void add(ByteView bytes) {
+        for (auto const byte : bytes) value_ = (value_ ^ byte) * 0x100'0000'01b3;
+        value_ = (value_ ^ bytes.size()) * 0x100'0000'01b3;
+    }
+    void add(std::string_view text) { add(as_bytes(text)); }
+    [[nodiscard]] u64 value() const { return value_; }
 
-std::string stamp(Path const& file) {
-    std::error_code is_folder;
-    auto const size = std::filesystem::file_size(file, is_folder);
-    return fmt::format("{} {} {}\n", file.filename().string(), is_folder ? 0 : size,
-                       std::filesystem::last_write_time(file).time_since_epoch().count());
-}
+private:
+    u64 value_ = 0xcbf2'9ce4'8422'2325;
+};
 
 }  // namespace
 
@@ -151,12 +151,16 @@ Bytes make_initramfs(InitramfsParts const& parts) {
 
 Path cached_initramfs(InitramfsParts const& parts, Path const& directory) {
     auto const modules = newest_modules(parts.packages);
-    auto key =
-        fmt::format("{}\n{}{}\n", recipe, init_script, modules ? modules->filename().string() : "no modules");
-    key += stamp(busybox_in(parts.packages));
-    if (modules) key += stamp(*modules);
-    if (parts.marker) key += stamp(*parts.marker);
-    auto const file = directory / fmt::format("busybox-{:016x}.cpio", digest(key));
+    Digest key;
+    for (auto const text : {init_script, fstab, group, passwd, profile}) key.add(text);
+    key.add(std::to_string(recipe));
+    key.add(read_file(busybox_in(parts.packages)));
+    if (parts.marker) key.add(read_file(*parts.marker));
+    if (modules) {  // a release of a kernel names its modules; another build of it has another date
+        key.add(modules->filename().string());
+        key.add(std::to_string(std::filesystem::last_write_time(*modules).time_since_epoch().count()));
+    }
+    auto const file = directory / fmt::format("busybox-{:016x}.cpio", key.value());
     if (std::filesystem::is_regular_file(file)) return file;
 
     std::error_code error;

@@ -42,8 +42,9 @@ its virtual harts and keeps its memory. When the last VM is gone, the machine is
 ## The initramfs `busybox`
 
 It is made from Debian's static busybox and the modules for virtio devices and ext4, and kept in the cache. It ends
-at a shell prompt; `poweroff -f` and `reboot -f` do what they say. `antler.run="COMMAND"` on the kernel's command
-line runs a command before the prompt.
+at a shell prompt; `poweroff`, `reboot` and `halt` do what they say, and at once with `-f`. On the kernel's command line
+`antler.run="COMMAND"` runs a command before the prompt (there, `poweroff` needs its `-f`), and `hostname=NAME` names
+the VM.
 
 ## Where things lie
 
