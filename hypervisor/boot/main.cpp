@@ -203,6 +203,7 @@ void create_vms(System& all, control::Pack const& pack) {
             : control::Pack::open({reinterpret_cast<u8 const*>(pack_range.start.raw()), pack_range.size},
                                   pack_range.start);
     if (pack) all.options = pack.value().options();
+    all.decode_options = {.ignore_htinst = all.options.ignore_htinst, .ignore_htval = all.options.ignore_htval};
     say("antler: {} harts, {} MiB, firmware {} (SBI {}.{})\n", all.core_count, memory_bytes(all) >> 20,
         all.firmware.name(), all.firmware.version().major, all.firmware.version().minor);
     print_features(all);
