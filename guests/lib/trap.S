@@ -72,7 +72,7 @@ guest_try:
 guest_user:
     ld t0, 0(a0)
     csrw sepc, t0
-    li t0, 0x100
+    li t0, 0x120                // SPP, and SPIE: the trap back leaves interrupts off
     csrc sstatus, t0
     .irp r, 1,2,3,4,5,6,7,8,9,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31
     ld x\r, 8 * \r(a0)

@@ -44,7 +44,9 @@ extern "C" void guest_trap(Hart& hart) {
 }
 
 Trap run_user(UserRegisters const& registers) {
+    auto const interrupts = csr::sstatus::read() & sstatus_bit::sie;
     auto const trap = expect_trap([&] { guest_user(&registers.pc); });
+    csr::sstatus::set(interrupts);
     if (!trap) give_up("user mode returned");
     return *trap;
 }
