@@ -2,6 +2,11 @@
 #include "memory/guest_ram.hpp"
 
 namespace antler::memory {
+namespace {
+
+constexpr u64 most_at_once = 32 * granule_bytes;
+
+}  // namespace
 
 Result<bool> GuestRam::fill_step(HartView& view, u64 bytes) {
     // What is mapped already (an image in its place) is passed over.
@@ -15,8 +20,10 @@ Result<bool> GuestRam::fill_step(HartView& view, u64 bytes) {
     auto const at = range_.start + filled_;
     if (!job_) {
         // From here on, so nothing is left behind.
-        auto const room = space_.room_around(at, {at, range_.size - filled_}, max_order.bytes());
+        auto room = space_.room_around(at, {at, range_.size - filled_}, max_order.bytes());
         if (room == 0) return Err{Error::bad_state};
+        // What is not one leaf is many, and mapping them is one step.
+        if (room < max_order.bytes()) room = std::min(room, most_at_once);
         job_.emplace(
             TRY(space_.frames().take_up_to(Pool::guest, largest_order(room, at.raw()), space_.owner())));
     }

@@ -96,7 +96,9 @@ public:
     CopyGuard(CopyGuard const&) = delete;
     CopyGuard& operator=(CopyGuard const&) = delete;
     ~CopyGuard() { view_.close(memory_); }
-    [[nodiscard]] std::span<u8> bytes() const { return {static_cast<u8*>(window_view(at_)), memory_.size}; }
+    [[nodiscard]] std::span<u8> bytes() const {
+        return {static_cast<u8*>(window_view(at_)), static_cast<usize>(memory_.size)};
+    }
 
 private:
     friend class HartView;

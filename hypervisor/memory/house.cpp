@@ -64,8 +64,7 @@ void House::follow(State& state) {
 Result<void> House::map(HpaRange range, HouseAccess access) {
     if (range.wraps() || range.end().raw() > house_limit) return Err{Error::out_of_range};
     bool const running = TRY(state_.with([&](State& state) -> Result<bool> {
-        TRY(state.tree.map(range.start.raw(), range, {.may = permissions(access)}));
-        follow(state);
+        if (TRY(state.tree.map(range.start.raw(), range, {.may = permissions(access)}))) follow(state);
         return state.root_count != 0;
     }));
     // An invalid entry may be cached, and nobody here can afford to fault on it.
@@ -99,7 +98,7 @@ Result<void> House::change(HpaRange range, HouseAccess access) {
             auto step = access == HouseAccess::none
                             ? state.tree.unmap_step(rest)
                             : state.tree.protect_step(rest, permissions(access), true);
-            follow(state);
+            if (step && step.value().request().is_all()) follow(state);  // a table may be gone
             return step;
         }));
         EveryHart everybody;

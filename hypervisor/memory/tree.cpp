@@ -19,6 +19,12 @@ constexpr bool can_be_leaf(Permissions may) {
     return may.read || (may.execute && !may.write);
 }
 
+// What the number in an entry grows by when its page moves up so many bytes.
+constexpr u64 ppn_step(u64 bytes) {
+    return bytes / page_bytes << Pte::ppn::low;
+}
+constexpr u64 group_step = ppn_step(Pte::napot_bytes);
+
 }  // namespace
 
 template <isa::Xlen X>
@@ -252,10 +258,11 @@ Result<void> TreeOf<X>::split_leaf(Place const& place, FlushDebt& debt) {
     auto const step = scheme().leaf_bytes(level);
     bool const napot = level == 0 && kind_.extensions.svnapot;
     do {
-        auto const how = attributes_of(pte);
+        // A group's sixteen entries are equal; others step by what one covers.
+        auto next = make_leaf(pte.target(), attributes_of(pte), napot).raw;
         for (u64 i = 0; i < scheme().entries(level); ++i) {
-            auto const memory = pte.target() + i * step;
-            store(table, i, make_leaf(napot ? memory & ~(Pte::napot_bytes - 1) : memory, how, napot));
+            store(table, i, {next});
+            if (!napot || i % group_entries == group_entries - 1) next += napot ? group_step : ppn_step(step);
         }
     } while (!replace(place, place.index, pte, Pte::table(table)));
     debt.request_.add_all();
@@ -396,12 +403,15 @@ bool TreeOf<X>::merge_table(Place const& place, FlushDebt& debt) {
     if (!first.is_valid() || !first.is_leaf()) return false;
     auto const how = attributes_of(first);
     if ((first.target() & (place.bytes - 1)) != 0 || !how.dirty) return false;  // no hart writes D meanwhile
+    auto single = make_leaf(first.target(), how, false).raw;
+    auto group = level == 0 && kind_.extensions.svnapot ? make_leaf(first.target(), how, true).raw : single;
+    auto const step = ppn_step(scheme().leaf_bytes(level));
     for (u64 i = 0; i < scheme().entries(level); ++i) {
-        auto const pte = load(table, i);
-        auto const memory = first.target() + i * scheme().leaf_bytes(level);
-        bool const same = pte.is_valid() && pte.is_leaf() && attributes_of(pte) == how &&
-                          pte.target() == (pte.is_napot() ? memory & ~(Pte::napot_bytes - 1) : memory);
-        if (!same) return false;
+        auto const raw = load(table, i).raw;
+        if (raw != single && raw != group) return false;
+        single += step;
+        if (i % group_entries == group_entries - 1) group += group_step;
+        if (level != 0 || !kind_.extensions.svnapot) group = single;
     }
     store(place.table, place.index, make_leaf(first.target(), how, false));
     free_table(table, debt);

@@ -44,7 +44,7 @@ struct TreeKind {
 };
 
 // A step of a long operation visits about so many entries.
-inline constexpr u64 entries_a_step = 128;
+inline constexpr u64 entries_a_step = 48;
 
 // A stretch of the tree's own address space, as it shrinks from the front while steps are taken.
 struct Stretch {
