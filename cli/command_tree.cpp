@@ -100,7 +100,7 @@ void add_check(CommandTree& tree) {
     auto* const schema = command.words->add_flag("--schema-markdown", command.options->schema,
                                                  "Print every key there is, as Markdown");
     schema->excludes(file);
-    command.words->final_callback([options = command.options] {
+    command.words->parse_complete_callback([options = command.options] {
         if (options->file.empty() && !options->schema) throw CLI::RequiredError{"FILE"};
     });
 }
@@ -137,9 +137,10 @@ void add_bench(CommandTree& tree) {
     command.words->add_flag("--json", options.json, "Print the figures for programs");
     command.words->add_flag("--check", options.check,
                             "Fail when a row is 3 % worse than the figures on record");
-    command.words->add_flag("--save", options.save, "Put the figures on record, in bench/results");
+    command.words->add_flag("--save", options.save,
+                            "Put the figures on record, in bench/results and docs/benchmarks.md");
     command.words->add_flag("--markdown", options.markdown,
-                            "Print the page docs/benchmarks.md from the record");
+                            "Print docs/benchmarks.md from the record; nothing is run");
 }
 
 struct SymbolizeOptions {
