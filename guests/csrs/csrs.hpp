@@ -94,7 +94,7 @@ public:
     Verdict& operator=(Verdict const&) = delete;
     void expect(bool good, std::string_view name, Mode mode, Outcome const& outcome) {
         if (good) return;
-        if (wrong_++ < 40)
+        if (wrong_++ < 10)
             say("  {} in {}-mode: cause {} tval {:x} epc {:x}", name, guests::csrs::name(mode), outcome.cause,
                 outcome.tval, outcome.epc);
     }
