@@ -18,23 +18,26 @@ public:
 
     // Leaves of this range changed.
     void add_range(u64 start, u64 size) {
-        if (extent_ == Extent::all || size == 0) return;
-        if (extent_ == Extent::nothing) {
-            extent_ = Extent::range;
-            start_ = start, last_ = start + (size - 1);
-            return;
-        }
-        if (start < start_) start_ = start;
-        if (start + (size - 1) > last_) last_ = start + (size - 1);
+        if (size != 0) changes_ = true;
+        widen(start, size);
     }
+    // What was invalid became a leaf, or a way to one: nobody can reach what he should not, but may fault.
+    void add_new(u64 start, u64 size) { widen(start, size); }
+    void add_new_table() { extent_ = Extent::all; }
     // An entry that is, or was, a table changed: a fence for an address does not reach it.
     // [norm:sfence_vma_va_all_asid]
-    void add_all() { extent_ = Extent::all; }
+    void add_all() {
+        changes_ = true;
+        extent_ = Extent::all;
+    }
     void add(FlushRequest const& other) {
-        if (other.extent_ == Extent::all) add_all();
-        if (other.extent_ == Extent::range) add_range(other.start_, other.size());
+        changes_ = changes_ || other.changes_;
+        if (other.extent_ == Extent::all) extent_ = Extent::all;
+        if (other.extent_ == Extent::range) widen(other.start_, other.size());
     }
 
+    // Whether something that was valid is not any more, or otherwise.
+    [[nodiscard]] bool changes() const { return changes_; }
     [[nodiscard]] Extent extent() const { return extent_; }
     [[nodiscard]] bool is_nothing() const { return extent_ == Extent::nothing; }
     [[nodiscard]] bool is_all() const { return extent_ == Extent::all; }
@@ -47,8 +50,16 @@ public:
     [[nodiscard]] bool by_page() const { return extent_ == Extent::range && size() <= most_bytes_by_page; }
 
 private:
+    void widen(u64 start, u64 size) {
+        if (extent_ == Extent::all || size == 0) return;
+        auto const last = start + (size - 1);
+        if (extent_ == Extent::nothing || start < start_) start_ = start;
+        if (extent_ == Extent::nothing || last > last_) last_ = last;
+        extent_ = Extent::range;
+    }
     u64 start_ = 0;
     u64 last_ = 0;
+    bool changes_ = false;
     Extent extent_ = Extent::nothing;
 };
 

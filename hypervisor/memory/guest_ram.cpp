@@ -63,9 +63,10 @@ Result<Populated> GuestRam::finish_populate(HartView& view, Gpa at, Page<Zeroed>
         if (added_tables.error() == Error::already_exists) return came_second(view);
         return Err{added_tables.error()};
     }
-    done.stale.add_range(start.raw(), done.bytes);
+    done.stale.add_new(at.align_down(page_bytes).raw(),
+                       page_bytes);  // one address of a leaf is enough for it
     if (added_tables.value()) {
-        done.stale.add_all();
+        done.stale.add_new_table();
         view.catch_up(space_);
     }
     return done;
@@ -73,7 +74,7 @@ Result<Populated> GuestRam::finish_populate(HartView& view, Gpa at, Page<Zeroed>
 
 Populated GuestRam::came_second(HartView& view) {
     Populated done{.was_there = true};
-    done.stale.add_all();  // a table may be new as well
+    done.stale.add_new_table();  // perhaps
     view.catch_up(space_);
     return done;
 }

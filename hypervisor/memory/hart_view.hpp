@@ -60,7 +60,7 @@ public:
         } else {
             fence_all(ticket_.tag.vmid());
         }
-        refresh();
+        if (request.changes()) refresh();
     }
 
     // The window may lack what another hart has mapped since: who faults in it catches up and tries once

@@ -211,6 +211,16 @@ Result<bool> TreeOf<X>::map(u64 at, HpaRange memory, Attributes const& how) {
     if (((at | memory.start.raw() | memory.size) & (page_bytes - 1)) != 0) return Err{Error::misaligned};
     if (!reaches({at, memory.size}) || memory.wraps()) return Err{Error::out_of_range};
     if (!can_be_leaf(how.may)) return Err{Error::not_supported};
+    // The commonest: one leaf in a table that is there.
+    auto const whole = piece_for(at, memory.start.raw(), memory.size);
+    if (whole.bytes == memory.size && !whole.napot) {
+        auto const place = find(at, whole.level);
+        if (place.pte.is_valid()) return Err{Error::already_exists};
+        if (place.level == whole.level) {
+            store(place.table, place.index, make_leaf(memory.start.raw(), how, false));
+            return false;
+        }
+    }
     auto const needed = TRY(tables_needed(at, memory));
     auto stock = TRY(take_stock(needed));
     for (u64 done = 0; done < memory.size;) {

@@ -326,7 +326,8 @@ TEST(GuestRam, ATouchBringsOneZeroedBlock) {
     EXPECT_TRUE(machine.see(0, in_vm_window(ram + 2_MiB)));
     auto const second = memory.populate(view, ram).value();
     EXPECT_FALSE(second.stale.is_all());
-    EXPECT_EQ(second.stale.size(), 2_MiB);
+    EXPECT_EQ(second.stale.size(), 4_KiB);
+    EXPECT_FALSE(second.stale.changes());
     EXPECT_TRUE(memory.populate(view, ram + 2_MiB).value().was_there);
     EXPECT_EQ(memory.populate(view, ram + 4_MiB).value().bytes, 8_KiB);
     EXPECT_EQ(memory.populate(view, ram + 4_MiB + 8_KiB).error(), Error::out_of_range);
