@@ -35,12 +35,14 @@ constexpr std::array rows{
     BenchRow{"ipi_pingpong", "IPI and back, both harts in wfi", 9'000},
     BenchRow{"linux_boot", "Debian's kernel until /init", std::nullopt},
     BenchRow{"start", "first instruction until the guest's", 5'000'000},
+    BenchRow{"start_zeroed", "the same, with 512 MiB zeroed first", std::nullopt},
+    BenchRow{"zero_64", "zeroing 64 bytes for a guest", 1.2},
     BenchRow{"interrupts_off", "longest stretch without interrupts", 10'000},
 };
 
 // Whole numbers in groups of three; a fraction only where it is most of what there is to say.
 std::string shown(double value) {
-    if (value < 100 && value != std::floor(value)) return fmt::format("{:.1f}", value);
+    if (value < 100 && value != std::floor(value)) return fmt::format("{:.{}f}", value, value < 10 ? 2 : 1);
     auto digits = fmt::format("{:.0f}", value);
     for (auto at = static_cast<std::ptrdiff_t>(digits.size()) - 3; at > 0; at -= 3)
         digits.insert(static_cast<std::size_t>(at), ",");

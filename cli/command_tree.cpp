@@ -21,8 +21,6 @@
 
 namespace antler::cli {
 
-[[gnu::weak]] int run_tests(TestOptions const& options);
-
 namespace {
 
 using Action = std::function<int()>;
@@ -214,7 +212,7 @@ CommandTree make_command_tree() {
     add_build(tree);
     add_check(tree);
     add_doctor(tree);
-    if (&run_tests != nullptr) add_test(tree);
+    add_test(tree);
 
     add_bench(tree);
     add_symbolize(tree);

@@ -26,7 +26,9 @@ Arguments qemu_arguments(Path const& program, QemuMachine const& machine, int co
         add("-icount", "shift=0,sleep=off", "-seed", "1", "-rtc", "base=2026-01-01,clock=vm");
     }
     add("-display", "none", "-parallel", "none", "-monitor", "none");
-    add("-chardev", "socket,id=console,fd=" + std::to_string(console_fd), "-serial", "chardev:console");
+    auto const port = machine.console_file.empty() ? "socket,id=console,fd=" + std::to_string(console_fd)
+                                                   : "file,id=console,path=" + machine.console_file.string();
+    add("-chardev", port, "-serial", "chardev:console");
     // A guest that ends in failure ends QEMU with 1 instead of 0.
     add("-action", "panic=exit-failure");
     add("-kernel", machine.kernel.string());

@@ -19,6 +19,7 @@ struct QemuMachine {
     Path kernel{};
     Path initrd{};                     // empty: none
     std::string cmdline{};             // for a kernel without a hypervisor
+    Path console_file{};               // the serial port writes here and reads nothing; empty: it is a socket
     std::vector<std::string> extra{};  // what the user adds, last, so that it wins
 };
 

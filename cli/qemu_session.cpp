@@ -14,6 +14,8 @@
 #include <cstring>
 
 #include "cli/console.hpp"
+#include "cli/file.hpp"
+#include "cli/work_directory.hpp"
 
 namespace antler::cli {
 namespace {
@@ -208,16 +210,19 @@ int exit_code(SessionResult const& result) {
     return static_cast<int>(ExitCode::internal);
 }
 
-Transcript run_and_record(QemuMachine const& machine, std::chrono::seconds limit) {
+Transcript run_and_record(QemuMachine machine, std::chrono::seconds limit) {
     BlockedSignals const blocked;
-    Transcript transcript;
+    WorkDirectory const work;
+    machine.console_file = work.path() / "console";
     SessionOptions options;
     options.limit = limit;
-    options.watch = [&](std::string_view said) {
-        transcript.console += said;
-        return false;
-    };
+    Transcript transcript;
     transcript.result = run_session(machine, options);
+    if (std::filesystem::exists(machine.console_file))
+        transcript.console = as_text(read_file(machine.console_file));
+    // The session itself has heard nothing.
+    if (transcript.result.end == SessionEnd::not_started)
+        transcript.result.end = judge(transcript.result.status, !transcript.console.empty());
     return transcript;
 }
 

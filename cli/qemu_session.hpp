@@ -54,7 +54,8 @@ struct Transcript {
     SessionResult result;
     std::string console;
 };
-[[nodiscard]] Transcript run_and_record(QemuMachine const& machine, std::chrono::seconds limit);
+// The console goes through a file: with a socket QEMU's counts of instructions are not the same in every run.
+[[nodiscard]] Transcript run_and_record(QemuMachine machine, std::chrono::seconds limit);
 
 // While this lives, signals that end us wait for a file descriptor to read them from.
 class BlockedSignals {

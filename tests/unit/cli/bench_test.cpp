@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <iterator>
+
 #include "cli/bench_entry.hpp"
 #include "cli/failure.hpp"
 
@@ -95,6 +98,16 @@ TEST(Rivals, AreKeptWithTheirProvenance) {
         EXPECT_TRUE(known) << figure.row;
         EXPECT_TRUE(rivals.circumstances.contains(figure.system)) << figure.system;
     }
+}
+
+TEST(BenchmarksPage, ShowsTheFiguresOnRecord) {
+    Path const root{ANTLER_SOURCE_DIR};
+    auto const own = read_record(root / "bench" / "results" / "antler.json");
+    auto const rivals = read_record(root / "bench" / "rivals.json");
+    std::ifstream stream{root / "docs" / "benchmarks.md"};
+    std::string const page{std::istreambuf_iterator<char>{stream}, {}};
+    EXPECT_EQ(page, benchmarks_page(own, rivals))
+        << "write it again: ./antler bench --markdown >docs/benchmarks.md";
 }
 
 TEST(EntryProgram, IsCodeAndRoomForItsDigits) {

@@ -52,6 +52,12 @@ TEST(QemuArguments, FixEverythingThatVariesWhenInstructionsAreCounted) {
     EXPECT_TRUE(has_pair(words, "-rtc", "base=2026-01-01,clock=vm"));
 }
 
+TEST(QemuArguments, WriteTheConsoleToAFileWhereNobodyTypes) {
+    auto machine = small();
+    machine.console_file = "/w/console";
+    EXPECT_TRUE(has_pair(qemu_arguments("/q", machine, 7), "-chardev", "file,id=console,path=/w/console"));
+}
+
 TEST(QemuArguments, LetTheUserHaveTheLastWord) {
     auto machine = small();
     machine.extra = {"-d", "int"};

@@ -28,7 +28,7 @@ protected:
         std::ofstream{script}
             << "#!/bin/bash\n"
                "for word; do case $word in socket,id=console,fd=*) fd=${word##*=} ;; esac; done\n"
-               "exec <&$fd >&$fd\n"
+               "[ -z \"$fd\" ] || exec <&$fd >&$fd\n"
             << body;
         std::filesystem::permissions(script, std::filesystem::perms::owner_all);
         ::setenv("ANTLER_QEMU", script.c_str(), 1);
@@ -198,6 +198,19 @@ TEST_F(FakeQemu, LeavesNothingRunningBehind) {
     // Its child was in the same process group; somebody else reaps it, soon.
     for (int i = 0; i < 100 && ::kill(-script, 0) == 0; ++i) ::usleep(20'000);
     EXPECT_NE(::kill(-script, 0), 0);
+}
+
+TEST_F(FakeQemu, IsRecordedThroughAFile) {
+    auto const record = [&](std::string const& body) {
+        pretend(body);
+        return run_and_record({}, 20s);
+    };
+    std::string const say =
+        "for word; do case $word in file,id=console,path=*) echo OpenSBI >${word##*=} ;; esac; done; ";
+    EXPECT_EQ(record(say + "exit 0\n").console, "OpenSBI\n");
+    EXPECT_EQ(record(say + "exit 0\n").result.end, SessionEnd::powered_off);
+    EXPECT_EQ(record(say + "exit 1\n").result.end, SessionEnd::failed);
+    EXPECT_EQ(record("exit 1\n").result.end, SessionEnd::not_started);
 }
 
 TEST(Judgement, TellsACrashFromARefusalToStart) {
