@@ -16,6 +16,29 @@ Typed split_at_escape(std::string_view typed) {
     return {typed.substr(0, at), true};
 }
 
+void CrashDetector::saw(std::string_view output) {
+    constexpr std::size_t longest = 200;  // no line of interest is longer
+    for (char const c : output) {
+        if (c == '\n' || c == '\r') {
+            judge_line();
+            line_.clear();
+        } else if (line_.size() < longest) {
+            line_ += c;
+        }
+    }
+}
+
+void CrashDetector::judge_line() {
+    constexpr std::string_view mark = "antler: ";
+    std::string_view line = line_;
+    if (!line.starts_with(mark)) return;
+    line.remove_prefix(mark.size());
+    auto const name = line.find(": ");
+    auto const what = name == std::string_view::npos ? std::string_view{} : line.substr(name + 2);
+    crashed_ = crashed_ || line.starts_with("panic on hart ") || what == "crashed" ||
+               what.starts_with("cannot be created");
+}
+
 RawTerminal::RawTerminal(int fd) : fd_{fd} {
     if (::tcgetattr(fd_, &before_) != 0)
         throw Failure{ExitCode::internal,

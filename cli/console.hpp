@@ -18,6 +18,20 @@ struct Typed {
 };
 [[nodiscard]] Typed split_at_escape(std::string_view typed);
 
+// Finds the hypervisor's own word that something crashed.  Firmware that powers off by a generic switch, as
+// QEMU's does, forgets the reason of a shutdown on the way.
+class CrashDetector {
+public:
+    void saw(std::string_view output);
+    [[nodiscard]] bool crashed() const { return crashed_; }
+
+private:
+    void judge_line();
+
+    std::string line_{};
+    bool crashed_ = false;
+};
+
 // The terminal in raw mode, and as it was when this goes.
 class RawTerminal {
 public:

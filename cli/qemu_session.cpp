@@ -164,10 +164,11 @@ private:
         if (got <= 0) {
             take_complaints();
             result_.status = qemu_.wait();
-            return end(judge(result_.status, console_spoke_));
+            return end(judge(result_.status, console_spoke_, crash_.crashed()));
         }
         std::string_view const said{chunk.data(), static_cast<std::size_t>(got)};
         console_spoke_ = true;
+        crash_.saw(said);
         if (options_.output >= 0) to_person_.bytes += said;
         if (options_.watch && options_.watch(said)) end(SessionEnd::left);
     }
@@ -181,6 +182,7 @@ private:
     Queue to_guest_;
     Queue to_person_;
     bool console_spoke_ = false;
+    CrashDetector crash_;
     std::optional<Clock::time_point> deadline_;
     std::optional<SessionEnd> end_;
     SessionResult result_;
@@ -192,8 +194,9 @@ SessionResult run_session(QemuMachine const& machine, SessionOptions const& opti
     return Session{machine, options}.run();
 }
 
-SessionEnd judge(int wait_status, bool console_spoke) {
-    if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 0) return SessionEnd::powered_off;
+SessionEnd judge(int wait_status, bool console_spoke, bool said_crash) {
+    if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 0)
+        return said_crash ? SessionEnd::failed : SessionEnd::powered_off;
     return console_spoke ? SessionEnd::failed : SessionEnd::not_started;
 }
 
@@ -221,8 +224,12 @@ Transcript run_and_record(QemuMachine machine, std::chrono::seconds limit) {
     if (std::filesystem::exists(machine.console_file))
         transcript.console = as_text(read_file(machine.console_file));
     // The session itself has heard nothing.
-    if (transcript.result.end == SessionEnd::not_started)
-        transcript.result.end = judge(transcript.result.status, !transcript.console.empty());
+    auto& end = transcript.result.end;
+    if (end == SessionEnd::not_started || end == SessionEnd::powered_off) {
+        CrashDetector crash;
+        crash.saw(transcript.console);
+        end = judge(transcript.result.status, !transcript.console.empty(), crash.crashed());
+    }
     return transcript;
 }
 

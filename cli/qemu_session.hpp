@@ -44,7 +44,7 @@ struct SessionResult {
 [[nodiscard]] SessionResult run_session(QemuMachine const& machine, SessionOptions const& options);
 
 // QEMU's own end, told apart.
-[[nodiscard]] SessionEnd judge(int wait_status, bool console_spoke);
+[[nodiscard]] SessionEnd judge(int wait_status, bool console_spoke, bool said_crash);
 
 // What `antler run` ends with.
 [[nodiscard]] int exit_code(SessionResult const& result);

@@ -214,10 +214,26 @@ TEST_F(FakeQemu, IsRecordedThroughAFile) {
 }
 
 TEST(Judgement, TellsACrashFromARefusalToStart) {
-    EXPECT_EQ(judge(0, true), SessionEnd::powered_off);
-    EXPECT_EQ(judge(1 << 8, true), SessionEnd::failed);
-    EXPECT_EQ(judge(1 << 8, false), SessionEnd::not_started);
-    EXPECT_EQ(judge(SIGSEGV, true), SessionEnd::failed);
+    EXPECT_EQ(judge(0, true, false), SessionEnd::powered_off);
+    EXPECT_EQ(judge(1 << 8, true, false), SessionEnd::failed);
+    EXPECT_EQ(judge(1 << 8, false, false), SessionEnd::not_started);
+    EXPECT_EQ(judge(SIGSEGV, true, false), SessionEnd::failed);
+}
+
+TEST(Judgement, BelievesTheHypervisorWhereTheFirmwareForgetsTheReason) {
+    EXPECT_EQ(judge(0, true, true), SessionEnd::failed);
+    auto const crashed = [](std::string_view console) {
+        CrashDetector detector;
+        for (char const c : console) detector.saw({&c, 1});
+        return detector.crashed();
+    };
+    EXPECT_TRUE(crashed("Linux\r\nantler: web: crashed\nantler: rtos: powered off\n"));
+    EXPECT_TRUE(crashed("antler: panic on hart 1: broken invariant: x (0x0, 0x0)\n"));
+    EXPECT_TRUE(crashed("antler: web: cannot be created: no memory left\n"));
+    EXPECT_FALSE(crashed("antler: web: crashed, starting again\nantler: web: powered off\n"));
+    EXPECT_FALSE(crashed("antler:~# echo crashed\r\ncrashed\r\n"));
+    EXPECT_FALSE(crashed("web: antler: web: crashed\n"));
+    EXPECT_FALSE(crashed(std::string(100'000, 'x')));
 }
 
 TEST(EscapeKey, SplitsWhatWasTyped) {
