@@ -42,15 +42,11 @@ void GuestRam::abandon_fill() {
     job_.reset();
 }
 
-Result<std::optional<ZeroJob>> GuestRam::begin_populate(Gpa at) {
+Result<Page<Dirty>> GuestRam::begin_populate(Gpa at) {
     if (!contains(at)) return Err{Error::out_of_range};
     auto const room = space_.room_around(at, range_, granule_bytes);
-    if (room == 0) {
-        if (!space_.lookup(at)) return Err{Error::bad_state};
-        return std::optional<ZeroJob>{};
-    }
-    auto page = TRY(space_.frames().take_up_to(Pool::guest, largest_order(room, 0), space_.owner()));
-    return std::optional<ZeroJob>{std::move(page)};
+    if (room == 0) return Err{space_.lookup(at) ? Error::already_exists : Error::bad_state};
+    return space_.frames().take_up_to(Pool::guest, largest_order(room, 0), space_.owner());
 }
 
 Result<Populated> GuestRam::finish_populate(HartView& view, Gpa at, Page<Zeroed>&& page) {

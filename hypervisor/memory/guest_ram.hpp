@@ -40,10 +40,14 @@ public:
     // interrupts can be taken.
     template <class Between>
     [[nodiscard]] Result<Populated> populate(HartView& view, Gpa at, u64 step, Between&& between) {
-        auto job = TRY(begin_populate(at));
-        if (!job) return came_second(view);
-        while (!job->step(view, step)) between();
-        return finish_populate(view, at, std::move(*job).finish());
+        auto page = begin_populate(at);
+        if (!page) {
+            if (page.error() == Error::already_exists) return came_second(view);
+            return Err{page.error()};
+        }
+        ZeroJob job{std::move(page).value()};
+        while (!job.step(view, step)) between();
+        return finish_populate(view, at, std::move(job).finish());
     }
     [[nodiscard]] Result<Populated> populate(HartView& view, Gpa at) {
         return populate(view, at, granule_bytes, [] {});
@@ -57,8 +61,7 @@ public:
     [[nodiscard]] Result<void> place(Gpa at, Page<Filled>&& page) { return space_.map(at, std::move(page)); }
 
 private:
-    // Nothing when something is mapped there already.
-    [[nodiscard]] Result<std::optional<ZeroJob>> begin_populate(Gpa at);
+    [[nodiscard]] Result<Page<Dirty>> begin_populate(Gpa at);
     [[nodiscard]] Result<Populated> finish_populate(HartView& view, Gpa at, Page<Zeroed>&& page);
     // Another hart did it.
     [[nodiscard]] Populated came_second(HartView& view);

@@ -1,6 +1,8 @@
 // A run of frames that somebody holds; what is known of its contents is its type.
 #pragma once
 
+#include <algorithm>
+#include <bit>
 #include <compare>
 #include <concepts>
 #include <utility>
@@ -25,11 +27,10 @@ inline constexpr u64 granule_bytes = order_2m.bytes();
 
 // The largest order that is not larger than `bytes`, and at whose multiples both addresses lie.
 [[nodiscard]] constexpr Order largest_order(u64 bytes, u64 aligned, Order at_most = max_order) {
-    Order order{0};
-    while (order < at_most && (aligned & ((page_bytes << (order.n + 1)) - 1)) == 0 &&
-           bytes >= page_bytes << (order.n + 1))
-        ++order.n;
-    return order;
+    auto const by_size = static_cast<unsigned>(std::bit_width(bytes | page_bytes)) - 1;
+    auto const by_place =
+        static_cast<unsigned>(std::countr_zero((aligned & ~(page_bytes - 1)) | page_bytes << at_most.n));
+    return {static_cast<u8>(std::min({by_size - 12, by_place - 12, unsigned{at_most.n}}))};
 }
 
 static_assert(largest_order(0x40'0000, 0x8020'0000) == order_2m && largest_order(0x1f'f000, 0) == Order{8});
