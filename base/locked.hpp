@@ -36,11 +36,11 @@ private:
             VERIFY((held_ranks() & ((bit() << 1) - 1)) == 0);
             held_ranks() |= bit();
 #endif
-            while (lock.taken_.exchange(true, std::memory_order_acquire)) {
+            while (lock.taken_.exchange(1, std::memory_order_acquire) != 0) {
             }
         }
         ~Guard() {
-            lock.taken_.store(false, std::memory_order_release);
+            lock.taken_.store(0, std::memory_order_release);
 #ifndef NDEBUG
             held_ranks() &= ~bit();
 #endif
@@ -51,7 +51,8 @@ private:
         Locked& lock;
     };
 
-    std::atomic<bool> taken_ = false;  // released by ~Guard, acquired by Guard
+    // A whole word: the hart has no atomic instruction for less.  Released by ~Guard, acquired by Guard.
+    std::atomic<u32> taken_ = 0;
     T value_;
 };
 

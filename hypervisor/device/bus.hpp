@@ -16,6 +16,10 @@ class Bus {
 public:
     static constexpr usize max_regions = 32;
 
+    Bus() = default;
+    Bus(Bus const&) = delete;  // the last hit is remembered by its address
+    Bus& operator=(Bus const&) = delete;
+
     struct Hit {
         Device* device{};
         Offset offset{};
@@ -36,13 +40,14 @@ public:
     }
 
     [[nodiscard]] std::optional<Hit> find(Gpa at) const {
-        // A stale or torn-free guess is only slower: what it names is checked like any other region.
-        auto const guess = last_.load(std::memory_order_relaxed);
-        auto const& region = regions_[guess];
-        auto const offset = at - region.range.start;
-        if (offset < region.range.size) [[likely]]
-            return Hit{region.device, static_cast<Offset>(offset), guess};
-        return search(at);
+        // A stale guess is only slower: what it names is checked like any other region.
+        auto const* region = last_.load(std::memory_order_relaxed);
+        if (at - region->range.start >= region->range.size) [[unlikely]] {
+            region = search(at);
+            if (region == nullptr) return std::nullopt;
+            last_.store(region, std::memory_order_relaxed);
+        }
+        return Hit{region->device, static_cast<Offset>(at - region->range.start), index_of(*region)};
     }
 
     [[nodiscard]] usize size() const { return count_; }
@@ -53,28 +58,28 @@ private:
         Device* device{};
     };
 
-    [[nodiscard, gnu::noinline]] std::optional<Hit> search(Gpa at) const {
+    [[nodiscard]] u8 index_of(Region const& region) const {
+        return static_cast<u8>(&region - regions_.data());
+    }
+
+    [[nodiscard, gnu::noinline]] Region const* search(Gpa at) const {
         usize low = 0;
         usize high = count_;
         while (low < high) {
             auto const middle = (low + high) / 2;
             auto const& region = regions_[middle];
-            if (region.range.contains(at)) {
-                last_.store(static_cast<u8>(middle), std::memory_order_relaxed);
-                return Hit{region.device, static_cast<Offset>(at - region.range.start),
-                           static_cast<u8>(middle)};
-            }
+            if (region.range.contains(at)) return &region;
             if (at < region.range.start)
                 high = middle;
             else
                 low = middle + 1;
         }
-        return std::nullopt;
+        return nullptr;
     }
 
     std::array<Region, max_regions> regions_{};
     usize count_ = 0;
-    mutable std::atomic<u8> last_ = 0;  // below max_regions; a hint, so relaxed on both sides
+    mutable std::atomic<Region const*> last_ = regions_.data();  // a hint, so relaxed on both sides
 };
 
 }  // namespace antler::device

@@ -147,12 +147,17 @@ private:
 
     // The one register that guests read in loops: nothing here but what it needs.
     [[nodiscard]] u8 read_line_status() {
-        auto const status = line_status();
         if (received_ == 0 && idle_polls_ < polls_that_mean_listening) ++idle_polls_;
-        if (line_errors_ != 0) [[unlikely]] {
-            line_errors_ = 0;
-            update_line();
-        }
+        if (line_errors_ != 0) [[unlikely]]
+            return take_line_errors();
+        return line_status();
+    }
+
+    // Reading clears them.
+    [[nodiscard, gnu::noinline]] u8 take_line_errors() {
+        auto const status = line_status();
+        line_errors_ = 0;
+        update_line();
         return status;
     }
 
@@ -219,8 +224,9 @@ private:
         auto const switched = ((value ^ fifo_control_) & uart::fcr::enable) != 0;
         // Without the enable bit in this very write, the others do nothing.
         fifo_control_ = (value & uart::fcr::enable) != 0 ? value & uart::fcr::kept : 0;
-        // The chip forgets both FIFOs when they are switched; here what was received stays unless it is cleared
-        // by name, for Linux switches them after it has begun to listen, and the first byte typed would be lost.
+        // The chip forgets both FIFOs when they are switched; here what was received stays unless it is
+        // cleared by name, for Linux switches them after it has begun to listen, and the first byte typed
+        // would be lost.
         auto const clears = switched ? u8{uart::fcr::clear_transmitter} | value : fifos() ? value : 0;
         if ((clears & uart::fcr::clear_receiver) != 0) received_ = 0;
         if ((clears & uart::fcr::clear_transmitter) != 0 && transmitting_ != 0) {

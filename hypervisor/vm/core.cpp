@@ -213,19 +213,39 @@ bool Core::serve_interrupts() {
     return true;
 }
 
+void Core::start_later(Vm& vm) {
+    vm.next_to_start = starting;
+    starting = &vm;
+    must_choose = true;
+}
+
+void Core::start_step() {
+    auto& vm = *starting;
+    auto const step = vm.power_on_step();
+    if (step && !step.value()) return;
+    starting = vm.next_to_start;
+    if (!step) vm.could_not_start(step.error());
+}
+
 void Core::wait_until_runnable() {
     while (queue.empty()) {
         set_timer();
         // Interrupts stay off: wfi resumes when one is pending, and it is served here.
-        if (!serve_interrupts()) hart::wait_for_interrupt();
+        bool const served = serve_interrupts();
+        if (starting != nullptr) {
+            start_step();
+        } else if (!served) {
+            hart::wait_for_interrupt();
+        }
         serve_inbox();
     }
 }
 
-Vcpu& Core::settle() {
+Vcpu& Core::choose() {
     if (inbox.load(std::memory_order_relaxed) != nullptr) serve_inbox();
     if (current != nullptr && current->place == Vcpu::Place::running && !must_choose) return *current;
     must_choose = false;
+    if (starting != nullptr) start_step();
     if (current != nullptr && current->place == Vcpu::Place::running) {
         current->place = Vcpu::Place::queued;
         queue.push_back(*current);
@@ -237,8 +257,9 @@ Vcpu& Core::settle() {
         if (current != nullptr) unload(*current);
         load(next);
     }
-    must_choose = false;
-    slice_end = queue.empty() ? never : hart::time() + slice;
+    // Somebody who starts meanwhile gets a step at every exit, and exits often enough.
+    must_choose = starting != nullptr;
+    slice_end = must_choose ? hart::time() + start_slice : queue.empty() ? never : hart::time() + slice;
     set_wait_trap(next);
     set_timer();
     return next;

@@ -27,6 +27,7 @@ struct Core : hart::Hart {
     u64 stack_top = 0;
 
     Vcpu* current = nullptr;    // whose CSRs are in this hart
+    Vm* starting = nullptr;     // VMs that are being powered on here
     Vcpu* residents = nullptr;  // every vCPU whose home this is
     sched::RunQueue queue{};
     std::atomic<Vcpu*> inbox = nullptr;  // pushed by any hart, taken whole by this one
@@ -35,15 +36,20 @@ struct Core : hart::Hart {
     u64 poll_period = 0;                 // of a console that cannot interrupt; only one hart polls
     u64 poll_at = never;
     u64 timer_set = never;        // what the host timer was last told
-    memory::HartView view{};     // what this hart sees
+    memory::HartView view{};      // what this hart sees
     Vcpu* units_owner = nullptr;  // whose floating-point and vector registers are in this hart
     u64 vector_bytes = 0;         // of one vector register; zero: no V
 
     static constexpr u64 never = ~u64{0};
-    static constexpr u64 slice = 50'000;  // ticks; refined by the scheduler's policy
+    static constexpr u64 slice = 50'000;       // ticks; refined by the scheduler's policy
+    static constexpr u64 start_slice = 1'000;  // while a VM starts beside the one that runs
 
     // After an exit was handled: serves the inbox, chooses, switches worlds; returns whose registers to load.
-    [[nodiscard]] Vcpu& settle();
+    [[nodiscard]] Vcpu& settle() {
+        bool const stays = inbox.load(std::memory_order_relaxed) == nullptr && !must_choose &&
+                           current != nullptr && current->place == Vcpu::Place::running;
+        return stays ? *current : choose();
+    }
 
     // Asks this hart, from another one, to drop translations; `left` goes down when it has.
     void ask_flush(FlushMessage const& message);
@@ -63,6 +69,8 @@ struct Core : hart::Hart {
 
     void adopt(Vcpu& vcpu);
     void make_runnable(Vcpu& vcpu);
+    // Powers the VM on in short steps, between the guests' turns.
+    void start_later(Vm& vm);
     void block(Vcpu& vcpu);
     void retire(Vcpu& vcpu);
     // Takes the vCPU's state out of this hart, and this hart off its mind.
@@ -74,6 +82,8 @@ struct Core : hart::Hart {
     Locked<Ring<FlushMessage, 64>, Rank::fences> flushes{};
 
 private:
+    [[nodiscard]] Vcpu& choose();
+    void start_step();
     void serve_flushes();
     void wake_if_pending(Vcpu& vcpu);
     void load(Vcpu& vcpu);

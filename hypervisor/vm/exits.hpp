@@ -8,6 +8,7 @@
 #include "vm/emulate.hpp"
 #include "vm/explain.hpp"
 #include "vm/memory_fault.hpp"
+#include "vm/quick_access.hpp"
 #include "vm/reflect.hpp"
 #include "vm/vm.hpp"
 
@@ -38,12 +39,12 @@ template <ExitServices<Vcpu> Services>
                        });
 }
 
-// One exit of the vCPU that this hart runs; returns the vCPU that runs next.
+// Any exit of the vCPU that this hart runs; returns the vCPU that runs next.
 template <ExitServices<Vcpu> Services>
-[[nodiscard]] Vcpu& turn(Vcpu& vcpu, isa::DecodeOptions options, Services& services) {
+[[nodiscard, gnu::noinline]] Vcpu& full_turn(Vcpu& vcpu, isa::DecodeOptions const& options,
+                                             Services& services) {
     auto& core = *vcpu.home;
     auto const trap = hart::read_trap(vcpu);
-    if (!options.ignore_htinst && !options.ignore_htval && quick_device_access(vcpu, trap)) return core.settle();
     switch (handle(vcpu, isa::decode_exit(trap, options), services)) {
         case Next::advance: vcpu.pc += vcpu.instruction_bytes; break;
         case Next::block:
@@ -55,6 +56,14 @@ template <ExitServices<Vcpu> Services>
         case Next::stop: break;
     }
     return core.settle();
+}
+
+template <ExitServices<Vcpu> Services>
+[[nodiscard, gnu::always_inline]] inline Vcpu& turn(Vcpu& vcpu, isa::DecodeOptions const& options,
+                                                    Services& services) {
+    bool const trusting = !options.ignore_htinst && !options.ignore_htval;
+    if (trusting && quick_device_access(vcpu)) return vcpu.home->settle();
+    return full_turn(vcpu, options, services);
 }
 
 }  // namespace antler::vm

@@ -51,36 +51,6 @@ void Machine::attach() {
     });
 }
 
-bool Machine::takes_input(Devices& devices) const {
-    return (reads_by_sbi_.load(std::memory_order_relaxed) || devices.uart.listening()) && devices.uart.room() != 0;
-}
-
-Result<u64> Machine::read(Gpa at, device::Width width) {
-    auto const hit = bus_.find(at);
-    if (!hit) return Err{Error::not_found};
-    bool has_room = false;
-    auto const value = devices_.with([&](Devices& devices) {
-        auto const read = hit->device->read(hit->offset, width);
-        if (input_waits_.load(std::memory_order_relaxed)) has_room = takes_input(devices);
-        return read;
-    });
-    if (has_room) console_has_room(vm_);
-    return value;
-}
-
-Result<void> Machine::write(Gpa at, device::Width width, u64 value) {
-    auto const hit = bus_.find(at);
-    if (!hit) return Err{Error::not_found};
-    bool has_room = false;
-    auto const done = devices_.with([&](Devices& devices) {
-        auto const written = hit->device->write(hit->offset, width, value);
-        if (input_waits_.load(std::memory_order_relaxed)) has_room = takes_input(devices);
-        return written;
-    });
-    if (has_room) console_has_room(vm_);
-    return done;
-}
-
 void Machine::reset(u32 vcpus) {
     devices_.with([&](Devices& devices) {
         // The bus keeps its pointers: the new devices are where the old ones were.

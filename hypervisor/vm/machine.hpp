@@ -12,6 +12,7 @@
 #include "device/plic.hpp"
 #include "device/syscon_test.hpp"
 #include "device/uart16550.hpp"
+#include "vm/outside.hpp"
 
 namespace antler::vm {
 
@@ -72,8 +73,12 @@ public:
     }
 
     // The guest's access.  An error is an access that nothing answers.
-    [[nodiscard]] Result<u64> read(Gpa at, device::Width width);
-    [[nodiscard]] Result<void> write(Gpa at, device::Width width, u64 value);
+    [[nodiscard]] Result<u64> read(Gpa at, device::Width width) {
+        return access(at, [&](device::Bus::Hit hit) { return hit.device->read(hit.offset, width); });
+    }
+    [[nodiscard]] Result<void> write(Gpa at, device::Width width, u64 value) {
+        return access(at, [&](device::Bus::Hit hit) { return hit.device->write(hit.offset, width, value); });
+    }
 
     [[nodiscard]] bool has_device(Gpa at) const { return bus_.find(at).has_value(); }
 
@@ -94,7 +99,27 @@ public:
 
 private:
     void attach();
-    [[nodiscard]] bool takes_input(Devices& devices) const;
+    [[nodiscard]] bool takes_input(Devices& devices) const {
+        return (reads_by_sbi_.load(std::memory_order_relaxed) || devices.uart.listening()) &&
+               devices.uart.room() != 0;
+    }
+
+    // What body(hit) answers, with the device locked.
+    template <class Body>
+    [[nodiscard, gnu::always_inline]] auto access(Gpa at, Body&& body) -> decltype(body(device::Bus::Hit{})) {
+        auto const hit = bus_.find(at);
+        if (!hit) return Err{Error::not_found};
+        bool has_room = false;
+        auto const answer = devices_.with([&](Devices& devices) {
+            auto const answered = body(*hit);
+            if (input_waits_.load(std::memory_order_relaxed)) [[unlikely]]
+                has_room = takes_input(devices);
+            return answered;
+        });
+        if (has_room) [[unlikely]]
+            console_has_room(vm_);
+        return answer;
+    }
 
     device::Bus bus_{};
     Locked<Devices, Rank::device> devices_;
@@ -102,7 +127,7 @@ private:
     Timebase timebase_;
     std::atomic<u64> alarm_ = ~u64{0};
     std::atomic<bool> reads_by_sbi_ = false;  // so it listens, whatever the port says
-    std::atomic<bool> input_waits_ = true;   // until the guest takes input, the board keeps it
+    std::atomic<bool> input_waits_ = true;    // until the guest takes input, the board keeps it
 };
 
 }  // namespace antler::vm

@@ -31,8 +31,8 @@ std::optional<MemoryInstruction> instruction_of(Vcpu& vcpu, isa::GuestPageFault 
     }
     auto const instruction = isa::decode_memory(*bits);
     if (!instruction) return std::nullopt;
-    // Another vCPU may have written other code there since the fault: then the guest tries again.  An access that
-    // crosses into a second page may have failed there.
+    // Another vCPU may have written other code there since the fault: then the guest tries again.  An access
+    // that crosses into a second page may have failed there.
     auto const effective = vcpu.x[instruction->base] + static_cast<u64>(i64{instruction->offset});
     auto const into = fault.address.raw() - effective;
     changed = instruction->is_load() != (fault.access == Access::load) ||
@@ -91,33 +91,6 @@ Next device_access(Vcpu& vcpu, isa::GuestPageFault const& fault, Gpa at,
 }
 
 }  // namespace
-
-bool quick_device_access(Vcpu& vcpu, isa::TrapCsrs const& trap) {
-    using isa::Exception;
-    bool const load = trap.scause == static_cast<u64>(Exception::load_guest_page_fault);
-    if (!load && trap.scause != static_cast<u64>(Exception::store_guest_page_fault)) return false;
-    auto const told = isa::plain_access(trap.htinst);
-    if (!told || trap.htval == 0) return false;
-    // With a plain access htval and stval name one address: no table of the guest was in the way.
-    Gpa const at{trap.htval << 2 | (trap.stval & 3)};
-    if (!at.is_aligned(told->width)) return false;
-    auto& machine = vcpu.vm.machine();
-    auto const width = static_cast<device::Width>(told->width);
-    if (told->store) {
-        if (!machine.write(at, width, vcpu.x[told->reg])) return false;
-    } else {
-        auto const value = machine.read(at, width);
-        if (!value) return false;
-        auto const unused = 64 - 8 * told->width;
-        auto const wide = value.value() << unused;
-        if (told->reg != 0)
-            vcpu.x[told->reg] =
-                told->sign_extend ? static_cast<u64>(static_cast<i64>(wide) >> unused) : wide >> unused;
-    }
-    vcpu.count(ExitKind::mmio);
-    vcpu.pc += told->length;
-    return true;
-}
 
 Next memory_fault(Vcpu& vcpu, isa::GuestPageFault const& told) {
     auto fault = told;

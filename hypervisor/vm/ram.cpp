@@ -13,6 +13,7 @@ namespace {
 using memory::granule_bytes;
 
 constexpr u64 step_bytes = granule_bytes;
+constexpr u64 place_bytes = 16 * 1024;  // a step of placing an image is short enough for guests that wait meanwhile
 
 // Runs with what `request` names fenced on this hart, for the VMID it uses.
 void fence(memory::HartView& view, memory::Space& space, memory::FlushRequest const& request) {
@@ -106,17 +107,27 @@ Result<void> Ram::write(Gpa at, std::span<u8 const> in) {
     return copy(at, const_cast<u8*>(in.data()), in.size(), Direction::to_guest);  // only read from
 }
 
-Result<void> Ram::place(Segment const& segment) {
-    auto const* const file = static_cast<u8 const*>(memory::house_view(segment.file.start));
-    TRY(write(segment.at, {file, segment.file.size}));
-    auto const rest = segment.at + segment.file.size;
-    return for_each_piece(rest, segment.memory_bytes - segment.file.size, [&](Hpa memory, u64, u64 piece) {
+Result<void> Ram::clear(Gpa at, u64 count) {
+    return for_each_piece(at, count, [&](Hpa memory, u64, u64 piece) {
         auto const page = memory.align_down(page_bytes);
         auto const offset = memory - page;
         auto const guard =
             this_core().view.open({page, (offset + piece + page_bytes - 1) & ~(page_bytes - 1)});
         __builtin_memset(guard.bytes().data() + offset, 0, piece);
     });
+}
+
+Result<bool> Ram::place_step(Segment const& segment, u64& done) {
+    auto const end = done < segment.file.size ? segment.file.size : segment.memory_bytes;
+    auto const count = end - done < place_bytes ? end - done : place_bytes;
+    if (done < segment.file.size) {
+        auto const* const file = static_cast<u8 const*>(memory::house_view(segment.file.start));
+        TRY(write(segment.at + done, {file + done, count}));
+    } else {
+        TRY(clear(segment.at + done, count));
+    }
+    done += count;
+    return done == segment.memory_bytes;
 }
 
 }  // namespace antler::vm

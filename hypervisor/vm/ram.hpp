@@ -28,8 +28,9 @@ public:
     // All of it, ahead.
     [[nodiscard]] Result<void> fill();
 
-    // Puts an image where it belongs.  What lies beyond its file is zero.
-    [[nodiscard]] Result<void> place(Segment const& segment);
+    // Puts the next part of an image where it belongs, from `done` on, and moves `done`; what lies beyond its file is
+    // zero.  True when all of it is there.
+    [[nodiscard]] Result<bool> place_step(Segment const& segment, u64& done);
 
     // Makes this hart run in, and see, this memory.
     void enter(Core& core);
@@ -38,6 +39,7 @@ public:
 private:
     enum class Direction : u8 { to_guest, from_guest };
     [[nodiscard]] Result<void> copy(Gpa at, u8* bytes, u64 count, Direction direction);
+    [[nodiscard]] Result<void> clear(Gpa at, u64 count);
     template <class Body>
     [[nodiscard]] Result<void> for_each_piece(Gpa at, u64 count, Body&& body);
 

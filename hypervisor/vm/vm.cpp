@@ -53,18 +53,24 @@ Vm::Vm(Parts const& parts)
       machine_{*this, description_.vcpus, timebase_} {}
 
 Result<void> Vm::power_on() {
-    TRY(place_images());
+    placing_ = {};
+    while (!TRY(power_on_step())) this_core().serve_fences();
+    return {};
+}
+
+Result<bool> Vm::power_on_step() {
+    if (placing_.image <= description_.segment_count) {
+        bool const is_initrd = placing_.image == description_.segment_count;
+        auto const& image = is_initrd ? description_.initrd : description_.segments[placing_.image];
+        if (image.memory_bytes == 0 || TRY(ram_.place_step(image, placing_.done))) placing_ = {placing_.image + 1, 0};
+        return false;
+    }
+    TRY(write_device_tree(*this));
     ending_.store(Ending::none, std::memory_order_release);
     time_delta_ = u64{0} - hart::time();  // the guest's time starts at zero
     if (start_hart(0, {description_.entry.raw(), description_.device_tree.raw()}) != Status::success)
         return Err{Error::bad_state};
-    return {};
-}
-
-Result<void> Vm::place_images() {
-    for (usize i = 0; i < description_.segment_count; ++i) TRY(ram_.place(description_.segments[i]));
-    if (description_.initrd.memory_bytes != 0) TRY(ram_.place(description_.initrd));
-    return write_device_tree(*this);
+    return true;
 }
 
 Status Vm::start_hart(u64 id, Entry entry) {
@@ -171,12 +177,22 @@ void Vm::conclude() {
     if (after == Afterwards::restart) {
         announce(*this, how == Ending::crash ? "crashed, starting again" : "starting again");
         machine_.reset(description_.vcpus);
-        if (power_on()) return;
-        crashed_ = true;
+        placing_ = {};
+        return this_core().start_later(*this);
     }
     announce(*this, how == Ending::crash    ? "crashed"
                     : how == Ending::reboot ? "asked for a reboot and ended"
                                             : "powered off");
+    is_gone();
+}
+
+void Vm::could_not_start(Error why) {
+    crashed_ = true;
+    announce(*this, describe(why));
+    is_gone();
+}
+
+void Vm::is_gone() {
     over_.store(true, std::memory_order_release);
     machine_went_away(*this);
 }

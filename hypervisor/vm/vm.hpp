@@ -72,6 +72,10 @@ public:
 
     // Puts the images and the device tree into guest memory and starts vCPU 0.
     [[nodiscard]] Result<void> power_on();
+    // The same a short step at a time, while other guests run; true when vCPU 0 was started.
+    [[nodiscard]] Result<bool> power_on_step();
+    void could_not_start(Error why);
+    Vm* next_to_start = nullptr;  // list of the hart that starts it
 
     // Ends this life of the VM; the last vCPU to stop decides what follows.  From any hart.
     void end(Ending how);
@@ -98,7 +102,13 @@ public:
 private:
     void reset_registers(Vcpu& vcpu);
     void conclude();
-    [[nodiscard]] Result<void> place_images();
+    void is_gone();
+
+    // How far the images are: segments first, then the initrd.
+    struct Placing {
+        usize image = 0;
+        u64 done = 0;
+    };
 
     Description description_;
     isa::Features shown_;
@@ -113,6 +123,7 @@ private:
     u64 time_delta_ = 0;
     std::atomic<Ending> ending_ = Ending::none;
     std::atomic<u32> alive_ = 0;  // vCPUs that have not stopped
+    Placing placing_{};
     std::atomic<bool> over_ = false;
     bool crashed_ = false;
 };
