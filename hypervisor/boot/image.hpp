@@ -18,9 +18,17 @@ inline HpaRange between(char const* start, char const* end) {
 }
 }  // namespace detail
 
-[[nodiscard]] inline HpaRange code() { return detail::between(__image_start, __rodata_start); }
-[[nodiscard]] inline HpaRange constants() { return detail::between(__rodata_start, __data_start); }
-[[nodiscard]] inline HpaRange data() { return detail::between(__data_start, __image_end); }
-[[nodiscard]] inline HpaRange whole() { return detail::between(__image_start, __image_end); }
+[[nodiscard]] inline HpaRange code() {
+    return detail::between(__image_start, __rodata_start);
+}
+[[nodiscard]] inline HpaRange constants() {
+    return detail::between(__rodata_start, __data_start);
+}
+[[nodiscard]] inline HpaRange data() {
+    return detail::between(__data_start, __image_end);
+}
+[[nodiscard]] inline HpaRange whole() {
+    return detail::between(__image_start, __image_end);
+}
 
 }  // namespace antler::boot::image

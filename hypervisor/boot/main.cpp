@@ -203,7 +203,8 @@ void create_vms(System& all, control::Pack const& pack) {
             : control::Pack::open({reinterpret_cast<u8 const*>(pack_range.start.raw()), pack_range.size},
                                   pack_range.start);
     if (pack) all.options = pack.value().options();
-    all.decode_options = {.ignore_htinst = all.options.ignore_htinst, .ignore_htval = all.options.ignore_htval};
+    all.decode_options = {.ignore_htinst = all.options.ignore_htinst,
+                          .ignore_htval = all.options.ignore_htval};
     say("antler: {} harts, {} MiB, firmware {} (SBI {}.{})\n", all.core_count, memory_bytes(all) >> 20,
         all.firmware.name(), all.firmware.version().major, all.firmware.version().minor);
     print_features(all);
@@ -271,10 +272,11 @@ extern "C" [[noreturn]] void antler_secondary(BootCore* core) {
     enter(*core);
 }
 
-extern "C" hart::GuestRegisters* antler_guest_exit(hart::GuestRegisters* registers) {
+// Not returning, it need not keep what its caller had in registers.
+extern "C" [[noreturn]] void antler_guest_exit(hart::GuestRegisters* registers) {
     auto& vcpu = static_cast<vm::Vcpu&>(*registers);
     auto& all = *static_cast<BootCore*>(vcpu.home)->system;
-    return &vm::turn(vcpu, all.decode_options, all.services);
+    antler_enter_guest(&vm::turn(vcpu, all.decode_options, all.services));
 }
 
 }  // namespace antler::boot

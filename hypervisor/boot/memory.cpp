@@ -19,7 +19,8 @@ using memory::OwnerId;
 using memory::Pool;
 
 constexpr u64 first_house_bytes = 4_MiB;
-constexpr Order stack_order{3};  // the lowest page is a guard page, the next the stack that faults are handled on
+constexpr Order stack_order{
+    3};  // the lowest page is a guard page, the next the stack that faults are handled on
 
 // Memory of the house for one object, zeroed; it stays as long as the machine.
 template <class T, class... Arguments>
@@ -93,7 +94,8 @@ Result<void> give_vcpu(System& all, vm::Vm& vm, u32 id, OwnerId owner) {
 isa::Features shown_to(System const& all, vm::Description const& description) {
     auto shown = all.features;
     shown.h = false;
-    abi::FdtStrings const hidden{{reinterpret_cast<u8 const*>(description.hidden.data()), description.hidden.size()}};
+    abi::FdtStrings const hidden{
+        {reinterpret_cast<u8 const*>(description.hidden.data()), description.hidden.size()}};
     for (auto const name : hidden) (void)isa::hide_extension(shown, name);
     return shown;
 }
@@ -129,7 +131,9 @@ Result<void> open_memory(System& all, HpaRange device_tree) {
     return give_stack(all, core);
 }
 
-u64 memory_bytes(System const& all) { return const_cast<System&>(all).frames.totals().ram_bytes; }
+u64 memory_bytes(System const& all) {
+    return const_cast<System&>(all).frames.totals().ram_bytes;
+}
 
 Result<void> new_core(System& all, u64 hart_id) {
     auto& core = *TRY(make<BootCore>(all, memory::house_owner));
@@ -164,8 +168,8 @@ Result<void> create_vm(System& all, vm::Description const& description) {
         .description = description,
         .shown = shown,
         .host_isa = {hart.extensions, hart.isa_string},
-        .ids = {all.firmware.machine_id(BaseFid::get_mvendorid), all.firmware.machine_id(BaseFid::get_marchid),
-                all.firmware.machine_id(BaseFid::get_mimpid)},
+        .ids = {all.firmware.machine_id(BaseFid::get_mvendorid),
+                all.firmware.machine_id(BaseFid::get_marchid), all.firmware.machine_id(BaseFid::get_mimpid)},
         .timebase = all.board.timebase,
         .ram = ram};
     auto& machine = *TRY(make<vm::Vm>(all, owner, parts));
@@ -189,8 +193,12 @@ void zero_block(void* at, u64 bytes) {
     __builtin_memset(at, 0, bytes);
 }
 
-void fence_house_page(Hva at) { hart::sfence_vma(at.raw()); }
-void fence_house_windows() { hart::sfence_vma_all(); }
+void fence_house_page(Hva at) {
+    hart::sfence_vma(at.raw());
+}
+void fence_house_windows() {
+    hart::sfence_vma_all();
+}
 
 namespace {
 

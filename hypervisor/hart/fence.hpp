@@ -8,7 +8,8 @@ namespace antler::hart {
 
 #if defined(__riscv)
 
-// Stage-2 translations.  The address operand is the GPA shifted right by two.   [norm:hfence-vvma_hfence-gvma_op]
+// Stage-2 translations.  The address operand is the GPA shifted right by two.
+// [norm:hfence-vvma_hfence-gvma_op]
 inline void hfence_gvma_all() {
     asm volatile(".insn r 0x73, 0, 0x31, x0, x0, x0" ::: "memory");
 }
@@ -57,8 +58,8 @@ inline void wait_for_interrupt() {
     return now;
 }
 
-// cbo.zero over whole cache blocks of this size; `bytes` is a multiple of sixteen of them.  The instruction has no
-// offset, so a block costs two: the store and the address.   [norm:cbo-zero_op]
+// cbo.zero over whole cache blocks of this size; `bytes` is a multiple of sixteen of them.  The instruction
+// has no offset, so a block costs two: the store and the address.   [norm:cbo-zero_op]
 inline void zero_blocks(void* at, u64 bytes, u64 block) {
     auto* next = static_cast<u8*>(at);
     for (auto* const end = next + bytes; next != end;) {

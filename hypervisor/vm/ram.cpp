@@ -13,7 +13,8 @@ namespace {
 using memory::granule_bytes;
 
 constexpr u64 step_bytes = granule_bytes;
-constexpr u64 place_bytes = 16 * 1024;  // a step of placing an image is short enough for guests that wait meanwhile
+constexpr u64 place_bytes =
+    16 * 1024;  // a step of placing an image is short enough for guests that wait meanwhile
 
 // Runs with what `request` names fenced on this hart, for the VMID it uses.
 void fence(memory::HartView& view, memory::Space& space, memory::FlushRequest const& request) {

@@ -28,8 +28,8 @@ public:
     // All of it, ahead.
     [[nodiscard]] Result<void> fill();
 
-    // Puts the next part of an image where it belongs, from `done` on, and moves `done`; what lies beyond its file is
-    // zero.  True when all of it is there.
+    // Puts the next part of an image where it belongs, from `done` on, and moves `done`; what lies beyond its
+    // file is zero.  True when all of it is there.
     [[nodiscard]] Result<bool> place_step(Segment const& segment, u64& done);
 
     // Makes this hart run in, and see, this memory.

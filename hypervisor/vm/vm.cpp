@@ -62,7 +62,8 @@ Result<bool> Vm::power_on_step() {
     if (placing_.image <= description_.segment_count) {
         bool const is_initrd = placing_.image == description_.segment_count;
         auto const& image = is_initrd ? description_.initrd : description_.segments[placing_.image];
-        if (image.memory_bytes == 0 || TRY(ram_.place_step(image, placing_.done))) placing_ = {placing_.image + 1, 0};
+        if (image.memory_bytes == 0 || TRY(ram_.place_step(image, placing_.done)))
+            placing_ = {placing_.image + 1, 0};
         return false;
     }
     TRY(write_device_tree(*this));
