@@ -7,6 +7,7 @@
 #include "boot/image.hpp"
 #include "hart/csr.hpp"
 #include "hart/fence.hpp"
+#include "hart/float_vector.hpp"
 #include "memory/hart_view.hpp"
 #include "vm/device_tree_of.hpp"
 #include "vm/ram.hpp"
@@ -186,9 +187,15 @@ Result<void> create_vm(System& all, vm::Description const& description) {
 
 namespace antler::memory {
 
-// The largest stores the hart has: cbo.zero where it may be used.
+// The largest stores the hart has: eight vector registers, or cbo.zero, which takes no offset and so costs two
+// instructions a block.
 void zero_block(void* at, u64 bytes) {
-    auto const& features = boot::this_boot_core().features;
+    auto& core = boot::this_boot_core();
+    auto const& features = core.features;
+    if (8 * core.vector_bytes > features.cboz_block) {
+        core.open_units();
+        if (hart::zero_by_vector(at, bytes, core.vector_bytes)) return;
+    }
     if (features.zicboz && features.cboz_block != 0) return hart::zero_blocks(at, bytes, features.cboz_block);
     __builtin_memset(at, 0, bytes);
 }

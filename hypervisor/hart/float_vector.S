@@ -127,6 +127,31 @@ antler_load_vector:
     csrw  vstart, t0
     ret
 
+// void antler_zero_by_vector(void* at, u64 bytes, void* room): `bytes` is a multiple of 128 registers; what eight of
+// them hold is kept in `room`, and all else that was in the unit comes back too.
+.globl antler_zero_by_vector
+antler_zero_by_vector:
+    csrr  t0, vstart
+    csrr  t1, vtype
+    csrr  t2, vl
+    csrr  t3, vlenb
+    slli  t3, t3, 3
+    csrw  vstart, zero
+    vs8r.v v24, (a2)
+    vsetvli t4, zero, e8, m8, ta, ma
+    vmv.v.i v24, 0
+    add   a1, a0, a1
+1:
+    .rept 16
+    vs8r.v v24, (a0)
+    add   a0, a0, t3
+    .endr
+    bltu  a0, a1, 1b
+    vl8re8.v v24, (a2)
+    vsetvl zero, t2, t1
+    csrw  vstart, t0
+    ret
+
 // u64 antler_vector_bytes(): vlenb.  sstatus.VS must not be off.
 .globl antler_vector_bytes
 antler_vector_bytes:

@@ -26,6 +26,7 @@ void antler_save_float(u64* registers);
 void antler_load_float(u64 const* registers);
 void antler_save_vector(u8* registers, u64* state);
 void antler_load_vector(u8 const* registers, u64 const* state);
+void antler_zero_by_vector(void* at, u64 bytes, void* room);
 u64 antler_vector_bytes();
 }
 #endif
@@ -36,5 +37,9 @@ void load(FloatRegisters const& registers);
 void save(VectorState& vector);
 void load(VectorState const& vector);
 [[nodiscard]] u64 vector_register_bytes();
+
+// Zeroes whole pages with stores of eight registers of `register_bytes`, which are kept; so wide a register
+// that a page is no multiple of the loop is refused.
+[[nodiscard]] bool zero_by_vector(void* at, u64 bytes, u64 register_bytes);
 
 }  // namespace antler::hart
