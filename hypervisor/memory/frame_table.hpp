@@ -12,6 +12,17 @@
 
 namespace antler::memory {
 
+// Frames are counted from address zero.
+[[nodiscard]] constexpr u64 page_of(Hpa at) {
+    return at.raw() / page_bytes;
+}
+[[nodiscard]] constexpr u64 page_after(Hpa at) {
+    return page_of(at.align_up(page_bytes));
+}
+[[nodiscard]] constexpr Hpa address_of(u64 page) {
+    return Hpa{page * page_bytes};
+}
+
 enum class FrameState : u8 {
     inside,   // of a block that begins earlier, or reserved
     free,     // begins a free block

@@ -2,6 +2,7 @@
 // stores.
 #pragma once
 
+#include <atomic>
 #include <optional>
 
 #include "base/address.hpp"
@@ -9,6 +10,7 @@
 #include "isa/pte.hpp"
 #include "memory/flush.hpp"
 #include "memory/frames.hpp"
+#include "memory/physical.hpp"
 
 namespace antler::memory {
 
@@ -145,10 +147,24 @@ private:
         }
     }
 
-    [[nodiscard]] Entry& entry(Hpa table, u64 index) const;
-    [[nodiscard]] isa::Pte load(Hpa table, u64 index) const;
-    void store(Hpa table, u64 index, isa::Pte pte);
-    [[nodiscard]] bool replace(Place const& place, u64 index, isa::Pte& expected, isa::Pte wanted);
+    [[nodiscard]] Entry& entry(Hpa table, u64 index) const {
+        return static_cast<Entry*>(house_view(table))[index];
+    }
+    [[nodiscard]] isa::Pte load(Hpa table, u64 index) const {
+        return {std::atomic_ref{entry(table, index)}.load(std::memory_order_acquire)};
+    }
+    // A hart reads an entry at any time, so each store must leave a tree that is right.
+    void store(Hpa table, u64 index, isa::Pte pte) {
+        std::atomic_ref{entry(table, index)}.store(static_cast<Entry>(pte.raw), std::memory_order_release);
+    }
+    // Fails, and says what is there now, when a hart has set A or D meanwhile.
+    [[nodiscard]] bool replace(Place const& place, u64 index, isa::Pte& expected, isa::Pte wanted) {
+        auto was = static_cast<Entry>(expected.raw);
+        bool const done = std::atomic_ref{entry(place.table, index)}.compare_exchange_strong(
+            was, static_cast<Entry>(wanted.raw), std::memory_order_acq_rel);
+        expected.raw = was;
+        return done;
+    }
 
     [[nodiscard]] bool reaches(Stretch range) const;
     [[nodiscard]] Place find(u64 at, unsigned level = 0) const;
@@ -178,9 +194,9 @@ private:
     u64 destroyed_ = 0;  // how far destroy_step() has come
 };
 
-extern template class TreeOf<isa::Xlen::rv64>;
-#if !defined(__riscv)
-extern template class TreeOf<isa::Xlen::rv32>;  // the tests check both widths
-#endif
+// Writable without readable is reserved, and a leaf that allows nothing would be a table.
+[[nodiscard]] constexpr bool can_be_leaf(isa::Permissions may) {
+    return may.read || (may.execute && !may.write);
+}
 
 }  // namespace antler::memory
