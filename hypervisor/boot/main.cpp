@@ -71,7 +71,8 @@ void open_hart(BootCore& core) {
     auto& first = core.settle();
     auto& all = *core.system;
     if (!all.first_guest_entered.exchange(true) && all.options.log == control::Options::Log::debug)
-        say("antler: start {} ticks\n", hart::time() - all.started_at);
+        say("antler: start {} ticks, and {} to zero memory\n",
+            hart::time() - all.started_at - all.cores[0]->zeroing_ticks, all.cores[0]->zeroing_ticks);
     antler_enter_guest(&first);
 }
 
@@ -140,6 +141,7 @@ void gather_harts(System& all, u64 boot_hart) {
 
 void start_harts(System& all) {
     all.harts_run = true;
+    all.harts_coming = all.core_count - 1;
     for (u32 i = 1; i < all.core_count; ++i) {
         auto& core = *all.cores[i];
         SecondaryStart const start{core.root, core.stack_top, &core};
@@ -150,9 +152,8 @@ void start_harts(System& all) {
                                                      reinterpret_cast<u64>(place));
         if (!started) panic("the firmware does not start a hart", core.id);
     }
-    for (u32 i = 1; i < all.core_count; ++i)
-        while (!all.cores[i]->ready.load(std::memory_order_acquire)) {
-        }
+    // The last one to come sends an IPI; nothing else is asked of this hart meanwhile.
+    while (all.harts_coming.load(std::memory_order_acquire) != 0) hart::wait_for_interrupt();
 }
 
 void listen_to_console(System& all) {
@@ -268,7 +269,9 @@ extern "C" [[noreturn]] void antler_boot(u64 hart_id, u64 device_tree, u64 start
 
 extern "C" [[noreturn]] void antler_secondary(BootCore* core) {
     open_hart(*core);
-    core->ready.store(true, std::memory_order_release);
+    auto& all = *core->system;
+    if (all.harts_coming.fetch_sub(1, std::memory_order_acq_rel) == 1)
+        all.firmware.send_ipi(all.cores[0]->id);
     enter(*core);
 }
 

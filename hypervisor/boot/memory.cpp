@@ -187,10 +187,11 @@ Result<void> create_vm(System& all, vm::Description const& description) {
 
 namespace antler::memory {
 
-// The largest stores the hart has: eight vector registers, or cbo.zero, which takes no offset and so costs two
-// instructions a block.
-void zero_block(void* at, u64 bytes) {
-    auto& core = boot::this_boot_core();
+namespace {
+
+// The largest stores the hart has: eight vector registers, or cbo.zero, which takes no offset and so costs
+// two instructions a block.
+void zero_quickly(boot::BootCore& core, void* at, u64 bytes) {
     auto const& features = core.features;
     if (8 * core.vector_bytes > features.cboz_block) {
         core.open_units();
@@ -198,6 +199,15 @@ void zero_block(void* at, u64 bytes) {
     }
     if (features.zicboz && features.cboz_block != 0) return hart::zero_blocks(at, bytes, features.cboz_block);
     __builtin_memset(at, 0, bytes);
+}
+
+}  // namespace
+
+void zero_block(void* at, u64 bytes) {
+    auto& core = boot::this_boot_core();
+    auto const before = hart::time();
+    zero_quickly(core, at, bytes);
+    core.zeroing_ticks += hart::time() - before;
 }
 
 void fence_house_page(Hva at) {

@@ -32,8 +32,8 @@ struct System;
 struct BootCore : vm::Core {
     System* system = nullptr;
     u64 stack_bottom = 0;
-    u64 root = 0;  // satp of this hart
-    std::atomic<bool> ready = false;
+    u64 root = 0;           // satp of this hart
+    u64 zeroing_ticks = 0;  // spent on memory that nobody had yet
 };
 
 inline constexpr u32 max_harts = 64;
@@ -55,6 +55,7 @@ struct System {
     memory::House house{};
     std::optional<memory::Tags> tags{};
     std::atomic<bool> harts_run = false;  // other harts than the boot hart
+    std::atomic<u32> harts_coming = 0;    // told to start, and not yet here
 
     std::array<BootCore*, max_harts> cores{};
     u32 core_count = 0;
