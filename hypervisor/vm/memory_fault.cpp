@@ -104,7 +104,7 @@ Next memory_fault(Vcpu& vcpu, isa::GuestPageFault const& told) {
     auto& ram = vcpu.vm.ram();
     if (ram.contains(at)) {
         vcpu.count(ExitKind::demand);
-        if (ram.populate(at)) return Next::retry;
+        if (ram.touch(at)) return Next::retry;
         return nothing_there(vcpu, fault);
     }
     // Devices hold no code and no page tables.

@@ -13,6 +13,7 @@ namespace {
 using memory::granule_bytes;
 
 constexpr u64 step_bytes = granule_bytes;
+constexpr u64 zero_bytes = 64 * 1024;  // of a page on demand, between looks at the interrupts
 constexpr u64 place_bytes =
     16 * 1024;  // a step of placing an image is short enough for guests that wait meanwhile
 
@@ -41,10 +42,18 @@ void flush_space(Core& core, memory::Space& space, memory::FlushRequest const& r
     hart::hfence_vvma_all();  // translations of both stages may be cached as one
 }
 
+Result<void> Ram::touch(Gpa at) {
+    auto& core = this_core();
+    auto const populated =
+        TRY(ram_.populate(core.view, at, zero_bytes, [&] { (void)core.serve_interrupts(); }));
+    fence(core.view, ram_.space(), populated.stale);
+    return {};
+}
+
 Result<void> Ram::populate(Gpa at) {
-    auto& view = this_core().view;
-    auto const populated = TRY(ram_.populate(view, at));
-    fence(view, ram_.space(), populated.stale);
+    auto& core = this_core();
+    auto const populated = TRY(ram_.populate(core.view, at, zero_bytes, [&] { core.serve_fences(); }));
+    fence(core.view, ram_.space(), populated.stale);
     return {};
 }
 
@@ -85,7 +94,8 @@ Result<void> Ram::copy(Gpa at, u8* bytes, u64 count, Direction direction) {
         auto const left = direction == Direction::to_guest ? hart::copy_guarded(window, bytes, count)
                                                            : hart::copy_guarded(bytes, window, count);
         if (left == 0) return {};
-        // Memory that was never touched: the slow way brings it.
+        // Memory that was never touched, or that another hart has mapped first: the slow way brings either.
+        core.view.catch_up(ram_.space());
     }
     return for_each_piece(at, count, [&](Hpa memory, u64 done, u64 piece) {
         auto const page = memory.align_down(page_bytes);

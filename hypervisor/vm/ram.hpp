@@ -24,7 +24,8 @@ public:
     [[nodiscard]] bool is_mapped(Gpa at) { return ram_.space().lookup(at).has_value(); }
 
     // Memory for the first touch of an address, and this hart's own fence for it.
-    [[nodiscard]] Result<void> populate(Gpa at);
+    // The guest's own touch: interrupts are served between steps, so the vCPU may have stopped afterwards.
+    [[nodiscard]] Result<void> touch(Gpa at);
     // All of it, ahead.
     [[nodiscard]] Result<void> fill();
 
@@ -37,6 +38,7 @@ public:
     [[nodiscard]] memory::Space& space() { return ram_.space(); }
 
 private:
+    [[nodiscard]] Result<void> populate(Gpa at);
     enum class Direction : u8 { to_guest, from_guest };
     [[nodiscard]] Result<void> copy(Gpa at, u8* bytes, u64 count, Direction direction);
     [[nodiscard]] Result<void> clear(Gpa at, u64 count);
