@@ -2,7 +2,7 @@
 //
 // What may come of it, in a guest as on a board:
 //   memory           it works, or a misaligned one is refused (4, 6, or an access fault)
-//   [norm:pma_misaligned] a device         plain aligned accesses of the device's widths work, others are
+//   [norm:pma_mag_exc] a device         plain aligned accesses of the device's widths work, others are
 //   access faults; atomics and
 //                    vectors may work (QEMU does them) or be access faults (Antler) [norm:pma_amo_levels]
 //   nothing there    an access fault: 5 for loads and LR, 7 for stores, SC and AMO [norm:pma_chk_paddr]

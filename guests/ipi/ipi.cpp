@@ -105,9 +105,18 @@ void run() {
                 status(sbi::call(static_cast<u64>(sbi::Eid::ipi), 1, 1, self)),
                 static_cast<u64>(static_cast<i64>(Status::not_supported)));
 
-    // A storm: nothing may get lost for ever, though interrupts may fall together.
+    // A storm: interrupts may fall together, but the last one may not get lost.
     for (u64 i = 0; i < 2000; ++i) sbi::send_ipi(everybody & ~mask_of(self), 0);
-    expect(counters, "after a storm", everybody, 0, everybody);
+    std::array<u64, max_harts> before{};
+    (void)within(300, [&] {  // until what is on its way has come
+        for (usize i = 0; i < max_harts; ++i) before[i] = counters.got[i];
+        return false;
+    });
+    check_equal("after a storm", status(sbi::send_ipi(everybody, 0)), success);
+    bool everyone = true;
+    for (u64 hart = 0; hart < harts; ++hart)
+        everyone = everyone && within(patience, [&] { return counters.got[hart] > before[hart]; });
+    check("everybody still takes one", everyone);
     counters.leave = 1;
     sbi::send_ipi(everybody, 0);
     bool stopped = true;

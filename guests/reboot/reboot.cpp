@@ -1,4 +1,5 @@
-// Reboots for ever: whoever runs it counts the lives.  Under Antler each life must find fresh memory.
+// Reboots for ever: whoever runs it counts the lives.  A reset keeps memory, as on a board, so it counts,
+// too.
 #include "guests/lib/device_tree.hpp"
 
 namespace antler::guests {
