@@ -13,7 +13,7 @@ namespace {
 using memory::granule_bytes;
 
 constexpr u64 step_bytes = granule_bytes;
-constexpr u64 zero_bytes = 64 * 1024;  // of a page on demand, between looks at the interrupts
+constexpr u64 zero_bytes = 256 * 1024;  // of a page on demand, between looks at the interrupts
 constexpr u64 place_bytes =
     16 * 1024;  // a step of placing an image is short enough for guests that wait meanwhile
 
