@@ -71,8 +71,8 @@ void open_hart(BootCore& core) {
     auto& first = core.settle();
     auto& all = *core.system;
     if (!all.first_guest_entered.exchange(true) && all.options.log == control::Options::Log::debug)
-        say("antler: start {} ticks, and {} to zero memory\n",
-            hart::time() - all.started_at - all.cores[0]->zeroing_ticks, all.cores[0]->zeroing_ticks);
+        say("antler: start {} ticks, {} of them to zero memory\n", hart::time() - all.started_at,
+            all.cores[0]->zeroing_ticks);
     antler_enter_guest(&first);
 }
 
