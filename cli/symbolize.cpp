@@ -39,6 +39,14 @@ std::string demangled(char const* name) {
     return status == 0 ? readable.get() : name;
 }
 
+// Names of lambdas have paths in them, too.
+std::string without_root(std::string text, std::string const& root) {
+    if (root.empty()) return text;
+    for (auto at = text.find(root + "/"); at != std::string::npos; at = text.find(root + "/", at))
+        text.erase(at, root.size() + 1);
+    return text;
+}
+
 }  // namespace
 
 std::vector<ImageOffset> find_offsets(std::string_view line) {
@@ -123,16 +131,20 @@ std::map<u64, std::string> parse_symbolizer(std::string_view json, std::string c
     if (!parsed.is_array()) return names;
     for (auto const& entry : parsed) {
         if (!entry.is_object() || !entry.contains("Symbol") || !entry.contains("Address")) continue;
+        // Frames of the standard library say nothing that ours do not, unless there is nothing else.
         std::string text;
+        std::string foreign;
         for (auto const& frame : entry["Symbol"]) {
-            auto const function = frame.value("FunctionName", "");
-            auto file = frame.value("FileName", "");
+            auto const function = without_root(frame.value("FunctionName", ""), root);
+            auto const file = frame.value("FileName", "");
             if (function.empty()) continue;
-            if (!root.empty() && file.starts_with(root + "/")) file.erase(0, root.size() + 1);
-            if (!text.empty()) text += ", inlined in ";
-            text += function;
-            if (!file.empty()) text += fmt::format(" at {}:{}", file, frame.value("Line", 0));
+            auto& list = root.empty() || file.starts_with(root + "/") ? text : foreign;
+            if (!list.empty()) list += ", inlined in ";
+            list += function;
+            if (!file.empty())
+                list += fmt::format(" at {}:{}", without_root(file, root), frame.value("Line", 0));
         }
+        if (text.empty()) text = foreign;
         if (!text.empty()) names[std::strtoull(entry.value("Address", "0").c_str(), nullptr, 16)] = text;
     }
     return names;

@@ -1,12 +1,11 @@
 // A folder for one run.
 #include "cli/work_directory.hpp"
 
-#include <signal.h>
+#include <fcntl.h>
 #include <stdlib.h>
-#include <unistd.h>
+#include <sys/file.h>
 
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 #include <string>
 
@@ -17,17 +16,20 @@ namespace {
 
 constexpr std::string_view prefix = "antler-run.";
 
-// A run that was ended by SIGKILL leaves its folder behind; the next one takes it away.
+// Not open: somebody else has it, or it is gone.
+Descriptor locked(Path const& directory) {
+    Descriptor lock{::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    if (lock.open() && ::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) lock.close();
+    return lock;
+}
+
+// A run that was ended by SIGKILL leaves its folder behind, and its lock open; the next one takes it away.
 void remove_leftovers(Path const& parent) {
     std::error_code ignored;
     for (auto const& entry : std::filesystem::directory_iterator{parent, ignored}) {
-        auto const name = entry.path().filename().string();
-        if (!name.starts_with(prefix)) continue;
-        pid_t owner = 0;
-        auto const digits = name.data() + prefix.size();
-        auto const parsed = std::from_chars(digits, name.data() + name.size(), owner);
-        if (parsed.ec != std::errc{} || owner <= 0) continue;
-        if (::kill(owner, 0) != 0 && errno == ESRCH) std::filesystem::remove_all(entry.path(), ignored);
+        if (!entry.path().filename().string().starts_with(prefix)) continue;
+        if (auto const lock = locked(entry.path()); lock.open())
+            std::filesystem::remove_all(entry.path(), ignored);
     }
 }
 
@@ -40,11 +42,17 @@ WorkDirectory::WorkDirectory() {
         throw Failure{ExitCode::internal,
                       "There is no folder for temporary files: " + failed.message() + "."};
     remove_leftovers(parent);
-    auto name = (parent / (std::string{prefix} + std::to_string(::getpid()) + ".XXXXXX")).string();
-    if (::mkdtemp(name.data()) == nullptr)
+    // Between the two steps another run may take the folder for a leftover.
+    for (int attempt = 0; attempt < 100 && !lock_.open(); ++attempt) {
+        auto name = (parent / (std::string{prefix} + "XXXXXX")).string();
+        if (::mkdtemp(name.data()) == nullptr) break;
+        path_ = name;
+        lock_ = locked(path_);
+        if (lock_.open() && !std::filesystem::exists(path_)) lock_.close();
+    }
+    if (!lock_.open())
         throw Failure{ExitCode::internal,
                       "Cannot make a folder in " + parent.string() + ": " + std::strerror(errno) + "."};
-    path_ = name;
 }
 
 WorkDirectory::~WorkDirectory() {

@@ -1,6 +1,7 @@
 // A folder for one run, removed with everything in it when the run ends.
 #pragma once
 
+#include "cli/child_process.hpp"
 #include "cli/places.hpp"
 
 namespace antler::cli {
@@ -16,6 +17,7 @@ public:
 
 private:
     Path path_;
+    Descriptor lock_;  // says that this run still lives
 };
 
 }  // namespace antler::cli

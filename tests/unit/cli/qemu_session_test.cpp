@@ -280,10 +280,12 @@ TEST(WorkDirectory, GoesAwayWithEverythingInIt) {
 }
 
 TEST(WorkDirectory, RemovesWhatAKilledRunLeftBehind) {
-    auto const leftover = std::filesystem::temp_directory_path() / "antler-run.999999999.abcdef";
+    auto const leftover = std::filesystem::temp_directory_path() / "antler-run.abcdef";
     std::filesystem::create_directory(leftover);
     WorkDirectory const work;
     EXPECT_FALSE(std::filesystem::exists(leftover));
+    WorkDirectory const another;
+    EXPECT_TRUE(std::filesystem::exists(work.path()));
 }
 
 }  // namespace

@@ -85,6 +85,13 @@ TEST(Symbolizer, AnswersWithInlinedFrames) {
         "/r");
     ASSERT_EQ(names.size(), 1U);
     EXPECT_EQ(names.at(0x1146), "g at vm/vm.cpp:2, inlined in main at boot/main.cpp:3");
+    auto const mixed = parse_symbolizer(
+        R"([{"Address":"0x2","Symbol":[{"FileName":"/usr/include/c++/atomic","FunctionName":"exchange","Line":9},)"
+        R"({"FileName":"/r/base/locked.hpp","FunctionName":"with<(lambda at /r/boot/main.cpp:92:22)>","Line":27}]},)"
+        R"({"Address":"0x3","Symbol":[{"FileName":"/usr/include/c++/atomic","FunctionName":"load","Line":8}]}])",
+        "/r");
+    EXPECT_EQ(mixed.at(2), "with<(lambda at boot/main.cpp:92:22)> at base/locked.hpp:27");
+    EXPECT_EQ(mixed.at(3), "load at /usr/include/c++/atomic:8");
     EXPECT_TRUE(parse_symbolizer("garbage", "").empty());
     EXPECT_TRUE(parse_symbolizer("{}", "").empty());
 }
