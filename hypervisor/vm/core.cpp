@@ -191,7 +191,8 @@ void Core::timer_fired() {
 void Core::set_timer() {
     u64 next = slice_end < poll_at ? slice_end : poll_at;
     for (auto* vcpu = residents; vcpu != nullptr; vcpu = vcpu->next_at_home) {
-        if (vcpu->place == Vcpu::Place::blocked || vcpu->timer != abi::sbi::never) {
+        if (vcpu->place == Vcpu::Place::blocked || vcpu->timer != abi::sbi::never ||
+            vcpu->vm.has_alarm(*vcpu)) {
             auto const due = vcpu->vm.timer_deadline(*vcpu, *this);
             if (due < next) next = due;
         }

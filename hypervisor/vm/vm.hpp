@@ -92,6 +92,10 @@ public:
     void stopped(Vcpu& vcpu);
     void resume_at_entry(Vcpu& vcpu);
     void serve_fences(Vcpu& vcpu, bool is_loaded);
+    // The clock's alarm is vCPU 0's business, also while that vCPU waits in its guest.
+    [[nodiscard]] bool has_alarm(Vcpu const& vcpu) const {
+        return vcpu.id == 0 && machine_.alarm() != ~u64{0};
+    }
     [[nodiscard]] u64 timer_deadline(Vcpu const& vcpu, Core const& core) const;
     void serve_timer(Vcpu& vcpu, Core const& core, u64 now);
     void set_timer(Vcpu& vcpu, u64 guest_time);
