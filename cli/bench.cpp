@@ -29,6 +29,7 @@ struct Load {
     u32 harts = 1;
     bool prefault = true;
     bool linux_kernel = false;
+    u32 seed = 1;
 };
 
 enum class Where { antler, native };
@@ -52,7 +53,10 @@ std::vector<Run> const& all_runs() {
         {"Linux", Where::native, {.linux_kernel = true}, {"linux_boot"}},
         {"the bench guest on one hart", Where::antler, {}, alone},
         {"the bench guest on two harts", Where::antler, {.harts = 2}, pair},
-        {"the bench guest with memory on demand", Where::antler, {.prefault = false}, {"demand_2m"}},
+        {"the bench guest with memory on demand",
+         Where::antler,
+         {.prefault = false},
+         {"demand_2m", "interrupts_off"}},
         {"Linux", Where::antler, {.linux_kernel = true}, {"linux_boot"}},
         {"a start on eight harts",
          Where::antler,
@@ -118,15 +122,10 @@ private:
     void measure(Run const& one) {
         auto const system = one.where == Where::antler ? ours : native;
         fmt::print(stderr, "antler: bench: {} ({})\n", one.what, system);
-        auto const console = one.where == Where::antler ? under_antler(one.load) : natively(one.load);
+        auto const console = run_load(one, one.load);
         auto figures = parse_guest_output(console, system);
-        if (auto const marked = number_after(console, "marker ")) {
-            // The guest's clock starts at its first instruction under Antler; natively the firmware was
-            // first.
-            double const entered = one.where == Where::native ? native_entry() : 0;
-            figures.push_back(
-                {"linux_boot", std::string{system}, (*marked - entered) * instructions_per_tick});
-        }
+        if (auto const booted = one.load.linux_kernel ? shortest_boot(one, console) : std::nullopt)
+            figures.push_back({"linux_boot", std::string{system}, *booted * instructions_per_tick});
         // The hypervisor's own words: `antler: start 1234 ticks`.
         if (auto const said = number_after(console, "antler: start "))
             figures.push_back({one.load.prefault ? "start_zeroed" : "start", std::string{system},
@@ -136,13 +135,41 @@ private:
         bool any = false;
         for (auto const& figure : figures) {
             if (std::ranges::find(one.rows, figure.row) == one.rows.end() || !is_wanted(figure.row)) continue;
-            record_.figures.push_back(figure);
+            keep(figure);
             any = true;
         }
         if (any) return;
         auto const tail = console.substr(console.size() - std::min(console.size(), shown_of_a_failure));
         problems_.push_back(fmt::format("{} ({}) did not say its figures; its console ended with:\n{}",
                                         one.what, system, tail));
+    }
+
+    std::string run_load(Run const& one, Load const& load) {
+        return one.where == Where::antler ? under_antler(load) : natively(load);
+    }
+
+    // Linux collects entropy until it has enough, which takes it 3 % of the boot more or less: the least of
+    // three seeds.
+    static constexpr u32 seeds = 3;
+
+    std::optional<double> shortest_boot(Run const& one, std::string const& first) {
+        auto least = number_after(first, "marker ");
+        for (auto load = one.load; least && ++load.seed <= seeds;)
+            if (auto const next = number_after(run_load(one, load), "marker "))
+                least = std::min(*least, *next);
+        // The guest's clock starts at its first instruction under Antler; natively the firmware was first.
+        if (least && one.where == Where::native) *least -= native_entry();
+        return least;
+    }
+
+    // Of a row that several runs report the worst counts.
+    void keep(Figure const& figure) {
+        for (auto& known : record_.figures) {
+            if (known.row != figure.row || known.system != figure.system) continue;
+            known.instructions = std::max(known.instructions, figure.instructions);
+            return;
+        }
+        record_.figures.push_back(figure);
     }
 
     // virt's time CSR counts at 10 MHz, and under -icount shift=0 an instruction takes 1 ns.
@@ -157,7 +184,7 @@ private:
     }
 
     QemuMachine machine(Load const& load, u64 memory) const {
-        return {.harts = load.harts, .memory = memory, .cpu = default_cpu, .icount = true};
+        return {.harts = load.harts, .memory = memory, .cpu = default_cpu, .icount = true, .seed = load.seed};
     }
 
     Path initramfs() {
@@ -211,6 +238,7 @@ private:
             parse_description(text, work_.path() / "bench.toml", Catalogue{guest_packages()});
         auto const built = build_machine(description, work_.path());
         auto board = qemu_machine(description.machine);
+        board.seed = load.seed;
         board.kernel = built.image;
         board.initrd = built.pack;
         return boot(board);
