@@ -23,7 +23,8 @@ Arguments qemu_arguments(Path const& program, QemuMachine const& machine, int co
     add("-m", std::to_string(machine.memory / 1_MiB) + "M");
     if (machine.icount) {
         // Time, entropy and date are the same in every run, so that the figures are.
-        add("-icount", "shift=0,sleep=off", "-seed", "1", "-rtc", "base=2026-01-01,clock=vm");
+        add("-icount", "shift=0,sleep=off", "-seed", std::to_string(machine.seed), "-rtc",
+            "base=2026-01-01,clock=vm");
     }
     add("-display", "none", "-parallel", "none", "-monitor", "none");
     auto const port = machine.console_file.empty() ? "socket,id=console,fd=" + std::to_string(console_fd)

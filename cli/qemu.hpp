@@ -16,6 +16,7 @@ struct QemuMachine {
     std::string cpu{};    // empty: default_cpu
     std::string aia{};    // QEMU's word for -M virt,aia=; empty: the PLIC
     bool icount = false;  // an instruction is a nanosecond: every run is the same
+    u32 seed = 1;         // where the board's entropy comes from then
     Path kernel{};
     Path initrd{};                     // empty: none
     std::string cmdline{};             // for a kernel without a hypervisor
