@@ -50,7 +50,7 @@ CatalogueEntry const* Catalogue::find(std::string_view name) {
 
 std::optional<Path> Catalogue::resolve(std::string_view pattern) const {
     std::error_code error;
-    Path const whole = packages_ / pattern;
+    Path whole = packages_ / pattern;
     auto const name = whole.filename().string();
     auto const star = name.find('*');
     if (star == std::string::npos) {

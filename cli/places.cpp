@@ -57,7 +57,7 @@ Path guest_packages() {
 
 Path qemu_program() {
     if (auto const told = from_environment("ANTLER_QEMU"); !told.empty()) return told;
-    auto const cached = cache_directory() / "bin" / "qemu-system-riscv64";
+    auto cached = cache_directory() / "bin" / "qemu-system-riscv64";
     std::error_code ignored;
     if (std::filesystem::exists(cached, ignored)) return cached;
     return find_program("qemu-system-riscv64");

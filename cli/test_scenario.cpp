@@ -268,7 +268,7 @@ std::vector<std::vector<std::size_t>> combinations(std::vector<std::size_t> cons
 }
 
 std::vector<std::vector<std::size_t>> pairwise(std::vector<std::size_t> const& sizes) {
-    auto const all = combinations(sizes);
+    auto all = combinations(sizes);
     if (sizes.size() < 3) return all;
     using Pair = std::array<std::size_t, 4>;  // axis, value, axis, value
     auto const pairs_of = [](std::vector<std::size_t> const& values) {

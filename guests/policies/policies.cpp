@@ -36,7 +36,7 @@ void check_satp() {
             case 0: sfence_vma(); break;
             case 1: sfence_vma(page_at); break;
             case 2: asm volatile("sfence.vma zero, %0" ::"r"(asid) : "memory"); break;
-            case 3: asm volatile("sfence.vma %0, %1" ::"r"(page_at), "r"(asid) : "memory"); break;
+            default: asm volatile("sfence.vma %0, %1" ::"r"(page_at), "r"(asid) : "memory"); break;
         }
         if (load<u64>(page_at) != i % 2) ++wrong;
     }
