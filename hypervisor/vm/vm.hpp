@@ -63,6 +63,8 @@ public:
     void give_tree_buffer(std::span<u8> buffer) { tree_buffer_ = buffer; }
     [[nodiscard]] std::span<u8> tree_buffer() const { return tree_buffer_; }
     [[nodiscard]] u64 time_delta() const { return time_delta_; }
+    // For a VM that is restored: its clock goes on where it was.
+    void set_time_delta(u64 delta) { time_delta_ = delta; }
 
     // Built once, before it starts.
     void attach(Vcpu& vcpu) { vcpus_[vcpu.id] = &vcpu; }
