@@ -73,6 +73,7 @@ void open_hart(BootCore& core) {
     if (!all.first_guest_entered.exchange(true) && all.options.log == control::Options::Log::debug)
         say("antler: start {} ticks, {} of them to zero memory\n", hart::time() - all.started_at,
             all.cores[0]->zeroing_ticks);
+    core.measures_closed = all.options.log == control::Options::Log::debug;
     antler_enter_guest(&first);
 }
 

@@ -1,6 +1,8 @@
 // What virtual machines and base/ ask of the board, answered on the machine.
 #include "vm/outside.hpp"
 
+#include <algorithm>
+
 #include "base/locked.hpp"
 #include "base/panic.hpp"
 #include "boot/report.hpp"
@@ -15,6 +17,14 @@ u32& held_ranks() {
 }
 
 namespace boot {
+
+// The longest that an interrupt waited on any hart.
+void tell_longest_closed(System const& all) {
+    if (all.options.log != control::Options::Log::debug) return;
+    u64 longest = 0;
+    for (u32 i = 0; i < all.core_count; ++i) longest = std::max(longest, all.cores[i]->longest_closed);
+    say("antler: interrupts_off {} ticks\n", longest);
+}
 
 void Emergency::write(std::string_view text) const {
     // A console of its own, so that no lock is waited for.
@@ -73,6 +83,7 @@ void machine_went_away(Vm const& vm) {
     auto& all = system();
     if (vm.has_crashed()) all.any_crashed.store(true);
     if (all.vms_alive.fetch_sub(1) != 1) return;
+    boot::tell_longest_closed(all);
     using namespace abi::sbi;
     all.firmware.reset(ResetType::shutdown,
                        all.any_crashed.load() ? ResetReason::system_failure : ResetReason::none);

@@ -203,6 +203,7 @@ void Core::set_timer() {
 }
 
 bool Core::serve_interrupts() {
+    note_opening();
     auto const pending = csr::sip::read_raw() & (host_software | host_timer | host_external);
     if (pending == 0) return false;
     if ((pending & host_software) != 0) {
@@ -237,6 +238,7 @@ void Core::wait_until_runnable() {
             start_step();
         } else if (!served) {
             hart::wait_for_interrupt();
+            note_closing();
         }
         serve_inbox();
     }

@@ -5,6 +5,7 @@
 #include <atomic>
 
 #include "base/units.hpp"
+#include "hart/fence.hpp"
 #include "hart/guest_csrs.hpp"
 #include "hart/hart.hpp"
 #include "isa/features.hpp"
@@ -40,6 +41,11 @@ struct Core : hart::Hart {
     Vcpu* units_owner = nullptr;  // whose floating-point and vector registers are in this hart
     u64 vector_bytes = 0;         // of one vector register; zero: no V
 
+    // How long interrupts had to wait, in ticks, where the log asks for it.
+    bool measures_closed = false;
+    u64 closed_at = 0;  // since then none was looked for
+    u64 longest_closed = 0;
+
     static constexpr u64 never = ~u64{0};
     static constexpr u64 slice = 50'000;       // ticks; refined by the scheduler's policy
     static constexpr u64 start_slice = 1'000;  // while a VM starts beside the one that runs
@@ -59,6 +65,16 @@ struct Core : hart::Hart {
     void deliver(Vcpu& vcpu);
     void serve_fences();
     void put_into_inbox(Vcpu& vcpu);  // by any hart that has set vcpu.in_inbox
+
+    void note_closing() {
+        if (measures_closed) closed_at = hart::time();
+    }
+    void note_opening() {
+        if (!measures_closed) return;
+        auto const closed = hart::time() - closed_at;
+        if (closed > longest_closed) longest_closed = closed;
+        note_closing();
+    }
 
     // Serves what is pending at the hypervisor's level; true when something was.
     bool serve_interrupts();

@@ -44,6 +44,7 @@ template <ExitServices<Vcpu> Services>
 [[nodiscard, gnu::noinline]] Vcpu& full_turn(Vcpu& vcpu, isa::DecodeOptions const& options,
                                              Services& services) {
     auto& core = *vcpu.home;
+    core.note_closing();
     auto const trap = hart::read_trap(vcpu);
     switch (handle(vcpu, isa::decode_exit(trap, options), services)) {
         case Next::advance: vcpu.pc += vcpu.instruction_bytes; break;
@@ -55,7 +56,9 @@ template <ExitServices<Vcpu> Services>
         case Next::to_guest_trap:
         case Next::stop: break;
     }
-    return core.settle();
+    auto& next = core.settle();
+    core.note_opening();
+    return next;
 }
 
 template <ExitServices<Vcpu> Services>
