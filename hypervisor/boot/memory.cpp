@@ -92,6 +92,16 @@ Result<void> give_vcpu(System& all, vm::Vm& vm, u32 id, OwnerId owner) {
     return {};
 }
 
+// What the machine costs beyond its guests' RAM.
+void say_memory(System& all, std::string_view name, OwnerId owner) {
+    if (all.options.log != control::Options::Log::debug) return;
+    say("antler: memory: house {} KiB beyond the image, frame table {} KiB of {} MiB, tables and state of {} "
+        "{} "
+        "KiB\n",
+        all.frames.accounting(memory::house_owner).house_bytes >> 10, all.frames.totals().table_bytes >> 10,
+        all.frames.totals().ram_bytes >> 20, name, all.frames.accounting(owner).house_bytes >> 10);
+}
+
 isa::Features shown_to(System const& all, vm::Description const& description) {
     auto shown = all.features;
     shown.h = false;
@@ -180,6 +190,7 @@ Result<void> create_vm(System& all, vm::Description const& description) {
     TRY(memory::ensure_free(all.frames, all.house, Pool::house, 128_KiB));
     if (!description.on_demand) TRY(ram.fill());
     all.vms[all.vm_count++] = &machine;
+    say_memory(all, description.name, owner);
     return {};
 }
 
