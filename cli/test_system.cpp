@@ -192,24 +192,31 @@ private:
         if (::connect(socket.get(), reinterpret_cast<sockaddr const*>(&address), sizeof address) != 0)
             return "QEMU's monitor does not answer";
         (void)read_to_prompt(socket.get());
-        for (auto const& question : scenario_.monitor) {
+        for (auto const& question : scenario_.monitor)
+            if (auto wrong = ask(socket.get(), question); !wrong.empty()) return wrong;
+        return {};
+    }
+
+    // Asks again for a while: what is true of a machine at rest is not true at every moment.
+    std::string ask(int socket, MonitorQuestion const& question) {
+        auto const deadline = Clock::now() + grace;
+        for (;; std::this_thread::sleep_for(poll_interval)) {
             auto const line = question.ask + "\n";
-            if (::send(socket.get(), line.data(), line.size(), MSG_NOSIGNAL) < 0)
-                return "QEMU's monitor hung up";
+            if (::send(socket, line.data(), line.size(), MSG_NOSIGNAL) < 0) return "QEMU's monitor hung up";
             Transcript answer;
-            answer.append(read_to_prompt(socket.get()));
+            answer.append(read_to_prompt(socket));
             if (::write(log_out_.get(), answer.text().data(), answer.text().size()) < 0)
                 return "the log is full";
+            Sequence expected{question.expect};
+            expected.look_at(answer);
+            if (!expected.done() && Clock::now() < deadline) continue;
             for (auto const& pattern : question.forbid)
                 if (auto const at = answer.find(pattern, 0))
                     return fmt::format("QEMU's monitor said `{}` to `{}`", answer.line_at(*at), question.ask);
-            Sequence expected{question.expect};
-            expected.look_at(answer);
-            if (!expected.done())
-                return fmt::format("QEMU's monitor did not say /{}/ to `{}`", expected.missing().text,
-                                   question.ask);
+            if (expected.done()) return {};
+            return fmt::format("QEMU's monitor did not say /{}/ to `{}`", expected.missing().text,
+                               question.ask);
         }
-        return {};
     }
 
     static std::string read_to_prompt(int socket) {
