@@ -122,11 +122,6 @@ void print_features(System const& all) {
         f.geilen, f.zicbom, f.zicboz, f.vector_bytes * 8, f.hstateen, f.henvcfg, f.zkr, all.board.has_iommu);
 }
 
-[[noreturn]] void stop_here(System& all, bool failed) {
-    all.firmware.reset(abi::sbi::ResetType::shutdown,
-                       failed ? abi::sbi::ResetReason::system_failure : abi::sbi::ResetReason::none);
-}
-
 // Harts that can run guests get a core; the others are named and left out.
 void gather_harts(System& all, u64 boot_hart) {
     for (auto const& hart : all.board.harts) {
@@ -212,11 +207,11 @@ void create_vms(System& all, control::Pack const& pack) {
     print_features(all);
     if (!pack) {
         say("antler: no pack: {}; nothing to run\n", describe(pack.error()));
-        stop_here(all, false);
+        end_machine(all, false);
     }
     listen_to_console(all);
     create_vms(all, pack.value());
-    if (all.vm_count == 0) stop_here(all, all.any_crashed);
+    if (all.vm_count == 0) end_machine(all, all.any_crashed);
     start_harts(all);
     for (u32 i = 0; i < all.vm_count; ++i) {
         auto const on = all.vms[i]->power_on();
@@ -247,7 +242,7 @@ extern "C" [[noreturn]] void antler_boot(u64 hart_id, u64 device_tree, u64 start
         size ? abi::FdtReader::open({start.data(), size.value()}) : Result<abi::FdtReader>{Err{size.error()}};
     if (!tree || !platform::read_board(tree.value(), all.board)) {
         say("antler: the firmware's device tree cannot be understood\n");
-        stop_here(all, true);
+        end_machine(all, true);
     }
     find_console(all);
     auto const* const described = all.board.hart(hart_id);
@@ -258,12 +253,12 @@ extern "C" [[noreturn]] void antler_boot(u64 hart_id, u64 device_tree, u64 start
         say("antler: this hart has no hypervisor extension (H), so no guest can run here; look for an `h` in "
             "the "
             "riscv,isa of the device tree\n");
-        stop_here(all, true);
+        end_machine(all, true);
     }
     auto const memory = open_memory(all, HpaRange{Hpa{device_tree}, size.value()});
     if (!memory) {
         say("antler: not enough memory to start: {}\n", describe(memory.error()));
-        stop_here(all, true);
+        end_machine(all, true);
     }
     antler_run_on_stack(&all, core.stack_top, main_with_memory, &core);
 }

@@ -9,6 +9,7 @@
 #include "boot/system.hpp"
 #include "hart/csr.hpp"
 #include "hart/fence.hpp"
+#include "platform/mmio.hpp"
 
 namespace antler {
 
@@ -24,6 +25,15 @@ void tell_longest_closed(System const& all) {
     u64 longest = 0;
     for (u32 i = 0; i < all.core_count; ++i) longest = std::max(longest, all.cores[i]->longest_closed);
     say("antler: interrupts_off {} ticks\n", longest);
+}
+
+void end_machine(System& all, bool failed) {
+    // Firmware that powers off through syscon forgets the reason, so QEMU's board is told first.
+    constexpr u32 finisher_fail = 0x3333;
+    if (failed && all.board.test_finisher)
+        platform::mmio_write<u32>(all.board.test_finisher->start, finisher_fail);
+    using namespace abi::sbi;
+    all.firmware.reset(ResetType::shutdown, failed ? ResetReason::system_failure : ResetReason::none);
 }
 
 void Emergency::write(std::string_view text) const {
@@ -44,8 +54,7 @@ void panic(std::string_view what, u64 first, u64 second) {
               second);
         u64 here = 0;
         boot::report_backtrace(reinterpret_cast<u64>(&here));
-        if (!all.options.halt_on_panic)
-            all.firmware.reset(abi::sbi::ResetType::shutdown, abi::sbi::ResetReason::system_failure);
+        if (!all.options.halt_on_panic) boot::end_machine(all, true);
         out.write("antler: halted\n");
     }
     for (;;) hart::wait_for_interrupt();
@@ -84,9 +93,7 @@ void machine_went_away(Vm const& vm) {
     if (vm.has_crashed()) all.any_crashed.store(true);
     if (all.vms_alive.fetch_sub(1) != 1) return;
     boot::tell_longest_closed(all);
-    using namespace abi::sbi;
-    all.firmware.reset(ResetType::shutdown,
-                       all.any_crashed.load() ? ResetReason::system_failure : ResetReason::none);
+    boot::end_machine(all, all.any_crashed.load());
 }
 
 bool random_bytes(std::span<u8> into) {

@@ -92,6 +92,9 @@ void say(std::string_view format, Values const&... values) {
     print(voice, format, values...);
 }
 
+// Switches the machine off.  `failed` reaches whoever started it, where the board or the firmware can tell.
+[[noreturn]] void end_machine(System& all, bool failed);
+
 // Gives the first VM what was typed, as much as its serial port takes.
 void feed_console();
 

@@ -108,6 +108,7 @@ struct Board {
     std::optional<BoardAplic> aplic{};
     std::optional<BoardImsic> imsic{};
     std::optional<HpaRange> goldfish_rtc{};
+    std::optional<HpaRange> test_finisher{};  // how QEMU's board tells its caller that something failed
     bool has_iommu = false;
 
     [[nodiscard]] BoardHart const* hart(u64 id) const;
