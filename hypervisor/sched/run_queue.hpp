@@ -35,6 +35,16 @@ public:
         return entity;
     }
 
+    // For one that will not run; nothing if it does not wait here.
+    void remove(Entity& entity) {
+        if (!entity.waiting) return;
+        entity.waiting = false;
+        Entity* before = nullptr;
+        for (auto* at = first_; at != &entity; at = at->next) before = at;
+        (before == nullptr ? first_ : before->next) = entity.next;
+        if (last_ == &entity) last_ = before;
+    }
+
 private:
     Entity* first_ = nullptr;
     Entity* last_ = nullptr;

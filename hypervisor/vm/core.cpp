@@ -72,6 +72,7 @@ void Core::block(Vcpu& vcpu) {
 }
 
 void Core::retire(Vcpu& vcpu) {
+    queue.remove(vcpu);
     vcpu.place = Vcpu::Place::nowhere;
     must_choose = true;
 }
@@ -80,6 +81,7 @@ void Core::forget(Vcpu& vcpu) {
     if (units_owner == &vcpu) units_owner = nullptr;
     if (current != &vcpu) return;
     unload(vcpu);
+    csr::vsie::write({});  // or what is pending for it would end every wfi of this hart
     must_choose = true;
 }
 
@@ -144,6 +146,9 @@ void Core::serve_inbox() {
 void Core::deliver(Vcpu& vcpu) {
     auto const asked = vcpu.requests.exchange(0, std::memory_order_seq_cst);
     if (asked == 0) return;
+    // First, for a hart that starts forgets the interrupts of its former life, not those that come with the
+    // start.
+    if (includes(asked, Request::start)) vcpu.vm.begin(vcpu);
     bool const is_loaded = current == &vcpu;
     u64 raise = 0;
     u64 lower = 0;
@@ -158,8 +163,8 @@ void Core::deliver(Vcpu& vcpu) {
         vcpu.csrs.hvip = (vcpu.csrs.hvip & ~lower) | raise;
     }
     if (includes(asked, Request::fence)) vcpu.vm.serve_fences(vcpu, is_loaded);
-    if (includes(asked, Request::start)) vcpu.vm.begin(vcpu);
-    if (includes(asked, Request::stop)) vcpu.vm.stopped(vcpu);
+    // A request from the VM's former life may come late.
+    if (includes(asked, Request::stop) && vcpu.vm.is_ending()) vcpu.vm.stopped(vcpu);
     if (includes(asked, Request::timer_changed)) set_timer();
     wake_if_pending(vcpu);
 }
@@ -230,13 +235,14 @@ void Core::start_step() {
 }
 
 void Core::wait_until_runnable() {
+    slice_end = never;  // nobody's turn ends
     while (queue.empty()) {
         set_timer();
         // Interrupts stay off: wfi resumes when one is pending, and it is served here.
         bool const served = serve_interrupts();
         if (starting != nullptr) {
             start_step();
-        } else if (!served) {
+        } else if (!served && inbox.load(std::memory_order_relaxed) == nullptr) {
             hart::wait_for_interrupt();
             note_closing();
         }
@@ -253,19 +259,26 @@ Vcpu& Core::choose() {
         current->place = Vcpu::Place::queued;
         queue.push_back(*current);
     }
-    if (queue.empty()) wait_until_runnable();
-    auto& next = static_cast<Vcpu&>(*queue.pop_front());
-    next.place = Vcpu::Place::running;
-    if (current != &next) {
-        if (current != nullptr) unload(*current);
-        load(next);
-    }
+    auto& next = take_next();
     // Somebody who starts meanwhile gets a step at every exit, and exits often enough.
     must_choose = starting != nullptr;
     slice_end = must_choose ? hart::time() + start_slice : queue.empty() ? never : hart::time() + slice;
     set_wait_trap(next);
     set_timer();
     return next;
+}
+
+Vcpu& Core::take_next() {
+    for (;;) {
+        if (queue.empty()) wait_until_runnable();
+        auto& next = static_cast<Vcpu&>(*queue.pop_front());
+        next.place = Vcpu::Place::running;
+        if (current == &next) return next;
+        if (current != nullptr) unload(*current);
+        load(next);
+        // Its VM may have ended meanwhile, which load() learns.
+        if (next.place == Vcpu::Place::running) return next;
+    }
 }
 
 // wfi is the guest's own while nobody else waits for this hart.   [norm:hstatus_vtw_op]

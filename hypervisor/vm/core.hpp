@@ -99,6 +99,7 @@ struct Core : hart::Hart {
 
 private:
     [[nodiscard]] Vcpu& choose();
+    [[nodiscard]] Vcpu& take_next();
     void start_step();
     void serve_flushes();
     void wake_if_pending(Vcpu& vcpu);

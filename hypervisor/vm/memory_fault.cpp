@@ -105,6 +105,7 @@ Next memory_fault(Vcpu& vcpu, isa::GuestPageFault const& told) {
     if (ram.contains(at)) {
         vcpu.count(ExitKind::demand);
         if (ram.touch(at)) return Next::retry;
+        if (vcpu.home->current != &vcpu) return Next::stop;  // its VM ended while interrupts were served
         return nothing_there(vcpu, fault);
     }
     // Devices hold no code and no page tables.

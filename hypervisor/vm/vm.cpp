@@ -15,11 +15,18 @@ using isa::ContextStatus;
 
 namespace {
 
-// Guest time as host time.  "Never" stays so, and so does what no host clock will reach.
+// Guest time as host time.  "Never" stays so, and so does what no host clock will reach.  A guest that was
+// restored may be ahead of this host, so only the distance from now counts.   [norm:htimedelta_op]
 u64 in_host_time(u64 guest_time, u64 delta) {
     if (guest_time == abi::sbi::never) return guest_time;
-    auto const host = guest_time - delta;
-    return host < guest_time ? abi::sbi::never : host;
+    auto const now = hart::time();
+    auto const guest_now = now + delta;
+    if (guest_time > guest_now) {
+        auto const host = now + (guest_time - guest_now);
+        return host < now ? abi::sbi::never : host;
+    }
+    auto const past = guest_now - guest_time;
+    return past < now ? now - past : 0;
 }
 
 // What henvcfg gives a guest: only what it was told of.   [norm:henvcfg_stce] [norm:henvcfg_pbmte_op]
@@ -77,11 +84,14 @@ Result<bool> Vm::power_on_step() {
 Status Vm::start_hart(u64 id, Entry entry) {
     auto* const target = vcpu(id);
     if (target == nullptr) return Status::invalid_param;
-    auto expected = HartState::stopped;
-    if (!target->hart_state.compare_exchange_strong(expected, HartState::start_pending))
-        return Status::already_available;
-    target->entry = entry;  // ours alone while the hart is start_pending and was not told
+    // Counted first: a hart that can be stopped is one that counts.
     alive_.fetch_add(1, std::memory_order_acq_rel);
+    auto expected = HartState::stopped;
+    if (!target->hart_state.compare_exchange_strong(expected, HartState::start_pending)) {
+        alive_.fetch_sub(1, std::memory_order_acq_rel);
+        return Status::already_available;
+    }
+    target->entry = entry;  // ours alone while the hart is start_pending and was not told
     target->signal(Request::start);
     // Whoever ends the VM has told every vCPU; one that starts afterwards tells itself.
     if (is_ending()) target->signal(Request::stop);
@@ -90,9 +100,12 @@ Status Vm::start_hart(u64 id, Entry entry) {
 
 void Vm::begin(Vcpu& vcpu) {
     if (vcpu.hart_state.load(std::memory_order_acquire) != HartState::start_pending) return;
-    vcpu.csrs.hvip = 0;
+    // Only the level of its line outlives a stop; nobody would tell of it again.
+    vcpu.csrs.hvip =
+        vcpu.external.load(std::memory_order_acquire) ? isa::Hvip::bit(isa::Interrupt::vs_external) : 0;
     vcpu.csrs.vstimecmp = abi::sbi::never;
     vcpu.timer = abi::sbi::never;
+    vcpu.restarts_on_wake = false;
     reset_registers(vcpu);
     // Fences for it were not sent while it was stopped.
     last_on_hart_[vcpu.home->index].store(nullptr, std::memory_order_relaxed);
@@ -150,6 +163,7 @@ void Vm::end(Ending how) {
     auto expected = Ending::none;
     if (!ending_.compare_exchange_strong(expected, how)) return;
     for (u32 id = 0; id < description_.vcpus; ++id) vcpus_[id]->signal(Request::stop);
+    if (alive_.load(std::memory_order_acquire) == 0) conclude();  // it never began
 }
 
 // Also what hart_stop does to one vCPU of a VM that lives on.
@@ -178,6 +192,9 @@ void Vm::conclude() {
     if (after == Afterwards::restart) {
         announce(*this, how == Ending::crash ? "crashed, starting again" : "starting again");
         machine_.reset(description_.vcpus);
+        // The new controller holds every line low, and has not said so.
+        for (u32 id = 0; id < description_.vcpus; ++id)
+            vcpus_[id]->external.store(false, std::memory_order_release);
         placing_ = {};
         return this_core().start_later(*this);
     }
