@@ -8,9 +8,6 @@
 #include "hart/float_vector.hpp"
 #include "hart/guest_access.hpp"
 
-// The world switch's CSR half is the hypervisor's own, over the register file below.
-#include "hart/guest_csrs.cpp"
-
 namespace antler {
 
 namespace fake {

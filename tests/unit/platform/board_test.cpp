@@ -10,15 +10,14 @@
 #include <vector>
 
 #include "abi/fdt_writer.hpp"
-#include "platform/board.cpp"  // platform/ as a whole needs a RISC-V machine; this file does not
 
 namespace antler::platform {
 namespace {
 
-// tests/unit/device/boards/NAME.dts, compiled.
+// tests/unit/platform/boards/NAME.dts, compiled.
 std::vector<u8> compiled(std::string const& name) {
     auto const command =
-        "dtc -q -I dts -O dtb " ANTLER_SOURCE_DIR "/tests/unit/device/boards/" + name + ".dts";
+        "dtc -q -I dts -O dtb " ANTLER_SOURCE_DIR "/tests/unit/platform/boards/" + name + ".dts";
     auto* const pipe = popen(command.c_str(), "r");
     std::vector<u8> bytes;
     for (int c = 0; pipe != nullptr && (c = std::fgetc(pipe)) != EOF;) bytes.push_back(static_cast<u8>(c));
