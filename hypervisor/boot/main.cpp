@@ -10,6 +10,7 @@
 #include "hart/guarded_csr.hpp"
 #include "hart/probe.hpp"
 #include "platform/mmio.hpp"
+#include "platform/virtio_rng.hpp"
 #include "vm/exits.hpp"
 
 namespace antler::boot {
@@ -89,8 +90,27 @@ void find_console(System& all) {
     });
 }
 
+// The first entropy device that answers.
+usize ask_virtio_rng(System& all, std::span<u8> into) {
+    memory::Order const order{1};
+    static_assert(platform::virtio_rng_workspace == page_bytes * 2);
+    auto page = all.frames.take_zeroed(order, memory::house_owner);
+    if (!page) return 0;
+    std::span const workspace{static_cast<u8*>(memory::house_view(page.value().start())), order.bytes()};
+    auto const patience = all.board.timebase.ticks(Nanos{10'000'000});
+    usize given = 0;
+    for (auto const& registers : all.board.virtio_mmio) {
+        given = platform::read_virtio_rng(registers.start, workspace, into, patience);
+        if (given != 0) break;
+    }
+    all.frames.give_back(std::move(page).value());
+    return given;
+}
+
 // Seeds are wiped where they were found: nobody may use one twice.
 void gather_entropy(System& all) {
+    std::array<u8, 64> drawn{};
+    auto const count = ask_virtio_rng(all, drawn);
     all.entropy.with([&](Entropy& pool) {
         auto const seed = all.board.chosen.rng_seed;
         pool.mix(seed, true);
@@ -98,6 +118,8 @@ void gather_entropy(System& all) {
         std::array<u16, 16> words{};
         auto const read = all.features.zkr ? hart::read_seed(words.data(), words.size()) : 0;
         pool.mix({reinterpret_cast<u8 const*>(words.data()), read * sizeof(u16)}, read == words.size());
+        pool.mix(std::span{drawn}.first(count), count >= 32);
+        drawn.fill(0);
         auto const now = hart::time();
         pool.mix({reinterpret_cast<u8 const*>(&now), sizeof now}, false);
         if (!pool.is_seeded()) say("antler: no entropy on this board: guests get no rng-seed\n");

@@ -286,6 +286,8 @@ void remember(FdtWalk const& walk, Candidates& among) {
     if (compatible->lists("riscv,aplic")) remember(walk, seen.aplics);
     if (compatible->lists("riscv,imsics")) remember(walk, seen.imsics);
     if (compatible->lists("riscv,iommu") || compatible->lists("riscv,pci-iommu")) board.has_iommu = true;
+    if (compatible->lists("virtio,mmio"))
+        if (auto const registers = registers_of(walk)) (void)board.virtio_mmio.push(*registers);
     if (compatible->lists("sifive,test0") && !board.test_finisher) board.test_finisher = registers_of(walk);
     if (compatible->lists("google,goldfish-rtc") && !board.goldfish_rtc)
         board.goldfish_rtc = registers_of(walk);

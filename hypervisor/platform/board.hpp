@@ -95,6 +95,7 @@ struct BoardChosen {
 struct Board {
     static constexpr usize max_harts = 128;
     static constexpr usize max_memory = 32;
+    static constexpr usize max_virtio = 32;
     static constexpr usize max_reserved = 64;
 
     std::string_view model{};
@@ -108,6 +109,7 @@ struct Board {
     std::optional<BoardAplic> aplic{};
     std::optional<BoardImsic> imsic{};
     std::optional<HpaRange> goldfish_rtc{};
+    BoundedList<HpaRange, max_virtio> virtio_mmio{};  // some of them may have no device behind them
     std::optional<HpaRange> test_finisher{};  // how QEMU's board tells its caller that something failed
     bool has_iommu = false;
 
