@@ -28,10 +28,15 @@ void tell_longest_closed(System const& all) {
 }
 
 void end_machine(System& all, bool failed) {
-    // Firmware that powers off through syscon forgets the reason, so QEMU's board is told first.
+    // Firmware that powers off through syscon forgets the reason, so QEMU's board is told first, and given
+    // the time to end before the firmware tells it otherwise.
     constexpr u32 finisher_fail = 0x3333;
-    if (failed && all.board.test_finisher)
+    if (failed && all.board.test_finisher) {
         platform::mmio_write<u32>(all.board.test_finisher->start, finisher_fail);
+        auto const end = hart::time() + all.board.timebase.ticks(Nanos{500'000'000}).n;
+        while (hart::time() < end) {
+        }
+    }
     using namespace abi::sbi;
     all.firmware.reset(ResetType::shutdown, failed ? ResetReason::system_failure : ResetReason::none);
 }

@@ -16,7 +16,7 @@ using isa::ContextStatus;
 namespace {
 
 // Guest time as host time.  "Never" stays so, and so does what no host clock will reach.  A guest that was
-// restored may be ahead of this host, so only the distance from now counts.   [norm:htimedelta_op]
+// restored may be ahead of this host, so only the distance from now counts.   [norm:htimedelta_sz_acc_op]
 u64 in_host_time(u64 guest_time, u64 delta) {
     if (guest_time == abi::sbi::never) return guest_time;
     auto const now = hart::time();

@@ -337,6 +337,9 @@ RC_GTEST_PROP(FdtReader, SeesWhatLibfdtSees, ()) {
         auto const found = ours.value().find(path);
         RC_ASSERT(found.has_value());
         RC_ASSERT(*found == walk.node());
+        // In a list without its last NUL libfdt looks one byte beyond the end, and may find the NUL there.
+        auto const list = walk.node().property("compatible");
+        if (list && !list->bytes.empty() && list->bytes.back() != 0) continue;
         RC_ASSERT(walk.node().compatible("x") == (fdt_node_check_compatible(bytes.data(), offset, "x") == 0));
     }
     RC_ASSERT(fdt_next_node(bytes.data(), offset, &depth) < 0 || depth < 0);
