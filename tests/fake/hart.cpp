@@ -109,6 +109,7 @@ std::optional<u16> fetch_guest(Gva at) {
 }
 
 u64 copy_guarded(void* to, void const* from, u64 bytes) {
+    if (to == nullptr || from == nullptr) return bytes;  // a window that shows nothing
     std::memcpy(to, from, bytes);
     return 0;
 }
