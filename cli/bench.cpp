@@ -147,8 +147,8 @@ private:
     }
 
     // Linux collects entropy until it has enough, which takes it 3 % of the boot more or less: the least of
-    // three seeds.
-    static constexpr u32 seeds = 3;
+    // six seeds.
+    static constexpr u32 seeds = 6;
 
     std::optional<double> shortest_boot(Run const& one, std::string const& first) {
         auto least = number_after(first, "marker ");
