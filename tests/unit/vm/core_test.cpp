@@ -99,7 +99,7 @@ TEST(Core, WakesForEachKindOfRequest) {
 }
 
 TEST(Core, WakesWhenItsTimersAreDueWhicheverTheyAre) {
-    RecordProperty("rules", "norm:vstimecmp_op");
+    RecordProperty("rules", "norm:hip_vstip_op");
     for (bool const sstc : {true, false}) {
         World world{1};
         auto& first = world.start(world.add({.vcpus = 1, .shown = {.sstc = sstc}}));
@@ -118,7 +118,7 @@ TEST(Core, WakesWhenItsTimersAreDueWhicheverTheyAre) {
 }
 
 TEST(Core, TellsTheTimerInHostTimeWhateverTheGuestsClockSays) {
-    RecordProperty("rules", "norm:htimedelta_op");
+    RecordProperty("rules", "norm:htimedelta_sz_acc_op");
     World world{1};
     fake::hart().now = 5000;
     auto& first = world.start(world.add({.vcpus = 1, .shown = {}}));

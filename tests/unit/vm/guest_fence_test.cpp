@@ -18,7 +18,7 @@ std::vector<Fence> executed(GuestFence const& fence) {
 }
 
 TEST(GuestFence, OfARangeIsOneForEachPageItTouches) {
-    RecordProperty("rules", "norm:sfence_vma_va");
+    RecordProperty("rules", "norm:sfence_vma_va_all_asid norm:sfence_vma_va_asid");
     constexpr auto virtual_ = Fence::Kind::guest_virtual;
     EXPECT_EQ(executed({Kind::range, 0, Gva{0x1ffe}, 4}),
               (std::vector{Fence{virtual_, 0x1000, {}}, Fence{virtual_, 0x2000, {}}}));
