@@ -213,24 +213,24 @@ int exit_code(SessionResult const& result) {
     return static_cast<int>(ExitCode::internal);
 }
 
-Transcript run_and_record(QemuMachine machine, std::chrono::seconds limit) {
+Recording run_and_record(QemuMachine machine, std::chrono::seconds limit) {
     BlockedSignals const blocked;
     WorkDirectory const work;
     machine.console_file = work.path() / "console";
     SessionOptions options;
     options.limit = limit;
-    Transcript transcript;
-    transcript.result = run_session(machine, options);
+    Recording recording;
+    recording.result = run_session(machine, options);
     if (std::filesystem::exists(machine.console_file))
-        transcript.console = as_text(read_file(machine.console_file));
+        recording.console = as_text(read_file(machine.console_file));
     // The session itself has heard nothing.
-    auto& end = transcript.result.end;
+    auto& end = recording.result.end;
     if (end == SessionEnd::not_started || end == SessionEnd::powered_off) {
         CrashDetector crash;
-        crash.saw(transcript.console);
-        end = judge(transcript.result.status, !transcript.console.empty(), crash.crashed());
+        crash.saw(recording.console);
+        end = judge(recording.result.status, !recording.console.empty(), crash.crashed());
     }
-    return transcript;
+    return recording;
 }
 
 BlockedSignals::BlockedSignals() {

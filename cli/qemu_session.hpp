@@ -50,12 +50,12 @@ struct SessionResult {
 [[nodiscard]] int exit_code(SessionResult const& result);
 
 // For bench and doctor: no keys, the whole console as text.
-struct Transcript {
+struct Recording {
     SessionResult result;
     std::string console;
 };
 // The console goes through a file: with a socket QEMU's counts of instructions are not the same in every run.
-[[nodiscard]] Transcript run_and_record(QemuMachine machine, std::chrono::seconds limit);
+[[nodiscard]] Recording run_and_record(QemuMachine machine, std::chrono::seconds limit);
 
 // While this lives, signals that end us wait for a file descriptor to read them from.
 class BlockedSignals {

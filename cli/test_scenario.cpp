@@ -69,8 +69,8 @@ private:
 
 class ScenarioReader {
 public:
-    ScenarioReader(Path const& file, std::string name, toml::table table)
-        : file_{file}, name_{std::move(name)}, table_{std::move(table)} {}
+    ScenarioReader(Path const& file, std::string name, toml::table const& table)
+        : file_{file}, name_{std::move(name)}, table_{table} {}
 
     std::vector<Scenario> read(bool long_form) {
         for (auto const& [key, node] : table_)
@@ -246,7 +246,7 @@ private:
 
     Path const& file_;
     std::string name_;
-    toml::table table_;
+    toml::table const& table_;  // as written: a copy does not know its lines
 };
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include <chrono>
 #include <cstring>
 #include <thread>
+#include <utility>
 
 #include "cli/child_process.hpp"
 #include "cli/failure.hpp"
@@ -269,14 +270,16 @@ TestStage system_stage(TestOptions const& options) {
     for (auto const& entry : std::filesystem::directory_iterator{root_directory() / "tests" / "system", none})
         if (entry.path().extension() == ".toml") files.push_back(entry.path());
     std::ranges::sort(files);
+    std::vector<Scenario> scenarios;
     for (auto const& file : files)
-        for (auto& scenario : read_scenarios(file, options.long_form)) {
-            if (!is_wanted(options, scenario.name)) continue;
-            stage.tasks.push_back(
-                {.name = scenario.name, .alone = scenario.alone, .run = [scenario](TestReport& report) {
-                     run_scenario(scenario, report);
-                 }});
-        }
+        for (auto& scenario : read_scenarios(file, options.long_form))
+            if (is_wanted(options, scenario.name)) scenarios.push_back(std::move(scenario));
+    // Those that take longest begin first, so that the last one does not run alone.
+    std::ranges::sort(scenarios, {}, [](Scenario const& s) { return std::pair{-s.timeout_seconds, s.name}; });
+    for (auto& scenario : scenarios)
+        stage.tasks.push_back({.name = scenario.name,
+                               .alone = scenario.alone,
+                               .run = [scenario](TestReport& report) { run_scenario(scenario, report); }});
     return stage;
 }
 

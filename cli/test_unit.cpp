@@ -88,9 +88,10 @@ void run_program(Path const& program, std::string const& filter, TestReport& rep
         for (auto const& test : suite.value("testsuite", nlohmann::json::array())) {
             if (test.value("status", "") == "NOTRUN") continue;
             auto result = result_of(test, name, log);
+            // The end of the log is about another test.
             if (result.outcome == Outcome::failed) {
                 failed = true;
-                result.log = end.log;
+                result.reason += "; see " + end.log.string();
             }
             report.add(std::move(result));
             ++tests;

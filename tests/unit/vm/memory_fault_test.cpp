@@ -323,6 +323,21 @@ TEST(MemoryOnDemandOfAVm, ServesInterruptsMeanwhileAndTheVmMayEnd) {
     EXPECT_EQ(world.core().current, nullptr);
 }
 
+TEST(MemoryOnDemandOfAVm, ThatFailsAfterTheVmEndedIsNobodysFault) {
+    World world{1};
+    auto& vm = world.add({.vcpus = 1, .filled = false, .memory_bytes = u64{2} << 30});
+    auto& vcpu = world.start(vm);
+    auto const pc = vcpu.pc;
+    fake::Shortage const no_tables{world.board().frames, 0};
+    vm.end(Ending::poweroff);
+    csr::sip::set_bits(host_software_pending);
+    constexpr u64 at = World::code + (u64{3} << 29);
+    EXPECT_EQ(world.take(vcpu, {.cause = store_fault, .stval = at, .htval = at >> 2}), nullptr);
+    EXPECT_TRUE(vm.is_over());
+    EXPECT_EQ(vcpu.pc, pc);
+    EXPECT_EQ(csr::vscause::read_raw(), 0U);
+}
+
 TEST(MemoryOnDemandOfAVm, ComesToTheWalkOfTheGuestsTablesToo) {
     World world{1};
     auto& vm = world.add({.vcpus = 1, .filled = false, .memory_bytes = u64{8} << 20});

@@ -1,0 +1,64 @@
+// How results are counted and told.
+#include "cli/test_result.hpp"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/unit/cli/temporary_folder.hpp"
+
+namespace antler::cli {
+namespace {
+
+struct Sink {
+    std::FILE* file = std::tmpfile();
+    ~Sink() { std::fclose(file); }
+    [[nodiscard]] std::string text() const {
+        std::rewind(file);
+        std::string all(100'000, '\0');
+        all.resize(std::fread(all.data(), 1, all.size(), file));
+        return all;
+    }
+};
+
+TEST(TestReport, CountsAndEndsWithOneLine) {
+    Sink const sink;
+    TestReport report{sink.file};
+    report.begin_stage("unit", "units", 60);
+    report.add({.name = "a", .rules = {"norm:hgatp_mode_bare", "norm:asid_hart_private"}});
+    report.add({.name = "b", .outcome = Outcome::failed, .reason = "it is wrong", .rules = {}});
+    report.add({.name = "c", .outcome = Outcome::skipped, .reason = "no tool", .rules = {}});
+    report.end_stage(1);
+    EXPECT_EQ(report.last_line(), "1 passed, 1 failed, 1 skipped");
+    auto const text = sink.text();
+    EXPECT_NE(text.find("failed b: it is wrong"), std::string::npos) << text;
+    EXPECT_NE(text.find("skipped c: no tool"), std::string::npos) << text;
+    EXPECT_EQ(text.find(" a:"), std::string::npos) << "what passed is not told";
+}
+
+TEST(TestReport, TellsProgramsWhichRulesATestProves) {
+    Sink const sink;
+    TestReport report{sink.file};
+    report.begin_stage("unit", "units", 60);
+    report.add({.name = "a", .rules = {"norm:hgatp_mode_bare", "norm:asid_hart_private"}});
+    // Whatever bytes a guest printed, the output stays JSON.
+    report.add({.name = "b", .outcome = Outcome::failed, .reason = "\xff\xfe", .rules = {}});
+    auto const json = nlohmann::json::parse(report.json());
+    EXPECT_EQ(json["passed"], 1);
+    EXPECT_EQ(json["failed"], 1);
+    EXPECT_EQ(json["tests"][0]["stage"], "unit");
+    EXPECT_EQ(json["tests"][0]["rules"],
+              (std::vector<std::string>{"norm:hgatp_mode_bare", "norm:asid_hart_private"}));
+    EXPECT_FALSE(json["tests"][1].contains("rules"));
+}
+
+TEST(TestReport, ShowsTheEndOfALogWithoutControlCharacters) {
+    test::TemporaryFolder const folder;
+    std::string text;
+    for (int i = 0; i < 100; ++i) text += "line " + std::to_string(i) + "\x1b\r\n";
+    EXPECT_EQ(tail_of(folder.file("log", text), 2), "    | line 98\n    | line 99\n");
+    EXPECT_EQ(tail_of(folder.path() / "none", 2), "");
+}
+
+}  // namespace
+}  // namespace antler::cli
