@@ -385,7 +385,7 @@ struct ConsoleOwn {
 struct ConsoleResize {
     std::string_view vm{};
     u32 console{};
-    u32 bytes{};  // of scroll-back; a power of two
+    u32 bytes{};  // of scroll-back
     constexpr void fields(this auto& self, auto& v) { v(self.vm, self.console, self.bytes); }
 };
 
