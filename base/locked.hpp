@@ -10,7 +10,20 @@
 namespace antler {
 
 // Take downwards only; docs/locks.md has the table.
-enum class Rank : u8 { console = 1, output, entropy, fences, frames, vm_memory, device, input, vm_list };
+enum class Rank : u8 {
+    console = 1,
+    output,
+    entropy,
+    fences,
+    frames,
+    packets,
+    stations,
+    ports,
+    vm_memory,
+    device,
+    input,
+    vm_list
+};
 
 // Bits of the ranks this hart holds.  Defined by hart/ on the machine and by the test program on the host.
 [[nodiscard]] u32& held_ranks();

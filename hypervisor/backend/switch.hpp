@@ -1,0 +1,159 @@
+// A learning switch with VLANs that joins virtual machines with each other and with the host's network card.
+#pragma once
+
+#include <array>
+#include <atomic>
+
+#include "backend/address_table.hpp"
+#include "backend/packet_queue.hpp"
+
+namespace antler::backend {
+
+// Who takes packets out of a port's queue.
+class Receiver {
+public:
+    // Packets wait, and it asked to be told.  From any hart, perhaps with a device's lock held: it only
+    // signals.
+    virtual void packets_wait() = 0;
+
+protected:
+    ~Receiver() = default;  // never deleted through this type
+};
+
+struct PortOptions {
+    Mac mac{};  // whose address is known and nobody else's; zero: not known
+    Vlan vlan =
+        no_vlan;  // its frames are of this VLAN, and carry no tag; of the uplink: of frames without one
+    bool uplink = false;    // frames of VLANs carry their tags
+    bool isolated = false;  // speaks with the uplink only
+    bool guarded = false;   // sends from its own address only
+    u32 queue_pages = 8;    // a power of two
+    u32 mtu = ethernet::standard_mtu;
+};
+
+// Of a port, as its station sees it.
+struct PortCounters {
+    u64 sent_packets = 0, sent_bytes = 0, sent_drops = 0;
+    u64 received_packets = 0, received_bytes = 0, received_drops = 0;
+};
+
+class Switch;
+
+class Port {
+public:
+    Port(memory::Frames& frames, Switch& where, PortNumber number)
+        : switch_{where}, number_{number}, queue_{frames} {}
+
+    [[nodiscard]] PacketQueue& queue() { return queue_; }
+    [[nodiscard]] PortOptions const& options() const { return options_; }
+    [[nodiscard]] PortNumber number() const { return number_; }
+    [[nodiscard]] Switch& where() { return switch_; }
+    [[nodiscard]] PortCounters counters() const;
+
+    // Without a link nothing goes in or out.
+    [[nodiscard]] bool has_link() const { return link_.load(std::memory_order_relaxed); }
+    void set_link(bool up) { link_.store(up, std::memory_order_relaxed); }
+
+private:
+    friend class Switch;
+    struct Counted {
+        std::atomic<u64> packets = 0, bytes = 0, drops = 0;
+        void clear() {
+            for (auto* one : {&packets, &bytes, &drops}) one->store(0, std::memory_order_relaxed);
+        }
+        void count(u32 length) {
+            packets.fetch_add(1, std::memory_order_relaxed);
+            bytes.fetch_add(length, std::memory_order_relaxed);
+        }
+        void drop() { drops.fetch_add(1, std::memory_order_relaxed); }
+    };
+
+    Switch& switch_;
+    PortNumber number_;
+    PortOptions options_{};
+    Receiver* receiver_ = nullptr;
+    std::atomic<bool> link_ = true;
+    Counted sent_{};
+    Counted received_{};
+    PacketQueue queue_;
+};
+
+// What a sender has done to receivers and not told them yet: they are woken together, when it has sent all it
+// has.
+class Wakes {
+public:
+    Wakes() = default;
+    ~Wakes() { tell(); }
+    Wakes(Wakes const&) = delete;
+    Wakes& operator=(Wakes const&) = delete;
+    void tell();
+
+private:
+    friend class Switch;
+    void add(Port& port, Receiver& receiver) {
+        if (count_ == waiting_.size()) tell();
+        waiting_[count_++] = {&port, &receiver};
+    }
+    struct Waiting {
+        Port* port;
+        Receiver* receiver;
+    };
+    std::array<Waiting, 8> waiting_;
+    u32 count_ = 0;
+};
+
+// A frame that somebody sends: its first bytes, which were copied once, and a way to the others.
+struct Outgoing {
+    FrameHead const& head;
+    u32 length;
+    Offload offload;
+    // Copies the frame's bytes from `offset` on, which lie behind the head; false: they cannot be had.
+    void* source = nullptr;
+    bool (*fill)(void* source, u32 offset, std::span<u8> into) = nullptr;
+};
+
+class Switch {
+public:
+    static constexpr u32 most_ports = 252;
+    static constexpr u32 most_flooded_bytes = 256 * 1024;  // of one frame, to all ports together
+
+    // `unit` ticks are one of the table's units of age, about a second.
+    Switch(memory::Frames& frames, u64 ticks_per_unit) : frames_{frames}, unit_{ticks_per_unit} {}
+    ~Switch();
+    Switch(Switch const&) = delete;
+    Switch& operator=(Switch const&) = delete;
+
+    // The queue's pages are charged to `owner`; the port itself is the switch's.
+    [[nodiscard]] Result<Port*> attach(PortOptions const& options, memory::OwnerId owner, Receiver& receiver);
+    // Again until true; its receiver is not called after that.
+    [[nodiscard]] bool detach(Port& port);
+
+    // Called by one hart at a time for a port.  Returns how many ports it was copied to.
+    u32 send(Port& from, Outgoing const& frame, u64 now, Wakes& wakes);
+
+    [[nodiscard]] Port* uplink() { return uplink_.load(std::memory_order_acquire); }
+    [[nodiscard]] AddressTable& table() { return table_; }
+
+private:
+    static constexpr u32 ports_in_page = 4;
+    static_assert(sizeof(Port) * ports_in_page <= page_bytes);
+
+    [[nodiscard]] Result<Port*> room(PortNumber number);
+    [[nodiscard]] bool may_pass(Port const& from, Port const& to, Vlan vlan) const;
+    bool deliver(Port& to, u32 life, Outgoing const& frame, Vlan vlan, bool tagged, Wakes& wakes);
+
+    memory::Frames& frames_;
+    u64 unit_;
+    AddressTable table_{};
+    std::array<std::atomic<Port*>, most_ports> ports_{};
+    std::atomic<u32> ports_end_ = 0;
+    std::atomic<Port*> uplink_ = nullptr;
+    // Pages of ports, which stay; a port that was detached is used again.
+    struct Rooms {
+        std::array<u32, most_ports / ports_in_page> frames{};
+        std::array<bool, most_ports> taken{};
+    };
+    Locked<Rooms, Rank::ports> rooms_{};
+};
+
+}  // namespace antler::backend
