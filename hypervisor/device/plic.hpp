@@ -16,9 +16,10 @@ namespace antler::device {
 template <class O>
 concept ContextOutput = std::invocable<O&, u32, bool>;
 
-// Context n is vCPU n.  Gateways are level-sensitive: a source that is high becomes pending once, and again
-// only after the guest completed it; a pending source that falls stays pending until it is claimed [plic
-// gateways].
+// As on QEMU's board, context 2n + 1 is the supervisor of hart n; the even ones are of machine mode, which a
+// guest has not: they read as zero.  Gateways are level-sensitive: a source that is high becomes pending
+// once, and again only after the guest completed it; a pending source that falls stays pending until it is
+// claimed [plic gateways].
 template <ContextOutput Output>
 class Plic final : public Device {
 public:
@@ -61,7 +62,7 @@ public:
         if (width != Width::word || offset % 4 != 0 || offset >= region_bytes)
             return Err{Error::not_supported};
         if (offset >= context_base) {
-            auto const context = (offset - context_base) / context_stride;
+            auto const context = context_of((offset - context_base) / context_stride);
             if (context >= contexts_) return u64{0};
             switch (offset % context_stride) {
                 case threshold_offset: return u64{context_[context].threshold};
@@ -70,7 +71,7 @@ public:
             }
         }
         if (offset >= enable_base) {
-            auto const context = (offset - enable_base) / enable_stride;
+            auto const context = context_of((offset - enable_base) / enable_stride);
             if (context >= contexts_) return u64{0};
             return u64{context_[context].enabled.word((offset - enable_base) % enable_stride / 4)};
         }
@@ -84,7 +85,7 @@ public:
             return Err{Error::not_supported};
         auto const word = static_cast<u32>(value);
         if (offset >= context_base) {
-            auto const context = (offset - context_base) / context_stride;
+            auto const context = context_of((offset - context_base) / context_stride);
             if (context >= contexts_) return {};
             switch (offset % context_stride) {
                 case threshold_offset:
@@ -95,7 +96,7 @@ public:
                 default: break;
             }
         } else if (offset >= enable_base) {
-            auto const context = (offset - enable_base) / enable_stride;
+            auto const context = context_of((offset - enable_base) / enable_stride);
             if (context >= contexts_) return {};
             context_[context].enabled.set_word((offset - enable_base) % enable_stride / 4, word);
             update(context);
@@ -153,6 +154,11 @@ private:
         }
     };
     static_assert(sources % 32 == 0 && sources > 64 && sources < 128);
+
+    // Which of ours is meant by the number a guest uses; for machine mode one that is not there.
+    [[nodiscard]] static constexpr u32 context_of(u32 number) {
+        return number % 2 != 0 ? number / 2 : max_contexts;
+    }
 
     struct Context {
         Sources enabled{};

@@ -27,6 +27,7 @@ constexpr u32 test_phandle = 2;
 }
 
 constexpr u32 supervisor_external = 9;  // its bit in sip  [norm:sip_seip_sie_seie]
+constexpr u32 no_interrupt = ~u32{0};   // of a context that no hart has
 constexpr u32 uart_clock = 3'686'400;
 constexpr std::string_view stdout_path = "/soc/serial@10000000";
 
@@ -189,13 +190,12 @@ void write_plic(FdtWriter& tree, u32 vcpus) {
     tree.cell("#interrupt-cells", 1);
     tree.cell("#address-cells", 0);
     tree.cell("riscv,ndev", Plic::sources - 1);
-    // Context n is vCPU n: there are no machine-level contexts between them.
-    auto const wires = tree.space("interrupts-extended", usize{vcpus} * 8);
-    if (tree.ok())
-        for (u32 n = 0; n < vcpus; ++n) {
-            abi::store_be32(wires.data() + n * 8, cpu_interrupts_phandle(n));
-            abi::store_be32(wires.data() + n * 8 + 4, supervisor_external);
-        }
+    // The contexts of machine mode lead nowhere.
+    auto const wires = tree.space("interrupts-extended", usize{vcpus} * 16);
+    for (u32 n = 0; tree.ok() && n < 2 * vcpus; ++n) {
+        abi::store_be32(wires.data() + n * 8, cpu_interrupts_phandle(n / 2));
+        abi::store_be32(wires.data() + n * 8 + 4, n % 2 == 0 ? no_interrupt : supervisor_external);
+    }
     tree.cell("phandle", plic_phandle);
     tree.end_node();
 }

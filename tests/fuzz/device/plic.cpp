@@ -80,7 +80,7 @@ extern "C" int LLVMFuzzerTestOneInput(u8 const* data, usize size) {
                 if (source != 0) model.priority[source] = value & 7;
                 break;
             case 2: {
-                auto const at = 0x2000 + context * 0x80 + source / 8 / 4 * 4;
+                auto const at = 0x2080 + context * 0x100 + source / 8 / 4 * 4;
                 auto const old = plic.read(at, Width::word).value();
                 auto const bits = value | u32{value} << 8 | u32{n} << 16 | u32{value} << 24;
                 require(plic.write(at, Width::word, old ^ bits).ok());
@@ -90,14 +90,14 @@ extern "C" int LLVMFuzzerTestOneInput(u8 const* data, usize size) {
                 break;
             }
             case 3:
-                require(plic.write(0x20'0000 + context * 0x1000, Width::word, value).ok());
+                require(plic.write(0x20'1000 + context * 0x2000, Width::word, value).ok());
                 model.threshold[context] = value & 7;
                 break;
             case 4:
-                require(plic.read(0x20'0004 + context * 0x1000, Width::word).value() == model.claim(context));
+                require(plic.read(0x20'1004 + context * 0x2000, Width::word).value() == model.claim(context));
                 break;
             case 5:
-                require(plic.write(0x20'0004 + context * 0x1000, Width::word, n).ok());
+                require(plic.write(0x20'1004 + context * 0x2000, Width::word, n).ok());
                 model.complete(context, n);
                 break;
             case 6: {  // anywhere
@@ -108,7 +108,7 @@ extern "C" int LLVMFuzzerTestOneInput(u8 const* data, usize size) {
                 require(read.ok() == (at < 0x60'0000));
                 require(!plic.read(at + 1, Width::word) && !plic.read(at, Width::doubleword) &&
                         !plic.write(at, Width::byte, value));
-                if (at >= 0x20'0000 + contexts * 0x1000)
+                if (at >= 0x20'0000 + 2 * contexts * 0x1000)
                     require(plic.write(at, Width::word, n).ok() == read.ok());
                 break;
             }

@@ -23,16 +23,16 @@ protected:
     void out(u32 offset, u32 value) { plic.write(offset, Width::word, value).value(); }
     void priority(u32 source, u32 value) { out(source * 4, value); }
     void enable(u32 context, u32 source) {
-        auto const at = 0x2000 + context * 0x80 + source / 32 * 4;
+        auto const at = 0x2080 + context * 0x100 + source / 32 * 4;
         out(at, in(at) | u32{1} << source % 32);
     }
     void disable(u32 context, u32 source) {
-        auto const at = 0x2000 + context * 0x80 + source / 32 * 4;
+        auto const at = 0x2080 + context * 0x100 + source / 32 * 4;
         out(at, in(at) & ~(u32{1} << source % 32));
     }
-    void threshold(u32 context, u32 value) { out(0x20'0000 + context * 0x1000, value); }
-    u32 claim(u32 context) { return in(0x20'0004 + context * 0x1000); }
-    void complete(u32 context, u32 source) { out(0x20'0004 + context * 0x1000, source); }
+    void threshold(u32 context, u32 value) { out(0x20'1000 + context * 0x2000, value); }
+    u32 claim(u32 context) { return in(0x20'1004 + context * 0x2000); }
+    void complete(u32 context, u32 source) { out(0x20'1004 + context * 0x2000, source); }
     bool pending(u32 source) { return (in(0x1000 + source / 32 * 4) >> source % 32 & 1) != 0; }
 
     u64 levels = 0;
@@ -168,16 +168,16 @@ TEST_F(PlicTest, GivesOneClaimToOneOfTwoHarts) {
 TEST_F(PlicTest, HasNoSourceZeroAndNothingBeyondTheLast) {
     priority(0, 7);
     EXPECT_EQ(in(0), 0u);
-    out(0x2000, 0xffff'ffff);
-    EXPECT_EQ(in(0x2000), 0xffff'fffeu);
+    out(0x2080, 0xffff'ffff);
+    EXPECT_EQ(in(0x2080), 0xffff'fffeu);
     plic.set_source(0, true);
     plic.set_source(96, true);
     plic.set_source(0xffff'ffff, true);
     EXPECT_EQ(levels, 0u);
     out(96 * 4, 7);
     EXPECT_EQ(in(96 * 4), 0u);
-    out(0x200c, 0xffff'ffff);
-    EXPECT_EQ(in(0x200c), 0u);
+    out(0x208c, 0xffff'ffff);
+    EXPECT_EQ(in(0x208c), 0u);
     priority(95, 0xff);
     EXPECT_EQ(in(95 * 4), 7u);
     out(0x1000, 0xffff'ffff);
@@ -185,11 +185,11 @@ TEST_F(PlicTest, HasNoSourceZeroAndNothingBeyondTheLast) {
 }
 
 TEST_F(PlicTest, HasNoContextsBeyondItsVcpus) {
-    out(0x2000 + 4 * 0x80, 0xffff'ffff);
-    EXPECT_EQ(in(0x2000 + 4 * 0x80), 0u);
-    out(0x20'4000, 1);
-    EXPECT_EQ(in(0x20'4000), 0u);
-    EXPECT_EQ(in(0x20'4004), 0u);
+    out(0x2000 + 9 * 0x80, 0xffff'ffff);
+    EXPECT_EQ(in(0x2000 + 9 * 0x80), 0u);
+    out(0x20'9000, 1);
+    EXPECT_EQ(in(0x20'9000), 0u);
+    EXPECT_EQ(in(0x20'9004), 0u);
     EXPECT_EQ(in(0x5f'f004), 0u);
     EXPECT_FALSE(plic.read(0x60'0000, Width::word));
     EXPECT_FALSE(plic.read(0x1000, Width::doubleword));
@@ -206,14 +206,22 @@ TEST_F(PlicTest, GivesDevicesAWire) {
     EXPECT_EQ(levels, 0b100u);
 }
 
+TEST_F(PlicTest, HasNoContextsOfMachineMode) {
+    out(0x2000, 2);
+    out(0x20'0000, 3);
+    EXPECT_EQ(in(0x2000), 0u);
+    EXPECT_EQ(in(0x20'0000), 0u);
+    EXPECT_EQ(in(0x20'0004), 0u);
+}
+
 TEST(Plic, ServesSixtyFourContexts) {
     u64 levels = 0;
     Plic plic{1000, Lines{&levels}};
     plic.write(10 * 4, Width::word, 1).value();
-    for (u32 n = 0; n < 64; ++n) plic.write(0x2000 + n * 0x80, Width::word, 1 << 10).value();
+    for (u32 n = 0; n < 64; ++n) plic.write(0x2080 + n * 0x100, Width::word, 1 << 10).value();
     plic.set_source(10, true);
     EXPECT_EQ(levels, ~u64{0});
-    EXPECT_EQ(plic.read(0x20'0004 + 63 * 0x1000, Width::word).value(), 10u);
+    EXPECT_EQ(plic.read(0x20'1004 + 63 * 0x2000, Width::word).value(), 10u);
     EXPECT_EQ(levels, 0u);
 }
 
@@ -231,7 +239,7 @@ TEST_F(PlicTest, StaysConsistentWhateverASnapshotSays) {
     EXPECT_EQ(levels, 0b1111u);
     EXPECT_EQ(in(4), 7u);
     EXPECT_EQ(in(0x1000), 0xffff'fffeu);
-    EXPECT_EQ(in(0x20'0000), 3u);
+    EXPECT_EQ(in(0x20'1000), 3u);
     for (u32 source = 1; source < 96; ++source) EXPECT_EQ(claim(0), source);
     EXPECT_EQ(claim(0), 0u);
     EXPECT_EQ(levels, 0u);

@@ -148,7 +148,7 @@ TEST_F(GuestTree, IsABoardThatAntlerItselfCouldRead) {
     ASSERT_TRUE(platform::read_board(tree, *board));
     EXPECT_EQ(board->timebase.hertz, 10'000'000u);
     ASSERT_EQ(board->harts.size(), 64u);
-    for (u32 n = 0; n < 64; ++n) EXPECT_EQ(board->hart(n)->plic_context, n);
+    for (u32 n = 0; n < 64; ++n) EXPECT_EQ(board->hart(n)->plic_context, 2 * n + 1);
     EXPECT_EQ(board->plic->sources, 95u);
     EXPECT_EQ(board->uart->interrupt->source, 10u);
     EXPECT_EQ(board->uart->interrupt->controller, board->plic->phandle);

@@ -28,10 +28,10 @@ protected:
         EXPECT_TRUE(vm_.machine().write(Gpa{at}, width, value)) << std::hex << at;
     }
     void set_byte(u64 at, u64 value) { set(at, value, Width::byte); }
-    // The PLIC gives this source to context 0.
+    // The PLIC gives this source to the context of hart 0.
     void enable(u32 source) {
         set(plic + 4 * source, 1);
-        set(plic + 0x2000, get(plic + 0x2000) | u64{1} << source);
+        set(plic + 0x2080, get(plic + 0x2080) | u64{1} << source);
     }
     World world_{};
     Vm& vm_;
@@ -96,10 +96,10 @@ TEST_F(MachineOfAVm, InputRaisesTheLineOfTheVcpuThatWantsIt) {
     vm_.machine().console_type("a");
     EXPECT_EQ(world_.run(), &first_);
     EXPECT_EQ(csr::hvip::read_raw(), vs_external);
-    EXPECT_EQ(get(plic + 0x20'0004), uart_source);
+    EXPECT_EQ(get(plic + 0x20'1004), uart_source);
     EXPECT_EQ(world_.run(), &first_);
     EXPECT_EQ(csr::hvip::read_raw(), 0U);  // claimed
-    set(plic + 0x20'0004, uart_source);    // completed, but the byte is still there
+    set(plic + 0x20'1004, uart_source);    // completed, but the byte is still there
     EXPECT_EQ(world_.run(), &first_);
     EXPECT_EQ(csr::hvip::read_raw(), vs_external);
 }
@@ -173,7 +173,7 @@ TEST_F(MachineOfAVm, IsAsNewAfterAReset) {
     vm_.machine().set_alarm(5);
     vm_.machine().reset(2);
     EXPECT_EQ(get(uart + 7, Width::byte), 0U);
-    EXPECT_EQ(get(plic + 0x2000), 0U);
+    EXPECT_EQ(get(plic + 0x2080), 0U);
     EXPECT_EQ(get(plic + 4 * uart_source), 0U);
     EXPECT_EQ(vm_.machine().alarm(), ~u64{0});
     EXPECT_EQ(vm_.machine().console_room(), 0U);
