@@ -35,9 +35,12 @@ inline constexpr Vlan no_vlan = 0, last_vlan = 4094;
 
 namespace ethernet {
 inline constexpr u32 addresses_bytes = 12, header_bytes = 14, tag_bytes = 4;
-inline constexpr u16 type_vlan = 0x8100, type_ipv4 = 0x0800, type_ipv6 = 0x86dd;
+inline constexpr u16 type_vlan = 0x8100, type_provider_vlan = 0x88a8, type_ipv4 = 0x0800, type_ipv6 = 0x86dd;
 inline constexpr u32 standard_mtu = 1500;
 
+[[nodiscard]] constexpr bool is_tag(u16 type) {
+    return type == type_vlan || type == type_provider_vlan;
+}
 [[nodiscard]] constexpr u16 read16(u8 const* at) {
     return static_cast<u16>(at[0] << 8 | at[1]);
 }

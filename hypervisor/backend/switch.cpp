@@ -127,7 +127,7 @@ bool Switch::deliver(Port& to, u32 life, Outgoing const& frame, Vlan vlan, bool 
     auto const in_head = frame.length < FrameHead::capacity ? frame.length : FrameHead::capacity;
     u32 written = 0;
     u32 read = 0;
-    if (change != 0) {
+    if (tagged || wants_tag) {
         into.write(0, std::span{frame.head.bytes}.first(addresses_bytes));
         written = addresses_bytes;
         read = addresses_bytes + (tagged ? tag_bytes : 0);
@@ -181,12 +181,18 @@ u32 Switch::send(Port& from, Outgoing const& frame, u64 now, Wakes& wakes) {
     // anyway.
     auto vlan = from.options_.vlan;
     bool tagged = false;
-    if (frame.head.type() == type_vlan) [[unlikely]] {
+    auto const type = frame.head.type();
+    if (type == type_provider_vlan && !from.options_.uplink) [[unlikely]]
+        return drop();
+    if (type == type_vlan) [[unlikely]] {
         if (frame.length < header_bytes + tag_bytes) return drop();
         auto const tag = read16(frame.head.bytes.data() + header_bytes) & 0xfff;
         tagged = true;
         if (from.options_.uplink && tag != 0) vlan = static_cast<Vlan>(tag);
         if (!from.options_.uplink && tag != 0 && tag != vlan) return drop();
+        // The tag goes, and must not uncover another one.
+        if (!from.options_.uplink && is_tag(read16(frame.head.bytes.data() + header_bytes + 2)))
+            return drop();
     }
     constexpr u32 share_of_machine = 32;
     constexpr u32 share_of_uplink = AddressTable::capacity / 2;

@@ -86,6 +86,9 @@ TEST(SwitchTest, machines_of_different_VLANs_do_not_hear_each_other) {
     // One that says what is so anyway goes without it.
     EXPECT_EQ(lan.send(a, tagged(frame_of(station(2), station(1)), 10)), 1u);
     EXPECT_EQ(b.take(), std::vector<Frame>{frame_of(station(2), station(1))});
+    // Nor is one behind another.
+    EXPECT_EQ(lan.send(d, tagged(tagged(frame_of(station(3), station(4)), 20), 0)), 0u);
+    EXPECT_EQ(lan.send(d, frame_of(broadcast, station(4), 60, 0, 0x88a8)), 0u);
     EXPECT_TRUE(c.take().empty());
     EXPECT_TRUE(d.take().empty());
 }
