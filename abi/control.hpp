@@ -23,6 +23,7 @@ enum class Type : u16 {
     subscribe,             // Subscribe → Nothing
     read_panic_dump,       // ReadPanicDump → PanicDump
     erase_panic_dump,      // Nothing → Nothing
+    panic,                 // Nothing → nobody answers: shows what a panic leaves
     start = 0x120,         // VmName → Nothing
     shutdown,              // VmName → Nothing: asks the guest
     destroy,               // VmName → Nothing: pulls the plug

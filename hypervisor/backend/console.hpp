@@ -83,6 +83,7 @@ struct Console {
     std::string_view vm{};  // empty: the hypervisor
     u32 index = 0;          // among the consoles of its VM
     ConsoleKind kind{};
+    std::string_view label{};
     ScrollBack said{};
     Ring<u8, 256> typed{};  // on its way to the guest
     u64 accepted = 0;       // bytes that were typed, ever

@@ -1,0 +1,63 @@
+// What the server asks of the machine: boot/ answers on the machine, a fake in the tests.  Every call is
+// short.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "abi/control.hpp"
+
+namespace antler::control {
+
+namespace wire = abi::control;
+
+// How a request went.  The sentence is a constant, or lives as long as the machine.
+struct Outcome {
+    wire::Status status = wire::Status::ok;
+    std::string_view sentence{};
+    bool again = false;  // it is not done: the same call once more, a little later
+};
+
+class Operations {
+public:
+    [[nodiscard]] virtual wire::Welcome welcome() = 0;
+    [[nodiscard]] virtual wire::HostInfo host() = 0;
+    // False beyond the last.
+    [[nodiscard]] virtual bool hart(u32 index, wire::HartInfo& into) = 0;
+
+    // VMs by a number that stays theirs while they exist.
+    [[nodiscard]] virtual std::optional<u32> find_vm(std::string_view name) = 0;
+    [[nodiscard]] virtual std::optional<u32> vm_from(u32 id) = 0;  // the first from `id` on
+    [[nodiscard]] virtual bool vm(u32 id, wire::VmInfo& into) = 0;
+    [[nodiscard]] virtual bool vcpu(u32 id, u32 index, wire::VcpuInfo& into) = 0;
+    [[nodiscard]] virtual bool statistics(u32 id, wire::VmStatistics& into) = 0;
+    [[nodiscard]] virtual bool vcpu_statistics(u32 id, u32 index, wire::VcpuStatistics& into) = 0;
+    [[nodiscard]] virtual bool counter(u32 id, u32 index, wire::DeviceCounter& into) = 0;
+
+    // start, shutdown, destroy, reboot, suspend, resume, undefine, power_button.
+    [[nodiscard]] virtual Outcome act(wire::Type what, u32 id) = 0;
+    [[nodiscard]] virtual Outcome pin(u32 id, u32 vcpu, u64 harts) = 0;
+    [[nodiscard]] virtual Outcome share(u32 id, u32 weight, u32 cap) = 0;
+    [[nodiscard]] virtual Outcome set_memory(u32 id, u64 bytes) = 0;
+
+    // A new VM; there is one transfer at a time.
+    [[nodiscard]] virtual Outcome create_begin(u64 bytes) = 0;
+    [[nodiscard]] virtual Outcome create_data(u64 offset, std::span<u8 const> bytes) = 0;
+    [[nodiscard]] virtual Outcome create_commit(bool start, u32& id) = 0;
+    virtual void create_abort() = 0;
+
+    // Something was typed at the console with this handle.
+    virtual void input_waits(u32 handle) = 0;
+    [[nodiscard]] virtual Outcome resize_console(u32 handle, u32 bytes) = 0;
+
+    // Text that a hypervisor before this one left; empty: none.
+    [[nodiscard]] virtual std::string_view panic_dump() = 0;
+    virtual void erase_panic_dump() = 0;
+    virtual void panic() = 0;
+
+protected:
+    ~Operations() = default;  // never deleted through this type
+};
+
+}  // namespace antler::control
