@@ -85,7 +85,6 @@ void ConsoleHub::change_owner(Console& console, ConsoleOwner owner) {
     if (console.owner == ConsoleOwner::channel && console.watched) {
         console.owner_changed = true;
         mark(console);
-        told_ = false;
     }
     console.owner = owner;
 }
@@ -136,7 +135,6 @@ void ConsoleHub::unwatch(Console& console) {
 void ConsoleHub::unwatch_all() {
     for (usize slot = 0; slot < used_; ++slot)
         if (slots_[slot] != nullptr) unwatch(*slots_[slot]);
-    told_ = false;
 }
 
 Console* ConsoleHub::next_unheard() {
@@ -149,8 +147,14 @@ Console* ConsoleHub::next_unheard() {
         turn_ = (slot + 1) % most_consoles;
         return slots_[slot];
     }
-    told_ = false;
     return nullptr;
+}
+
+bool ConsoleHub::rest() {
+    for (auto const word : unheard_)
+        if (word != 0) return false;
+    told_ = false;
+    return true;
 }
 
 ScrollBack::Piece ConsoleHub::hear(Console& console, std::span<u8> into) {

@@ -23,8 +23,7 @@ public:
     // The console in the first slot from `slot` on; nothing behind the last.
     [[nodiscard]] Console* from_slot(usize slot) const;
 
-    // A guest says something.  True: the channel should be told that there is something to hear, for the
-    // first time since heard_all() was true.
+    // A guest says something.  True: the channel rests, and should be told that there is something to hear.
     [[nodiscard]] bool write(Console& console, std::string_view text);
 
     // --- input
@@ -50,6 +49,8 @@ public:
 
     // A watched console with something to hear, each in its turn.
     [[nodiscard]] Console* next_unheard();
+    // The channel goes away to other things: write() tells it when there is something.  False: there is.
+    [[nodiscard]] bool rest();
     [[nodiscard]] ScrollBack::Piece hear(Console& console, std::span<u8> into);
     // The owner has changed, and the channel now knows.
     void owner_told(Console& console);
@@ -70,7 +71,7 @@ private:
     usize used_ = 0;  // slots that ever were
     usize turn_ = 0;  // where next_unheard() goes on
     u32 generation_ = 0;
-    bool told_ = false;  // the channel knows that there is something
+    bool told_ = true;  // the channel will look by itself
     Console* at_port_ = nullptr;
 };
 

@@ -99,8 +99,8 @@ usize ask_virtio_rng(System& all, std::span<u8> into) {
     std::span const workspace{static_cast<u8*>(memory::house_view(page.value().start())), order.bytes()};
     auto const patience = all.board.timebase.ticks(Nanos{10'000'000});
     usize given = 0;
-    for (auto const& registers : all.board.virtio_mmio) {
-        given = platform::read_virtio_rng(registers.start, workspace, into, patience);
+    for (auto const& slot : all.board.virtio_mmio) {
+        given = platform::read_virtio_rng(slot.registers.start, workspace, into, patience);
         if (given != 0) break;
     }
     all.frames.give_back(std::move(page).value());

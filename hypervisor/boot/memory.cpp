@@ -79,7 +79,8 @@ Result<void> map_board(System& all, HpaRange device_tree) {
         TRY(house.map_memory(whole_pages(all.board.chosen.initrd), HouseAccess::read));
     if (all.board.uart) TRY(house.map_device(all.board.uart->registers));
     if (all.board.plic) TRY(house.map_device(all.board.plic->registers));
-    for (auto const& registers : all.board.virtio_mmio) TRY(house.map_device(registers));
+    for (auto const& slot : all.board.virtio_mmio) TRY(house.map_device(slot.registers));
+    if (all.board.second_uart) TRY(house.map_device(all.board.second_uart->registers));
     if (all.board.test_finisher) TRY(house.map_device(*all.board.test_finisher));
     if (all.board.goldfish_rtc) TRY(house.map_device(*all.board.goldfish_rtc));
     return {};

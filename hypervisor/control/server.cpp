@@ -15,6 +15,7 @@ Nanos Server::work(Channel& channel, Nanos now) {
         return never;
     }
     was_connected_ = true;
+    heard_ = false;
     bool moved = give_out(channel);
     bool more = true;
     for (u32 steps = 0; more && steps < frames_a_call; ++steps) {
@@ -22,6 +23,9 @@ Nanos Server::work(Channel& channel, Nanos now) {
         moved = give_out(channel) || moved;
     }
     if (more || (moved && out_tail_ != out_head_)) return soon;
+    // Whoever talks is not heard byte by byte: a turn after the last one heard, we rest, and are told.
+    if (heard_ || !outward_.with([](backend::Outward& outward) { return outward.hub.rest(); }))
+        return out_tail_ == out_head_ ? soon : Nanos{10 * soon.n};
     // Nobody tells us when the other side has made room, or when an answer is ready.
     if (out_tail_ != out_head_ || request_) return Nanos{10 * soon.n};
     return finder_.waits() ? patience : never;
@@ -133,6 +137,7 @@ bool Server::tell_console() {
         return true;
     });
     if (!any) return false;
+    heard_ = true;
     if (owner) event(Type::event_console_owner, wire::ConsoleOwner{handle, *owner});
     if (piece.size != 0)
         event(Type::event_console_output,

@@ -98,6 +98,7 @@ private:
     usize out_head_ = 0;  // both count on for ever
     usize out_tail_ = 0;
     bool was_connected_ = false;
+    bool heard_ = false;  // a console, at this call
     bool greeted_ = false;
     u32 topics_ = 0;
     u32 event_sequence_ = 0;

@@ -152,23 +152,23 @@ struct Stdout {
     return clock ? number32(*clock, "clock-frequency") : 0;
 }
 
-void read_uart(FdtReader const& tree, FdtWalk const& walk, u32 speed, Board& board) {
+std::optional<BoardUart> read_uart(FdtReader const& tree, FdtWalk const& walk, u32 speed) {
     auto const node = walk.node();
     auto const registers = registers_of(walk);
-    if (!registers || !is_8250(node)) return;
+    if (!registers || !is_8250(node)) return std::nullopt;
     BoardUart uart;
     uart.registers = *registers;
     // A driver computes 1 << shift and an access of `width` bytes: what is neither is not a 16550 we can use.
     uart.register_shift = number32(node, "reg-shift");
     uart.register_width = number32(node, "reg-io-width", 1);
-    if (uart.register_shift > 4) return;
-    if (uart.register_width != 1 && uart.register_width != 2 && uart.register_width != 4) return;
-    if (registers->size < u64{8} << uart.register_shift) return;
+    if (uart.register_shift > 4) return std::nullopt;
+    if (uart.register_width != 1 && uart.register_width != 2 && uart.register_width != 4) return std::nullopt;
+    if (registers->size < u64{8} << uart.register_shift) return std::nullopt;
     uart.registers.start = uart.registers.start + number32(node, "reg-offset");
     uart.clock = clock_of(tree, node);
     uart.speed = speed != 0 ? speed : number32(node, "current-speed");
     uart.interrupt = interrupt_of(walk);
-    board.uart = uart;
+    return uart;
 }
 
 // ---- interrupt controllers
@@ -276,7 +276,10 @@ void remember(FdtWalk const& walk, Candidates& among) {
     }
     if (!node.enabled()) return {};
     if (below_root && kind == "memory") read_memory(walk, board);
-    if (output.node && node == *output.node) read_uart(tree, walk, output.speed, board);
+    if (output.node && node == *output.node)
+        board.uart = read_uart(tree, walk, output.speed);
+    else if (!board.second_uart)
+        board.second_uart = read_uart(tree, walk, 0);
 
     auto const compatible = node.property("compatible");
     if (!compatible) return {};
@@ -287,7 +290,8 @@ void remember(FdtWalk const& walk, Candidates& among) {
     if (compatible->lists("riscv,imsics")) remember(walk, seen.imsics);
     if (compatible->lists("riscv,iommu") || compatible->lists("riscv,pci-iommu")) board.has_iommu = true;
     if (compatible->lists("virtio,mmio"))
-        if (auto const registers = registers_of(walk)) (void)board.virtio_mmio.push(*registers);
+        if (auto const registers = registers_of(walk))
+            (void)board.virtio_mmio.push({*registers, interrupt_of(walk)});
     if (compatible->lists("sifive,test0") && !board.test_finisher) board.test_finisher = registers_of(walk);
     if (compatible->lists("google,goldfish-rtc") && !board.goldfish_rtc)
         board.goldfish_rtc = registers_of(walk);

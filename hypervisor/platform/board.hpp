@@ -58,6 +58,12 @@ struct BoardUart {
     std::optional<BoardInterrupt> interrupt{};
 };
 
+// There may be no device behind it.
+struct BoardVirtio {
+    HpaRange registers{};
+    std::optional<BoardInterrupt> interrupt{};
+};
+
 struct BoardPlic {
     HpaRange registers{};
     u32 phandle = 0;
@@ -104,12 +110,13 @@ struct Board {
     BoundedList<HpaRange, max_memory> memory{};      // as the tree says, reserved parts included
     BoundedList<HpaRange, max_reserved> reserved{};  // /reserved-memory and the reservation block
     BoardChosen chosen{};
-    std::optional<BoardUart> uart{};  // what stdout-path names, if it is an 8250
+    std::optional<BoardUart> uart{};         // what stdout-path names, if it is an 8250
+    std::optional<BoardUart> second_uart{};  // the first of the others
     std::optional<BoardPlic> plic{};
     std::optional<BoardAplic> aplic{};
     std::optional<BoardImsic> imsic{};
     std::optional<HpaRange> goldfish_rtc{};
-    BoundedList<HpaRange, max_virtio> virtio_mmio{};  // some of them may have no device behind them
+    BoundedList<BoardVirtio, max_virtio> virtio_mmio{};
     std::optional<HpaRange> test_finisher{};  // how QEMU's board tells its caller that something failed
     bool has_iommu = false;
 

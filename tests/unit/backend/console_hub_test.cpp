@@ -151,18 +151,26 @@ TEST(ConsoleHub, the_channel_is_woken_once_until_it_has_heard_all) {
     ASSERT_TRUE(hub.add(a));
     EXPECT_FALSE(hub.write(a, "nobody listens"));
     hub.watch(a, 7);
-    EXPECT_TRUE(hub.write(a, "1"));
-    EXPECT_FALSE(hub.write(a, "2"));
+    EXPECT_FALSE(hub.rest());
     std::array<u8, 64> room{};
     ASSERT_EQ(hub.next_unheard(), &a);
+    EXPECT_EQ(hub.hear(a, room).size, 7u);
+    EXPECT_TRUE(hub.rest());
+    EXPECT_TRUE(hub.write(a, "1"));
+    EXPECT_FALSE(hub.write(a, "2"));
+    ASSERT_EQ(hub.next_unheard(), &a);
     auto const piece = hub.hear(a, room);
-    EXPECT_EQ(std::string(room.begin(), room.begin() + static_cast<long>(piece.size)), "listens12");
-    EXPECT_EQ(piece.position, 7u);
+    EXPECT_EQ(std::string(room.begin(), room.begin() + static_cast<long>(piece.size)), "12");
+    EXPECT_EQ(piece.position, 14u);
     EXPECT_FALSE(hub.write(a, "3")) << "it is still listening to the turn it was woken for";
     ASSERT_EQ(hub.next_unheard(), &a);
     EXPECT_EQ(hub.hear(a, room).size, 1u);
     EXPECT_EQ(hub.next_unheard(), nullptr);
-    EXPECT_TRUE(hub.write(a, "4"));
+    EXPECT_FALSE(hub.write(a, "4")) << "it has not gone to rest yet";
+    EXPECT_FALSE(hub.rest());
+    EXPECT_EQ(hub.hear(a, room).size, 1u);
+    EXPECT_TRUE(hub.rest());
+    EXPECT_TRUE(hub.write(a, "5"));
 }
 
 TEST(ConsoleHub, a_slow_channel_sees_the_gap_in_the_position) {

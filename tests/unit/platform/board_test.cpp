@@ -84,6 +84,14 @@ TEST_F(Boards, OfQemuWithAPlic) {
     EXPECT_EQ(board->uart->interrupt->source, 10u);
     EXPECT_EQ(board->uart->interrupt->controller, board->plic->phandle);
 
+    EXPECT_FALSE(board->second_uart);
+    ASSERT_EQ(board->virtio_mmio.size(), 8u);
+    for (auto const& slot : board->virtio_mmio) {
+        ASSERT_TRUE(slot.interrupt);
+        EXPECT_EQ(slot.interrupt->controller, board->plic->phandle);
+        EXPECT_EQ(slot.registers.start, Hpa{0x1000'0000} + slot.interrupt->source * 0x1000);
+    }
+
     EXPECT_EQ(board->chosen.stdout_path, "/soc/serial@10000000");
     EXPECT_EQ(board->chosen.rng_seed.size(), 32u);
     EXPECT_EQ(board->chosen.initrd.size, 0u);
