@@ -2,6 +2,7 @@
 #include <new>
 
 #include "base/panic.hpp"
+#include "boot/audit.hpp"
 #include "boot/memory.hpp"
 #include "boot/report.hpp"
 #include "boot/system.hpp"
@@ -235,6 +236,7 @@ void create_vms(System& all, control::Pack const& pack) {
     create_vms(all, pack.value());
     if (all.vm_count == 0) end_machine(all, all.any_crashed);
     start_harts(all);
+    audit_memory(all);
     for (u32 i = 0; i < all.vm_count; ++i) {
         auto const on = all.vms[i]->power_on();
         if (!on) say("antler: {}: cannot start: {}\n", all.vms[i]->name(), describe(on.error()));
