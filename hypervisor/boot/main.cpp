@@ -62,6 +62,7 @@ void open_hart(BootCore& core) {
     if (try_read<csr::hstateen2>()) csr::hstateen2::write({});
     if (try_read<csr::hstateen3>()) csr::hstateen3::write({});
     core.vector_bytes = core.features.vector_bytes;
+    if (core.vector_bytes <= hart::widest_copy_unit) core.copy_unit = static_cast<u32>(core.vector_bytes);
     csr::sstatus::set_bits(isa::Sstatus::sum::mask);
     using I = isa::Interrupt;
     csr::sie::write(isa::Sie::of(I::supervisor_software, I::supervisor_timer, I::supervisor_external));

@@ -8,9 +8,19 @@
 antler_copy_guarded:
     la    t0, 9f
     sd    t0, ANTLER_HART_FIXUP(tp)
-    or    t1, a0, a1
+    xor   t1, a0, a1
     andi  t1, t1, 7
-    bnez  t1, 3f
+    bnez  t1, 3f                            // never aligned to each other: bytes
+0:  andi  t1, a0, 7
+    beqz  t1, 4f
+    beqz  a2, 9f
+    lb    a3, 0(a1)
+    sb    a3, 0(a0)
+    addi  a0, a0, 1
+    addi  a1, a1, 1
+    addi  a2, a2, -1
+    j     0b
+4:
     li    t2, 64
 1:  bltu  a2, t2, 2f
     ld    a3, 0(a1)
@@ -51,6 +61,37 @@ antler_copy_guarded:
 9:  sd    zero, ANTLER_HART_FIXUP(tp)
     mv    a0, a2
     ret
+
+// u64 antler_copy_guarded_by_vector(void* to, void const* from, u64 bytes, void* room): the same for any alignment.  What
+// eight of the registers hold is kept in `room`, and all else that was in the unit comes back too.
+.globl antler_copy_guarded_by_vector
+antler_copy_guarded_by_vector:
+    .option push
+    .option arch, +v
+    li    t4, 0x600                         // sstatus.VS; the guest's own is in its registers
+    csrs  sstatus, t4
+    csrr  t0, vstart
+    csrr  t1, vtype
+    csrr  t2, vl
+    csrw  vstart, zero
+    vs8r.v v24, (a3)
+    la    t3, 2f
+    sd    t3, ANTLER_HART_FIXUP(tp)
+1:  vsetvli t3, a2, e8, m8, ta, ma
+    vle8.v v24, (a1)
+    add   a1, a1, t3
+    vse8.v v24, (a0)
+    add   a0, a0, t3
+    sub   a2, a2, t3
+    bnez  a2, 1b
+2:  sd    zero, ANTLER_HART_FIXUP(tp)
+    csrw  vstart, zero
+    vl8re8.v v24, (a3)
+    vsetvl zero, t2, t1
+    csrw  vstart, t0
+    mv    a0, a2
+    ret
+    .option pop
 
 // u64 antler_compare_exchange_guarded(u64* at, u64 expected, u64 wanted): 0 stored, 1 it held something else, 2 it faulted.
 .globl antler_compare_exchange_guarded

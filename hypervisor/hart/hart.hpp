@@ -8,6 +8,9 @@
 
 namespace antler::hart {
 
+// Hart::copy_unit at most.
+inline constexpr u64 widest_copy_unit = 64;
+
 struct Hart {
     u64 fixup = 0;        // where a faulting guest-memory access continues; zero: a fault is our bug
     u64 saved_sp = 0;     // the stack pointer of the code that faulted
@@ -18,6 +21,7 @@ struct Hart {
     u64 id = 0;           // hart id, as firmware and device tree say it
     u32 index = 0;        // dense number, 0 .. harts - 1
     u32 held_ranks = 0;   // of locks; only debug builds keep it
+    u32 copy_unit = 0;    // bytes of a vector register, where copies may use it
     bool hypervisor = false;  // the CSRs of H are known to be there
 };
 
