@@ -81,6 +81,7 @@ struct Console {
     static constexpr u32 nowhere = ~u32{0};
 
     std::string_view vm{};  // empty: the hypervisor
+    u32 vm_id = nowhere;    // as its VM is numbered
     u32 index = 0;          // among the consoles of its VM
     ConsoleKind kind{};
     std::string_view label{};

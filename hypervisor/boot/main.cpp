@@ -212,6 +212,7 @@ void create_vms(System& all, control::Pack const& pack) {
 [[noreturn]] void main_with_memory(void* argument) {
     auto& all = *static_cast<System*>(argument);
     auto& core = *all.cores[0];
+    open_log(all);
     gather_harts(all, core.id);
     open_hart(core);
     read_clock(all);
@@ -238,6 +239,7 @@ void create_vms(System& all, control::Pack const& pack) {
     if (all.vm_count == 0) end_machine(all, all.any_crashed);
     start_harts(all);
     audit_memory(all);
+    read_port();
     for (u32 i = 0; i < all.vm_count; ++i) {
         auto const on = all.vms[i]->power_on();
         if (!on) say("antler: {}: cannot start: {}\n", all.vms[i]->name(), describe(on.error()));

@@ -187,6 +187,7 @@ Result<void> create_vm(System& all, vm::Description const& description) {
         .timebase = all.board.timebase,
         .ram = ram};
     auto& machine = *TRY(make<vm::Vm>(all, owner, parts));
+    open_consoles(all, machine, TRY(make_bytes(all, owner, console_bytes(1))), all.vm_count);
     machine.give_tree_buffer(TRY(make_bytes(all, owner, vm::device_tree_room(machine))));
     for (u32 id = 0; id < description.vcpus; ++id) TRY(give_vcpu(all, machine, id, owner));
     all.next_home += description.vcpus;

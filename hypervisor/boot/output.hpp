@@ -3,6 +3,7 @@
 
 #include <string_view>
 
+#include "base/format.hpp"
 #include "boot/console.hpp"
 
 namespace antler::boot {
@@ -11,13 +12,19 @@ class Output {
 public:
     void name_the_speaker(bool on) { named_ = on; }
 
-    void write(void const* speaker, std::string_view name, std::string_view text, Console& console) {
+    void write(void const* speaker, std::string_view name, u32 index, std::string_view text,
+               Console& console) {
         if (!named_) return console.write(text);
         for (char const c : text) {
             if (speaker != last_ && !at_line_start_) begin_line(console);
             if (at_line_start_) {
                 console.write("[");
                 console.write(name);
+                if (index != 0) {
+                    TextBuffer<12> port;
+                    print(port, ":{}", index);
+                    console.write(port.view());
+                }
                 console.write("] ");
             }
             last_ = speaker;

@@ -83,12 +83,6 @@ Nanos wall_clock() {
     return all.wall_clock_at_zero + all.board.timebase.nanos({hart::time()});
 }
 
-void console_write(Vm const& vm, std::string_view text) {
-    system().output.with([&](boot::Output& output) {
-        system().console.with([&](boot::Console& console) { output.write(&vm, vm.name(), text, console); });
-    });
-}
-
 void announce(Vm const& vm, std::string_view text) {
     boot::say("antler: {}: {}\n", vm.name(), text);
 }
@@ -105,12 +99,12 @@ bool random_bytes(std::span<u8> into) {
     return system().entropy.with([&](auto& pool) { return pool.draw(into); });
 }
 
-void console_has_room(Vm const&) {
-    boot::feed_console();
+u64 serve_background() {
+    return ~u64{0};
 }
 
-void poll_console() {
-    boot::feed_console();
+void stop_if_panicking() {
+    while (system().panicking.load(std::memory_order_relaxed)) hart::wait_for_interrupt();
 }
 
 void serve_external_interrupt() {
@@ -118,7 +112,7 @@ void serve_external_interrupt() {
     if (!all.plic) return;
     auto const source = all.plic->claim();
     if (source == 0) return;
-    boot::feed_console();
+    boot::read_port();
     all.plic->complete(source);
 }
 

@@ -6,9 +6,11 @@
 #include <optional>
 
 #include "abi/pack.hpp"
+#include "backend/outward.hpp"
 #include "base/format.hpp"
 #include "base/locked.hpp"
 #include "boot/console.hpp"
+#include "boot/consoles.hpp"
 #include "boot/entropy.hpp"
 #include "boot/output.hpp"
 #include "control/pack_reader.hpp"
@@ -44,8 +46,11 @@ struct System {
     Locked<Console, Rank::console> console{};
     Locked<Output, Rank::output> output{};
     Locked<Entropy, Rank::entropy> entropy{};
-    Locked<std::array<char, 16>, Rank::input> input{};  // on its way from the board to the first VM
-    std::optional<platform::Serial8250> serial{};       // for a panic, which asks no lock
+    Locked<PortInput, Rank::input> input{};  // on its way from the board to whoever owns it
+    backend::LockedOutward outward{};
+    backend::Console log{};  // what the hypervisor says
+    std::array<u8, 16_KiB> log_ring{};
+    std::optional<platform::Serial8250> serial{};  // for a panic, which asks no lock
     std::optional<platform::HostPlic> plic{};
     control::Options options{};
     isa::Features features{};  // what every hart has
@@ -78,25 +83,16 @@ struct System {
     return *this_boot_core().system;
 }
 
-// Lines of the hypervisor's own: `say("…")` unless the log is quiet.
-struct Voice {
-    void write(std::string_view text) const {
-        system().console.with([&](Console& console) { console.write(text); });
-    }
-};
-
+// Lines of the hypervisor's own.
 template <class... Values>
 void say(std::string_view format, Values const&... values) {
-    if (system().options.log == control::Options::Log::quiet) return;
-    Voice voice;
-    print(voice, format, values...);
+    TextBuffer<512> line;
+    print(line, format, values...);
+    say_line(system(), line.view());
 }
 
 // Switches the machine off.  `failed` reaches whoever started it, where the board or the firmware can tell.
 [[noreturn]] void end_machine(System& all, bool failed);
-
-// Gives the first VM what was typed, as much as its serial port takes.
-void feed_console();
 
 // For the report of a panic: whoever holds the console's lock will not give it back.
 struct Emergency {

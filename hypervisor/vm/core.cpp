@@ -190,11 +190,16 @@ void Core::timer_fired() {
         poll_console();
         poll_at = now + poll_period;
     }
+    if (now >= background_at) {
+        background_at = never;
+        ask_background();
+    }
     set_timer();
 }
 
 void Core::set_timer() {
     u64 next = slice_end < poll_at ? slice_end : poll_at;
+    if (background_at < next) next = background_at;
     for (auto* vcpu = residents; vcpu != nullptr; vcpu = vcpu->next_at_home) {
         if (vcpu->place == Vcpu::Place::blocked || vcpu->timer != abi::sbi::never ||
             vcpu->vm.has_alarm(*vcpu)) {
@@ -213,7 +218,9 @@ bool Core::serve_interrupts() {
     if (pending == 0) return false;
     if ((pending & host_software) != 0) {
         csr::sip::clear_bits(host_software);
+        stop_if_panicking();
         serve_inbox();
+        if (background.load(std::memory_order_relaxed)) must_choose = true;
     }
     if ((pending & host_timer) != 0) timer_fired();
     if ((pending & host_external) != 0) serve_external_interrupt();
@@ -234,12 +241,28 @@ void Core::start_step() {
     if (!step) vm.could_not_start(step.error());
 }
 
+void Core::ask_background() {
+    if (background.exchange(true, std::memory_order_acq_rel)) return;
+    if (this == &this_core()) {
+        must_choose = true;
+    } else {
+        send_ipi(index);
+    }
+}
+
+void Core::look_after_machine() {
+    background.store(false, std::memory_order_seq_cst);
+    background_at = serve_background();
+    set_timer();
+}
+
 void Core::wait_until_runnable() {
     slice_end = never;  // nobody's turn ends
     while (queue.empty()) {
         set_timer();
         // Interrupts stay off: wfi resumes when one is pending, and it is served here.
         bool const served = serve_interrupts();
+        if (background.load(std::memory_order_relaxed)) look_after_machine();
         if (starting != nullptr) {
             start_step();
         } else if (!served && inbox.load(std::memory_order_relaxed) == nullptr) {
@@ -251,6 +274,7 @@ void Core::wait_until_runnable() {
 }
 
 Vcpu& Core::choose() {
+    if (background.load(std::memory_order_relaxed)) look_after_machine();
     if (inbox.load(std::memory_order_relaxed) != nullptr) serve_inbox();
     if (current != nullptr && current->place == Vcpu::Place::running && !must_choose) return *current;
     must_choose = false;

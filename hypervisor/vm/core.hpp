@@ -36,10 +36,12 @@ struct Core : hart::Hart {
     u64 slice_end = never;               // host time
     u64 poll_period = 0;                 // of a console that cannot interrupt; only one hart polls
     u64 poll_at = never;
-    u64 timer_set = never;        // what the host timer was last told
-    memory::HartView view{};      // what this hart sees
-    Vcpu* units_owner = nullptr;  // whose floating-point and vector registers are in this hart
-    u64 vector_bytes = 0;         // of one vector register; zero: no V
+    u64 background_at = never;             // when this hart looks after the machine again
+    std::atomic<bool> background = false;  // it should at once
+    u64 timer_set = never;                 // what the host timer was last told
+    memory::HartView view{};               // what this hart sees
+    Vcpu* units_owner = nullptr;           // whose floating-point and vector registers are in this hart
+    u64 vector_bytes = 0;                  // of one vector register; zero: no V
 
     // How long interrupts had to wait, in ticks, where the log asks for it.
     bool measures_closed = false;
@@ -56,6 +58,9 @@ struct Core : hart::Hart {
                            current != nullptr && current->place == Vcpu::Place::running;
         return stays ? *current : choose();
     }
+
+    // Asks this hart, from any, to look after the machine (serve_background) before its guests go on.
+    void ask_background();
 
     // Asks this hart, from another one, to drop translations; `left` goes down when it has.
     void ask_flush(FlushMessage const& message);
@@ -101,6 +106,7 @@ private:
     [[nodiscard]] Vcpu& choose();
     [[nodiscard]] Vcpu& take_next();
     void start_step();
+    void look_after_machine();
     void serve_flushes();
     void wake_if_pending(Vcpu& vcpu);
     void load(Vcpu& vcpu);

@@ -17,9 +17,11 @@ void send_ipi(u32 hart_index);
 // When this hart wants its next timer interrupt, in host time; the largest value means never.
 void set_host_timer(Ticks when);
 
-// What a VM's console says, and whether the board's console asks to be told when the guest can take input
-// again.
-void console_write(Vm const& vm, std::string_view text);
+// What a console of the VM says: 0 is its serial port and the SBI debug console, 1 and up its virtio ports.
+void console_write(Vm const& vm, std::string_view text, u32 console = 0);
+// What was typed at it, as much as fits; Machine::console_input_waits() says when there is something.
+[[nodiscard]] usize console_read(Vm const& vm, u32 console, std::span<u8> into);
+// The serial port takes input again.
 void console_has_room(Vm const& vm);
 
 // Nanoseconds since 1970, as the board knows them.
@@ -30,6 +32,13 @@ void serve_external_interrupt();
 
 // Looks at a console that cannot interrupt.
 void poll_console();
+
+// Work of the whole machine, a bounded piece of it, by the hart that was asked (Core::ask_background),
+// between two turns of its guests.  Returns when it should be called again, in host time.
+[[nodiscard]] u64 serve_background();
+
+// A panic elsewhere stops this hart; does not return then.
+void stop_if_panicking();
 
 // This virtual machine will not run again.
 void machine_went_away(Vm const& vm);

@@ -6,6 +6,7 @@
 #include <span>
 
 #include "abi/sbi.hpp"
+#include "backend/console.hpp"
 #include "base/locked.hpp"
 #include "base/result.hpp"
 #include "device/bus.hpp"
@@ -66,6 +67,13 @@ public:
     // For a VM that is restored: its clock goes on where it was.
     void set_time_delta(u64 delta) { time_delta_ = delta; }
 
+    // What it says and hears; none beyond the last.
+    void give_consoles(std::span<backend::Console> consoles) { consoles_ = consoles; }
+    [[nodiscard]] backend::Console* console(u32 index) const {
+        return index < consoles_.size() ? &consoles_[index] : nullptr;
+    }
+    [[nodiscard]] std::span<backend::Console> consoles() const { return consoles_; }
+
     // Built once, before it starts.
     void attach(Vcpu& vcpu) { vcpus_[vcpu.id] = &vcpu; }
     [[nodiscard]] u32 vcpu_count() const { return description_.vcpus; }
@@ -123,6 +131,7 @@ private:
     HostIsa host_isa_;
     MachineIds ids_;
     std::span<u8> tree_buffer_{};
+    std::span<backend::Console> consoles_{};
     Machine machine_;
     std::array<Vcpu*, max_vcpus> vcpus_{};
     std::array<std::atomic<Vcpu*>, 64> last_on_hart_{};  // whose VS-stage translations a hart may hold

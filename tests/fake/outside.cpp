@@ -1,6 +1,8 @@
 // The outside of virtual machines, for the tests: what virtual machines asked of the board is written down.
 #include "tests/fake/outside.hpp"
 
+#include <algorithm>
+
 #include "vm/outside.hpp"
 
 namespace antler {
@@ -26,8 +28,15 @@ void send_ipi(u32 hart_index) {
 void set_host_timer(Ticks when) {
     fake::outside().host_timer = when.n;
 }
-void console_write(Vm const&, std::string_view text) {
+void console_write(Vm const&, std::string_view text, u32) {
     fake::outside().console += text;
+}
+usize console_read(Vm const&, u32, std::span<u8> into) {
+    auto& typed = fake::outside().typed;
+    auto const count = std::min(typed.size(), into.size());
+    std::copy_n(typed.begin(), count, into.begin());
+    typed.erase(0, count);
+    return count;
 }
 void console_has_room(Vm const&) {
     ++fake::outside().room_asked;
@@ -38,6 +47,11 @@ Nanos wall_clock() {
 void poll_console() {
     ++fake::outside().polls;
 }
+u64 serve_background() {
+    ++fake::outside().background_turns;
+    return fake::outside().background_at;
+}
+void stop_if_panicking() {}
 void serve_external_interrupt() {
     ++fake::outside().external_interrupts;
 }

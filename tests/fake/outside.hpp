@@ -15,6 +15,9 @@ struct Outside {
     u64 room_asked = 0;        // how often a console said that it has room
     Nanos wall_clock{1'700'000'000'000'000'000};
     u64 external_interrupts = 0;
+    std::string typed{};       // at any console
+    u64 background_turns = 0;  // of looking after the machine
+    u64 background_at = ~u64{0};
     u64 polls = 0;  // of a console that cannot interrupt
     u64 machines_gone = 0;
     std::vector<std::string> announced{};

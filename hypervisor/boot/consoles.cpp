@@ -1,0 +1,208 @@
+// Between guests' consoles and people.
+#include "boot/consoles.hpp"
+
+#include <new>
+
+#include "boot/system.hpp"
+#include "vm/outside.hpp"
+
+namespace antler::boot {
+
+using backend::ConsoleOwner;
+using backend::Outward;
+
+namespace {
+
+// Whatever is left interrupts again.
+constexpr u32 most_rounds = 64;
+
+// The line that says who has the input; at the port only, for it is about the port.
+void tell_owner(System& all, std::string_view vm, u32 index) {
+    TextBuffer<96> line;
+    print(line, "\r\nantler: input goes to {}", vm);
+    if (index != 0) print(line, ", port {}", index);
+    print(line, "\r\n");
+    all.console.with([&](Console& console) { console.write(line.view()); });
+}
+
+void give_port_to_next(System& all) {
+    TextBuffer<40> name;
+    u32 index = 0;
+    bool const any = all.outward.with([&](Outward& outward) {
+        auto const* const console = outward.hub.rotate_port();
+        if (console == nullptr) return false;
+        name.write(console->vm);
+        index = console->index;
+        return true;
+    });
+    if (any) tell_owner(all, name.view(), index);
+    all.cores[0]->ask_background();  // the channel may have lost it
+}
+
+// Whether what is typed has a guest to wait for; what is typed at nobody is read all the same, for the keys
+// that say to whom.
+bool is_heard(System const& all, backend::Console const* console) {
+    if (console == nullptr || console->owner != ConsoleOwner::port || console->vm_id >= all.vms.size())
+        return false;
+    auto const* const vm = all.vms[console->vm_id];
+    return vm != nullptr && !vm->is_over();
+}
+
+// True: something was read.  What finds no room stays in the board's FIFO, which holds the sender back.
+bool read_some(System& all, PortInput& input) {
+    auto const room = all.outward.with([&](Outward& outward) -> usize {
+        auto const* const console = outward.hub.at_port();
+        if (!is_heard(all, console)) return input.bytes.size();
+        return std::min(console->typed.room(), input.bytes.size());
+    });
+    auto const count = all.console.with([&](Console& console) {
+        console.listen(room != 0);
+        return room == 0 ? usize{0} : console.read(std::span{input.bytes}.first(room));
+    });
+    for (char const c : std::span{input.bytes}.first(count)) {
+        input.next_owner_keys = c == PortInput::next_owner ? input.next_owner_keys + 1 : 0;
+        if (input.next_owner_keys == 3) {
+            input.next_owner_keys = 0;
+            give_port_to_next(all);
+            continue;
+        }
+        auto const byte = static_cast<u8>(c);
+        all.outward.with([&](Outward& outward) {
+            if (auto* const console = outward.hub.at_port(); console != nullptr)
+                (void)outward.hub.type(*console, ConsoleOwner::port, {&byte, 1});
+        });
+    }
+    return count != 0;
+}
+
+// True: the guest took something.
+bool feed_some(System& all, vm::Vm& vm) {
+    auto* const console = vm.console(0);
+    if (console == nullptr || vm.is_over()) return false;
+    std::array<char, 16> bytes{};
+    auto const room = std::min<usize>(vm.machine().console_room(), bytes.size());
+    if (room == 0) return false;
+    auto const count = all.outward.with([&](Outward& outward) {
+        return outward.hub.take_typed(*console, {reinterpret_cast<u8*>(bytes.data()), room});
+    });
+    if (count != 0) vm.machine().console_type({bytes.data(), count});
+    return count != 0;
+}
+
+// Whose console the port is at; nobody where it is at none.
+vm::Vm* vm_at_port(System& all) {
+    auto const id = all.outward.with([](Outward& outward) {
+        auto const* const console = outward.hub.at_port();
+        return console != nullptr ? console->vm_id : backend::Console::nowhere;
+    });
+    return id < all.vms.size() ? all.vms[id] : nullptr;
+}
+
+}  // namespace
+
+void open_log(System& all) {
+    all.log.kind = backend::ConsoleKind::log;
+    all.log.label = "log";
+    (void)all.log.said.move_to(all.log_ring);
+    all.outward.with([&](Outward& outward) { (void)outward.hub.add(all.log); });
+}
+
+void open_consoles(System& all, vm::Vm& vm, std::span<u8> memory, u32 id) {
+    auto const count = static_cast<u32>(memory.size() / console_bytes(1));
+    auto* const first = reinterpret_cast<backend::Console*>(memory.data());
+    auto const rings = memory.subspan(count * sizeof(backend::Console));
+    auto const each = rings.size() / count;
+    for (u32 i = 0; i < count; ++i) {
+        auto& console = *new (first + i) backend::Console;
+        console.vm = vm.name();
+        console.vm_id = id;
+        console.index = i;
+        console.kind = i == 0 ? backend::ConsoleKind::serial : backend::ConsoleKind::virtio;
+        console.label = i == 0 ? "serial" : "virtio";
+        (void)console.said.move_to(rings.subspan(i * each, each));
+        all.outward.with([&](Outward& outward) {
+            if (outward.hub.add(console) && outward.hub.at_port() == nullptr)
+                outward.hub.put_at_port(&console);
+        });
+    }
+    vm.give_consoles({first, count});
+}
+
+void close_consoles(System& all, vm::Vm& vm) {
+    for (auto& console : vm.consoles())
+        all.outward.with([&](Outward& outward) { outward.hub.remove(console); });
+    vm.give_consoles({});
+}
+
+void say_line(System& all, std::string_view line) {
+    bool const wake = all.outward.with([&](Outward& outward) { return outward.hub.write(all.log, line); });
+    if (wake) all.cores[0]->ask_background();
+    if (all.options.log == control::Options::Log::quiet) return;
+    all.console.with([&](Console& console) { console.write(line); });
+}
+
+void read_port() {
+    auto& all = system();
+    all.input.with([&](PortInput& input) {
+        bool more = true;
+        for (u32 round = 0; more && round < most_rounds; ++round) {
+            more = read_some(all, input);
+            if (auto* const vm = vm_at_port(all); vm != nullptr) more = feed_some(all, *vm) || more;
+        }
+    });
+}
+
+void feed_serial(vm::Vm& vm) {
+    auto& all = system();
+    bool fed = false;
+    all.input.with([&](PortInput&) {
+        while (feed_some(all, vm)) fed = true;
+    });
+    if (fed && vm_at_port(all) == &vm) read_port();
+}
+
+void input_waits(u32 handle) {
+    auto& all = system();
+    auto const [id, index] = all.outward.with([&](Outward& outward) {
+        auto const* const console = outward.hub.by_handle(handle);
+        return console != nullptr ? std::pair{console->vm_id, console->index}
+                                  : std::pair{backend::Console::nowhere, u32{0}};
+    });
+    if (id >= all.vms.size() || all.vms[id] == nullptr) return;
+    if (index == 0) feed_serial(*all.vms[id]);
+}
+
+}  // namespace antler::boot
+
+namespace antler::vm {
+
+using boot::system;
+
+void console_write(Vm const& vm, std::string_view text, u32 index) {
+    auto& all = system();
+    auto* const console = vm.console(index);
+    if (console == nullptr) return;
+    bool const wake =
+        all.outward.with([&](backend::Outward& outward) { return outward.hub.write(*console, text); });
+    if (wake) all.cores[0]->ask_background();
+    all.output.with([&](boot::Output& output) {
+        all.console.with([&](boot::Console& port) { output.write(console, vm.name(), index, text, port); });
+    });
+}
+
+usize console_read(Vm const& vm, u32 index, std::span<u8> into) {
+    auto* const console = vm.console(index);
+    if (console == nullptr) return 0;
+    return system().outward.with(
+        [&](backend::Outward& outward) { return outward.hub.take_typed(*console, into); });
+}
+
+void console_has_room(Vm const& vm) {
+    boot::feed_serial(const_cast<Vm&>(vm));
+}
+
+void poll_console() {
+    boot::read_port();
+}
+
+}  // namespace antler::vm

@@ -1,0 +1,40 @@
+// The consoles of all VMs and the hypervisor's log: kept in rings, said at the board's port, typed at by it.
+#pragma once
+
+#include <array>
+
+#include "boot/console.hpp"
+#include "vm/vm.hpp"
+
+namespace antler::boot {
+
+struct System;
+
+// What is read from the board's port and not yet typed.  Three of these keys give the next VM the input.
+struct PortInput {
+    static constexpr char next_owner = 1;  // Ctrl-A
+    u32 next_owner_keys = 0;
+    std::array<char, 16> bytes{};
+};
+
+// Consoles with their scroll-back in `memory`, as many as console_bytes() says; `id` is the VM's place in the
+// list of VMs.  The first console of all is at the port.
+void open_consoles(System& all, vm::Vm& vm, std::span<u8> memory, u32 id);
+void close_consoles(System& all, vm::Vm& vm);
+// What `count` consoles take.
+[[nodiscard]] constexpr u64 console_bytes(u32 count) {
+    return count * u64{8'192};
+}
+void open_log(System& all);
+
+// A line of the hypervisor's own, kept in the log, and said unless the log is quiet.
+void say_line(System& all, std::string_view line);
+
+// Reads the board's port and hands out what was typed, as much as anybody takes.
+void read_port();
+// Gives the VM's serial port what was typed at it.
+void feed_serial(vm::Vm& vm);
+// Something was typed at this console.
+void input_waits(u32 handle);
+
+}  // namespace antler::boot
