@@ -1,6 +1,8 @@
 // Where the hypervisor's own image lies, by what its pages may do.
 #pragma once
 
+#include <span>
+
 #include "base/address.hpp"
 
 namespace antler::boot::image {
@@ -10,6 +12,8 @@ extern char __image_start[];   // NOLINT: the linker's names
 extern char __rodata_start[];  // NOLINT
 extern char __data_start[];    // NOLINT
 extern char __image_end[];     // NOLINT
+extern char __dump_start[];    // NOLINT
+extern char __dump_end[];      // NOLINT
 }
 
 namespace detail {
@@ -26,6 +30,10 @@ inline HpaRange between(char const* start, char const* end) {
 }
 [[nodiscard]] inline HpaRange data() {
     return detail::between(__data_start, __image_end);
+}
+// What a reset keeps.
+[[nodiscard]] inline std::span<u8> dump() {
+    return {reinterpret_cast<u8*>(__dump_start), reinterpret_cast<u8*>(__dump_end)};
 }
 [[nodiscard]] inline HpaRange whole() {
     return detail::between(__image_start, __image_end);

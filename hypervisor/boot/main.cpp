@@ -230,6 +230,7 @@ void create_vms(System& all, control::Pack const& pack) {
     say("antler: {} harts, {} MiB, firmware {} (SBI {}.{})\n", all.core_count, memory_bytes(all) >> 20,
         all.firmware.name(), all.firmware.version().major, all.firmware.version().minor);
     print_features(all);
+    find_panic_dump(all);
     if (!pack) {
         say("antler: no pack: {}; nothing to run\n", describe(pack.error()));
         end_machine(all, false);

@@ -41,29 +41,7 @@ void end_machine(System& all, bool failed) {
     all.firmware.reset(ResetType::shutdown, failed ? ResetReason::system_failure : ResetReason::none);
 }
 
-void Emergency::write(std::string_view text) const {
-    // A console of its own, so that no lock is waited for.
-    Console console;
-    console.use(system().firmware);
-    if (system().serial) console.use(*system().serial);
-    console.write(text);
-}
-
 }  // namespace boot
-
-void panic(std::string_view what, u64 first, u64 second) {
-    auto& all = boot::system();
-    boot::Emergency out;
-    if (!all.panicking.exchange(true)) {
-        print(out, "\nantler: panic on hart {}: {} ({:x}, {:x})\n", hart::this_hart().id, what, first,
-              second);
-        u64 here = 0;
-        boot::report_backtrace(reinterpret_cast<u64>(&here));
-        if (!all.options.halt_on_panic) boot::end_machine(all, true);
-        out.write("antler: halted\n");
-    }
-    for (;;) hart::wait_for_interrupt();
-}
 
 namespace vm {
 
@@ -101,10 +79,6 @@ bool random_bytes(std::span<u8> into) {
 
 u64 serve_background() {
     return ~u64{0};
-}
-
-void stop_if_panicking() {
-    while (system().panicking.load(std::memory_order_relaxed)) hart::wait_for_interrupt();
 }
 
 void serve_external_interrupt() {

@@ -43,6 +43,7 @@ void print_code(Emergency& out, u64 at) {
 }  // namespace
 
 void report_fault(FaultFrame const& frame, isa::Scause cause, u64 value) {
+    if (!begin_last_words()) return;
     Emergency out;
     using C = isa::Scause;
     auto const words = C::interrupt::get(cause.raw)

@@ -12,7 +12,9 @@
 #include "boot/console.hpp"
 #include "boot/consoles.hpp"
 #include "boot/entropy.hpp"
+#include "boot/image.hpp"
 #include "boot/output.hpp"
+#include "boot/panic_dump.hpp"
 #include "control/pack_reader.hpp"
 #include "isa/exit.hpp"
 #include "isa/features.hpp"
@@ -34,8 +36,9 @@ struct System;
 struct BootCore : vm::Core {
     System* system = nullptr;
     u64 stack_bottom = 0;
-    u64 root = 0;           // satp of this hart
-    u64 zeroing_ticks = 0;  // spent on memory that nobody had yet
+    u64 root = 0;                       // satp of this hart
+    u64 zeroing_ticks = 0;              // spent on memory that nobody had yet
+    std::atomic<bool> stopped = false;  // because another hart panics
 };
 
 inline constexpr u32 max_harts = 64;
@@ -70,6 +73,9 @@ struct System {
     std::atomic<u32> vms_alive = 0;
     std::atomic<bool> any_crashed = false;
     std::atomic<bool> panicking = false;
+    std::atomic<u32> dying = 0;  // which hart does, from 1 on
+    u32 deaths = 0;              // of that hart
+    PanicDump dump{image::dump()};
     Nanos wall_clock_at_zero{};  // 1970 to time CSR 0
     u64 started_at = 0;          // time CSR at the first instruction
     std::atomic<bool> first_guest_entered = false;
@@ -96,7 +102,14 @@ void say(std::string_view format, Values const&... values) {
 
 // For the report of a panic: whoever holds the console's lock will not give it back.
 struct Emergency {
+    bool on_console = true;  // and not only in the dump
     void write(std::string_view text) const;
 };
+
+// False: another hart is dying already, and does the talking.
+[[nodiscard]] bool begin_last_words();
+
+// Says so where an earlier hypervisor left a dump.
+void find_panic_dump(System& all);
 
 }  // namespace antler::boot
