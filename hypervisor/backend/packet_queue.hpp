@@ -25,6 +25,7 @@ class PacketQueue {
     };
 
 public:
+    static constexpr u32 headroom_bytes = 12;
     static constexpr u32 most_pages = 128;          // 512 KiB: seven of the largest packets
     static constexpr u32 most_bytes = 65'535 + 18;  // of a packet: the largest datagram, tagged
 
@@ -63,6 +64,12 @@ public:
                 __builtin_memcpy(into.data() + done, there, bytes);
             });
         }
+        // Bytes in front of the packet that its receiver may use, and whether they lie directly in front of
+        // it.
+        [[nodiscard]] std::span<u8> headroom() const {
+            return {queue_->view(start_ - headroom_bytes), headroom_bytes};
+        }
+        [[nodiscard]] bool headroom_adjoins() const { return start_ % page_size != 0; }
         [[nodiscard]] Offload const& offload() const { return record().offload; }
         void set_offload(Offload const& offload) const { record().offload = offload; }
 
@@ -123,7 +130,7 @@ private:
     static constexpr auto page_size = static_cast<u32>(page_bytes);
     static constexpr u32 record_bytes = 32;
     static constexpr u32 reserved = 0, ready = 1, given_up = 2;
-    static_assert(sizeof(Record) <= record_bytes);
+    static_assert(sizeof(Record) + headroom_bytes <= record_bytes);
 
     // Under the lock: what is taken.
     struct Book {

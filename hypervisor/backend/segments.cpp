@@ -81,9 +81,10 @@ std::optional<Segmenter::Piece> Segmenter::next(PacketQueue::Slot const& packet)
     auto const done = index_ * segment_bytes_;
     auto const bytes = std::min(segment_bytes_, payload_bytes_ - done);
     bool const last = index_ + 1 == count_;
-    std::copy_n(original_.begin(), header_bytes_, header_.begin());
-    auto* const ip = header_.data() + network_;
-    auto* const tcp = header_.data() + transport_;
+    auto* const header = header_.data() + headroom_bytes;
+    std::copy_n(original_.begin(), header_bytes_, header);
+    auto* const ip = header + network_;
+    auto* const tcp = header + transport_;
     auto const tcp_length = header_bytes_ - transport_ + bytes;
 
     write32(tcp + 4, read32(tcp + 4) + done);
@@ -97,9 +98,9 @@ std::optional<Segmenter::Piece> Segmenter::next(PacketQueue::Slot const& packet)
         write16(ip + 2, static_cast<u16>(header_bytes_ - network_ + bytes));
         write16(ip + 4, static_cast<u16>(read16(ip + 4) + index_));
         write16(ip + 10, 0);
-        Checksum header;
-        header.add(std::span{ip, transport_ - network_});
-        write16(ip + 10, header.value());
+        Checksum of_header;
+        of_header.add(std::span{ip, transport_ - network_});
+        write16(ip + 10, of_header.value());
         sum.add(std::span{ip + 12, 8});
     }
     sum.add16(protocol_tcp);
@@ -109,9 +110,8 @@ std::optional<Segmenter::Piece> Segmenter::next(PacketQueue::Slot const& packet)
     add_stretch(sum, packet, header_bytes_ + done, bytes);
     write16(tcp + 16, sum.value());
     ++index_;
-    return Piece{.header = std::span{header_}.first(header_bytes_),
-                 .payload_at = header_bytes_ + done,
-                 .payload_bytes = bytes};
+    return Piece{
+        .header = {header, header_bytes_}, .payload_at = header_bytes_ + done, .payload_bytes = bytes};
 }
 
 }  // namespace antler::backend

@@ -15,6 +15,7 @@ void finish_checksum(PacketQueue::Slot const& packet);
 class Segmenter {
 public:
     static constexpr u32 most_header_bytes = 256;
+    static constexpr u32 headroom_bytes = PacketQueue::headroom_bytes;
     static constexpr u32 most_segments = 128;  // a packet that wants more is no reasonable one
 
     // Nothing when the packet is not what its sender says.
@@ -22,8 +23,8 @@ public:
 
     // A frame: a header of its own and a stretch of the packet.
     struct Piece {
-        std::span<u8 const> header;  // until the next call
-        u32 payload_at;              // in the packet
+        std::span<u8> header;  // until the next call; the receiver has the headroom in front of it
+        u32 payload_at;        // in the packet
         u32 payload_bytes;
         [[nodiscard]] u32 length() const { return static_cast<u32>(header.size()) + payload_bytes; }
     };
@@ -34,7 +35,7 @@ public:
 private:
     Segmenter() = default;
     std::array<u8, most_header_bytes> original_{};
-    std::array<u8, most_header_bytes> header_{};
+    alignas(8) std::array<u8, headroom_bytes + most_header_bytes> header_{};
     u32 network_ = 0;    // where the IP header begins
     u32 transport_ = 0;  // and the TCP header
     u32 header_bytes_ = 0;

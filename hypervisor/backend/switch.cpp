@@ -128,7 +128,7 @@ bool Switch::deliver(Port& to, u32 life, Outgoing const& frame, Vlan vlan, bool 
     u32 written = 0;
     u32 read = 0;
     if (tagged || wants_tag) {
-        into.write(0, std::span{frame.head.bytes}.first(addresses_bytes));
+        into.write(0, std::span{frame.head.bytes, addresses_bytes});
         written = addresses_bytes;
         read = addresses_bytes + (tagged ? tag_bytes : 0);
         if (wants_tag) {
@@ -139,7 +139,7 @@ bool Switch::deliver(Port& to, u32 life, Outgoing const& frame, Vlan vlan, bool 
             written += tag_bytes;
         }
     }
-    into.write(written, std::span{frame.head.bytes}.subspan(read, in_head - read));
+    into.write(written, std::span{frame.head.bytes + read, in_head - read});
     written += in_head - read;
     bool filled = true;
     while (filled && written < length) {
@@ -186,13 +186,12 @@ u32 Switch::send(Port& from, Outgoing const& frame, u64 now, Wakes& wakes) {
         return drop();
     if (type == type_vlan) [[unlikely]] {
         if (frame.length < header_bytes + tag_bytes) return drop();
-        auto const tag = read16(frame.head.bytes.data() + header_bytes) & 0xfff;
+        auto const tag = read16(frame.head.bytes + header_bytes) & 0xfff;
         tagged = true;
         if (from.options_.uplink && tag != 0) vlan = static_cast<Vlan>(tag);
         if (!from.options_.uplink && tag != 0 && tag != vlan) return drop();
         // The tag goes, and must not uncover another one.
-        if (!from.options_.uplink && is_tag(read16(frame.head.bytes.data() + header_bytes + 2)))
-            return drop();
+        if (!from.options_.uplink && is_tag(read16(frame.head.bytes + header_bytes + 2))) return drop();
     }
     constexpr u32 share_of_machine = 32;
     constexpr u32 share_of_uplink = AddressTable::capacity / 2;

@@ -104,7 +104,7 @@ private:
 
 // A frame that somebody sends: its first bytes, which were copied once, and a way to the others.
 struct Outgoing {
-    FrameHead const& head;
+    FrameHead head;
     u32 length;
     Offload offload;
     // Copies the frame's bytes from `offset` on, which lie behind the head; false: they cannot be had.

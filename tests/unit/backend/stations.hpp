@@ -73,8 +73,8 @@ public:
         return send(from, frame, offload, now, wakes);
     }
     u32 send(Station& from, Frame const& frame, Offload const& offload, u64 now, Wakes& wakes) {
-        FrameHead head{};
-        std::copy_n(frame.begin(), std::min<usize>(frame.size(), FrameHead::capacity), head.bytes.begin());
+        alignas(8) std::array<u8, FrameHead::capacity> head{};
+        std::copy_n(frame.begin(), std::min<usize>(frame.size(), FrameHead::capacity), head.begin());
         auto const fill = [](void* source, u32 offset, std::span<u8> into) {
             auto const& bytes = *static_cast<Frame const*>(source);
             EXPECT_LE(offset + into.size(), bytes.size());
@@ -82,7 +82,7 @@ public:
             return true;
         };
         return where.send(*from.port,
-                          {.head = head,
+                          {.head = {head.data()},
                            .length = static_cast<u32>(frame.size()),
                            .offload = offload,
                            .source = const_cast<Frame*>(&frame),

@@ -213,13 +213,13 @@ TEST(SwitchTest, a_packet_that_cannot_be_filled_is_not_seen) {
     Lan lan;
     auto& a = lan.add({.mac = station(1)});
     auto& b = lan.add({.mac = station(2)});
-    FrameHead head{};
+    alignas(8) std::array<u8, FrameHead::capacity> head{};
     auto const frame = frame_of(station(2), station(1), 128);
-    std::ranges::copy(frame, head.bytes.begin());
+    std::ranges::copy(frame, head.begin());
     {
         Wakes wakes;
         EXPECT_EQ(lan.where.send(*a.port,
-                                 {.head = head,
+                                 {.head = {head.data()},
                                   .length = 500,
                                   .offload = {},
                                   .fill = [](void*, u32, std::span<u8>) { return false; }},
