@@ -25,7 +25,7 @@ set(layers_backend backend memory isa abi)
 set(layers_device device isa abi)
 set(layers_sched sched)
 set(layers_hart hart isa abi)
-set(layers_platform platform backend isa abi)
+set(layers_platform platform backend memory hart isa abi)
 set(layers_vm vm hart isa abi memory backend device sched)
 set(layers_sbi sbi vm hart isa abi memory backend device sched)
 set(layers_nested nested vm hart isa abi memory backend device sched)
@@ -39,7 +39,7 @@ foreach(folder IN ITEMS isa abi memory backend device sched hart platform vm sbi
     endif()
     file(GLOB sources CONFIGURE_DEPENDS ${place}/*.cpp)
     if(folder STREQUAL "platform")
-        list(FILTER sources INCLUDE REGEX "/board\\.cpp$") # the rest needs a RISC-V machine
+        list(FILTER sources INCLUDE REGEX "/(board|board_pci|driver_queue|virtio_device)\\.cpp$") # the rest needs a RISC-V machine
     endif()
     if(sources)
         add_library(portable-${folder} STATIC ${sources})

@@ -202,7 +202,7 @@ void console_has_room(Vm const& vm) {
 }
 
 void poll_console() {
-    boot::read_port();
+    boot::system().interrupts.poll();
 }
 
 }  // namespace antler::vm

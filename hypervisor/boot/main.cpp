@@ -3,6 +3,7 @@
 
 #include "base/panic.hpp"
 #include "boot/audit.hpp"
+#include "boot/drivers.hpp"
 #include "boot/memory.hpp"
 #include "boot/report.hpp"
 #include "boot/system.hpp"
@@ -105,6 +106,9 @@ usize ask_virtio_rng(System& all, std::span<u8> into) {
         given = platform::read_virtio_rng(slot.registers.start, workspace, into, patience);
         if (given != 0) break;
     }
+    all.virtio.for_each(abi::virtio::DeviceId::entropy, [&](platform::VirtioTransport& transport) {
+        if (given == 0) given = platform::read_virtio_rng(transport, workspace, into, patience);
+    });
     all.frames.give_back(std::move(page).value());
     return given;
 }
@@ -176,21 +180,6 @@ void start_harts(System& all) {
     while (all.harts_coming.load(std::memory_order_acquire) != 0) hart::wait_for_interrupt();
 }
 
-void listen_to_console(System& all) {
-    auto const& board = all.board;
-    auto const* const hart = board.hart(all.cores[0]->id);
-    bool const wired = board.plic && board.uart && board.uart->interrupt &&
-                       board.uart->interrupt->controller == board.plic->phandle && hart != nullptr &&
-                       hart->plic_context;
-    if (!wired) {
-        all.cores[0]->poll_period = board.timebase.ticks(Nanos{10'000'000}).n;
-        all.cores[0]->poll_at = hart::time();
-        return;
-    }
-    all.plic.emplace(board.plic->registers.start, *hart->plic_context);
-    all.plic->enable(board.uart->interrupt->source);
-}
-
 void create_vms(System& all, control::Pack const& pack) {
     for (u32 index = 0; index < pack.vm_count(); ++index) {
         auto const description = pack.describe(index);
@@ -215,6 +204,7 @@ void create_vms(System& all, control::Pack const& pack) {
     open_log(all);
     gather_harts(all, core.id);
     open_hart(core);
+    open_drivers(all);
     read_clock(all);
     gather_entropy(all);
 
@@ -235,7 +225,6 @@ void create_vms(System& all, control::Pack const& pack) {
         say("antler: no pack: {}; nothing to run\n", describe(pack.error()));
         end_machine(all, false);
     }
-    listen_to_console(all);
     create_vms(all, pack.value());
     if (all.vm_count == 0) end_machine(all, all.any_crashed);
     start_harts(all);

@@ -4,6 +4,7 @@
 #include <new>
 
 #include "base/units.hpp"
+#include "boot/drivers.hpp"
 #include "boot/image.hpp"
 #include "hart/csr.hpp"
 #include "hart/fence.hpp"
@@ -115,6 +116,10 @@ isa::Features shown_to(System const& all, vm::Description const& description) {
 }
 
 }  // namespace
+
+Result<std::span<u8>> driver_memory(System& all, u64 bytes) {
+    return make_bytes(all, memory::house_owner, bytes);
+}
 
 Result<void> open_memory(System& all, HpaRange device_tree) {
     auto const& board = all.board;

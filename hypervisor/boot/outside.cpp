@@ -5,6 +5,7 @@
 
 #include "base/locked.hpp"
 #include "base/panic.hpp"
+#include "boot/drivers.hpp"
 #include "boot/report.hpp"
 #include "boot/system.hpp"
 #include "hart/csr.hpp"
@@ -82,12 +83,7 @@ u64 serve_background() {
 }
 
 void serve_external_interrupt() {
-    auto& all = system();
-    if (!all.plic) return;
-    auto const source = all.plic->claim();
-    if (source == 0) return;
-    boot::read_port();
-    all.plic->complete(source);
+    boot::serve_board_interrupt(system());
 }
 
 }  // namespace vm

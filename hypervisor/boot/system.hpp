@@ -24,6 +24,8 @@
 #include "platform/board.hpp"
 #include "platform/firmware.hpp"
 #include "platform/host_plic.hpp"
+#include "platform/interrupt_table.hpp"
+#include "platform/virtio_board.hpp"
 #include "sbi/extension.hpp"
 #include "vm/core.hpp"
 #include "vm/vm.hpp"
@@ -36,12 +38,18 @@ struct System;
 struct BootCore : vm::Core {
     System* system = nullptr;
     u64 stack_bottom = 0;
-    u64 root = 0;                       // satp of this hart
-    u64 zeroing_ticks = 0;              // spent on memory that nobody had yet
-    std::atomic<bool> stopped = false;  // because another hart panics
+    u64 root = 0;                              // satp of this hart
+    u64 zeroing_ticks = 0;                     // spent on memory that nobody had yet
+    std::optional<platform::HostPlic> plic{};  // its part of the interrupt controller
+    std::atomic<bool> stopped = false;         // because another hart panics
 };
 
 inline constexpr u32 max_harts = 64;
+
+// The board's serial port has something for us.
+struct PortInterrupt final : platform::InterruptHandler {
+    void interrupted() override;
+};
 
 struct System {
     platform::Firmware firmware{};
@@ -54,7 +62,9 @@ struct System {
     backend::Console log{};  // what the hypervisor says
     std::array<u8, 16_KiB> log_ring{};
     std::optional<platform::Serial8250> serial{};  // for a panic, which asks no lock
-    std::optional<platform::HostPlic> plic{};
+    platform::InterruptTable interrupts{};
+    platform::VirtioBoard virtio{};
+    PortInterrupt port_interrupt{};
     control::Options options{};
     isa::Features features{};  // what every hart has
     sbi::Services services{};

@@ -292,6 +292,7 @@ void remember(FdtWalk const& walk, Candidates& among) {
     if (compatible->lists("virtio,mmio"))
         if (auto const registers = registers_of(walk))
             (void)board.virtio_mmio.push({*registers, interrupt_of(walk)});
+    if (compatible->lists("pci-host-ecam-generic") && !board.pci) read_pci(tree, walk, board.pci);
     if (compatible->lists("sifive,test0") && !board.test_finisher) board.test_finisher = registers_of(walk);
     if (compatible->lists("google,goldfish-rtc") && !board.goldfish_rtc)
         board.goldfish_rtc = registers_of(walk);

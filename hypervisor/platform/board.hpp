@@ -10,6 +10,7 @@
 #include "base/result.hpp"
 #include "base/units.hpp"
 #include "isa/extensions.hpp"
+#include "platform/board_pci.hpp"
 #include "platform/bounded_list.hpp"
 
 namespace antler::platform {
@@ -117,6 +118,7 @@ struct Board {
     std::optional<BoardImsic> imsic{};
     std::optional<HpaRange> goldfish_rtc{};
     BoundedList<BoardVirtio, max_virtio> virtio_mmio{};
+    std::optional<BoardPci> pci{};            // the first host bridge
     std::optional<HpaRange> test_finisher{};  // how QEMU's board tells its caller that something failed
     bool has_iommu = false;
 

@@ -2,7 +2,9 @@
 #include "platform/virtio_rng.hpp"
 
 #include "hart/fence.hpp"
+#include "memory/physical.hpp"
 #include "platform/mmio.hpp"
+#include "platform/virtio_device.hpp"
 
 namespace antler::platform {
 namespace {
@@ -133,6 +135,31 @@ usize read_virtio_rng(Hpa registers, std::span<u8> workspace, std::span<u8> into
     hart::fence_io();
     auto const given = used->index == 0 ? 0 : used->bytes;
     device.write(Register::status, 0);  // it forgets the buffer
+    auto const count = given < wanted ? given : wanted;
+    for (usize i = 0; i < count; ++i) {
+        into[i] = buffer[i];
+        buffer[i] = 0;
+    }
+    return count;
+}
+
+usize read_virtio_rng(VirtioTransport& transport, std::span<u8> workspace, std::span<u8> into,
+                      Ticks patience) {
+    VirtioDevice device{transport};
+    DriverQueue queue;
+    constexpr u16 entries = 2;
+    if (!device.negotiate(0) || !device.open_queue(0, queue, workspace.first(page_bytes), entries)) return 0;
+    device.start();
+    auto const buffer = workspace.subspan(page_bytes);
+    auto const wanted = static_cast<u32>(into.size() < buffer.size() ? into.size() : buffer.size());
+    DmaPiece const piece{memory::house_address(buffer.data()), wanted};
+    if (!queue.add({}, {&piece, 1}, 0)) return 0;
+    if (queue.publish()) transport.notify(0);
+    auto const end = hart::time() + patience.n;
+    auto done = queue.take();
+    while (!done && hart::time() < end) done = queue.take();
+    device.reset();
+    auto const given = done ? done->written : 0;
     auto const count = given < wanted ? given : wanted;
     for (usize i = 0; i < count; ++i) {
         into[i] = buffer[i];

@@ -5,6 +5,7 @@
 
 #include "base/address.hpp"
 #include "base/units.hpp"
+#include "platform/virtio_transport.hpp"
 
 namespace antler::platform {
 
@@ -15,6 +16,10 @@ inline constexpr usize virtio_rng_workspace = 2 * page_bytes;
 // How many bytes it gave, zero where the registers are not those of an entropy device or it does not answer
 // in time. `workspace` is zeroed, page-aligned house memory.
 [[nodiscard]] usize read_virtio_rng(Hpa registers, std::span<u8> workspace, std::span<u8> into,
+                                    Ticks patience);
+
+// The same for a device that was found behind PCI.
+[[nodiscard]] usize read_virtio_rng(VirtioTransport& transport, std::span<u8> workspace, std::span<u8> into,
                                     Ticks patience);
 
 }  // namespace antler::platform

@@ -1,0 +1,29 @@
+// What the drivers of the board's devices get: memory that stays, and interrupts.
+#pragma once
+
+#include <optional>
+#include <span>
+
+#include "base/result.hpp"
+#include "base/types.hpp"
+#include "platform/interrupt_table.hpp"
+
+namespace antler::boot {
+
+struct System;
+
+// Zeroed, page-aligned memory of the house, for as long as the machine runs.
+[[nodiscard]] Result<std::span<u8>> driver_memory(System& all, u64 bytes);
+
+// From now on the handler hears of this source, on a hart that has a wire from the interrupt controller;
+// a device without a wire is asked now and then.  Before the other harts run.
+[[nodiscard]] Result<void> listen_to(System& all, std::optional<u32> source,
+                                     platform::InterruptHandler& handler);
+
+// Finds the board's virtio devices, and gives every hart its part of the interrupt controller.
+void open_drivers(System& all);
+
+// Serves one interrupt of the board's controller on this hart.
+void serve_board_interrupt(System& all);
+
+}  // namespace antler::boot

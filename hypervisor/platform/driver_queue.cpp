@@ -1,0 +1,129 @@
+// Rings in house memory, which the device reads and writes at the same time.
+#include "platform/driver_queue.hpp"
+
+#include <atomic>
+
+#include "base/panic.hpp"
+#include "memory/physical.hpp"
+
+namespace antler::platform {
+namespace {
+
+using abi::virtio::Descriptor;
+using abi::virtio::UsedElement;
+namespace flag = abi::virtio::descriptor;
+
+// Whole loads and stores of what the device may touch meanwhile.
+[[nodiscard]] u16 load(u16* at, std::memory_order order = std::memory_order_relaxed) {
+    return std::atomic_ref{*at}.load(order);
+}
+void store(u16* at, u16 value, std::memory_order order = std::memory_order_relaxed) {
+    std::atomic_ref{*at}.store(value, order);
+}
+
+}  // namespace
+
+void DriverQueue::open(std::span<u8> memory, u16 entries, bool event_index) {
+    VERIFY(entries != 0 && (entries & (entries - 1)) == 0 && memory.size() >= memory_bytes(entries));
+    auto* const start = memory.data();
+    __builtin_memset(start, 0, memory_bytes(entries));
+    descriptors_ = reinterpret_cast<Descriptor*>(start);
+    available_ = reinterpret_cast<u16*>(start + available_offset(entries));
+    used_ = reinterpret_cast<u16*>(start + used_offset(entries));
+    chains_ = reinterpret_cast<Chain*>(start + used_offset(entries) + used_bytes(entries));
+    entries_ = entries;
+    room_ = entries;
+    in_flight_ = 0;
+    free_ = 0;
+    added_ = published_ = taken_ = 0;
+    event_index_ = event_index;
+    broken_ = false;
+    for (u16 i = 0; i < entries; ++i) descriptors_[i].next = static_cast<u16>(i + 1);
+    ignore();
+}
+
+QueuePlace DriverQueue::place() const {
+    return {memory::house_address(descriptors_), memory::house_address(available_),
+            memory::house_address(used_), entries_};
+}
+
+Result<void> DriverQueue::add(std::span<DmaPiece const> read, std::span<DmaPiece const> written, u32 token) {
+    auto const pieces = read.size() + written.size();
+    if (pieces == 0 || broken_) return Err{Error::bad_state};
+    if (pieces > room_) return Err{Error::full};
+    auto const head = free_;
+    auto index = head;
+    auto last = head;
+    auto const fill = [&](std::span<DmaPiece const> list, u16 flags) {
+        for (auto const& piece : list) {
+            auto& descriptor = descriptors_[index];
+            descriptor.address = piece.at.raw();
+            descriptor.bytes = piece.bytes;
+            descriptor.flags = static_cast<u16>(flags | flag::next);
+            last = index;
+            index = descriptor.next;
+        }
+    };
+    fill(read, 0);
+    fill(written, flag::device_writes);
+    descriptors_[last].flags &= static_cast<u16>(~flag::next);
+    chains_[head] = {token, static_cast<u16>(pieces), last};
+    free_ = index;
+    room_ = static_cast<u16>(room_ - pieces);
+    ++in_flight_;
+    store(available(2 + (added_ & (entries_ - 1u))), head);
+    ++added_;
+    return {};
+}
+
+bool DriverQueue::publish() {
+    if (added_ == published_) return false;
+    auto const before = published_;
+    published_ = added_;
+    // The chains before the index.   [virtio 2.7.13]
+    store(available(1), added_, std::memory_order_release);
+    // The index before we look whether the device sleeps.   [virtio 2.7.13.4]
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    if (event_index_) return abi::virtio::passed(load(available_event()), added_, before);
+    return (load(used_half(0)) & abi::virtio::used_no_notify) == 0;
+}
+
+std::optional<DriverQueue::Done> DriverQueue::take() {
+    if (broken_ || entries_ == 0) return std::nullopt;
+    auto const there = load(used_half(1), std::memory_order_acquire);
+    if (there == taken_) return std::nullopt;
+    auto const element = *reinterpret_cast<UsedElement const*>(used_half(2 + 4 * (taken_ & (entries_ - 1u))));
+    if (static_cast<u16>(there - taken_) > in_flight_ || element.id >= entries_ ||
+        chains_[element.id].pieces == 0) {
+        broken_ = true;
+        return std::nullopt;
+    }
+    auto const head = static_cast<u16>(element.id);
+    auto& chain = chains_[head];
+    descriptors_[chain.last].next = free_;
+    free_ = head;
+    room_ = static_cast<u16>(room_ + chain.pieces);
+    chain.pieces = 0;
+    --in_flight_;
+    ++taken_;
+    return Done{chain.token, element.bytes};
+}
+
+bool DriverQueue::listen() {
+    if (event_index_)
+        store(used_event(), taken_);
+    else
+        store(available(0), 0);
+    // The wish before we look whether it came too late.   [virtio 2.7.14]
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    return load(used_half(1), std::memory_order_acquire) == taken_;
+}
+
+void DriverQueue::ignore() {
+    if (event_index_)
+        store(used_event(), static_cast<u16>(taken_ - 1));  // passed long ago, and not again for a while
+    else
+        store(available(0), abi::virtio::available_no_interrupt);
+}
+
+}  // namespace antler::platform

@@ -1,0 +1,108 @@
+// The driver's side of a split virtqueue: chains of pieces go out with a token and come back with it.
+#pragma once
+
+#include <optional>
+#include <span>
+
+#include "abi/virtio_transport.hpp"
+#include "base/address.hpp"
+#include "base/result.hpp"
+#include "platform/virtio_transport.hpp"
+
+namespace antler::platform {
+
+// A stretch of physical memory that the device reads or writes.
+struct DmaPiece {
+    Hpa at{};
+    u32 bytes = 0;
+};
+
+// One hart at a time: its owner keeps it behind a lock.  It allocates nothing.
+//
+//     if (queue.add(out, in, token).ok() && queue.publish()) transport.notify(index);
+//     …
+//     while (auto const done = queue.take()) …
+class DriverQueue {
+public:
+    static constexpr u16 most_entries = 1024;
+
+    struct Done {
+        u32 token = 0;
+        u32 written = 0;  // bytes, as the device says
+    };
+
+    DriverQueue() = default;
+    DriverQueue(DriverQueue const&) = delete;
+    DriverQueue& operator=(DriverQueue const&) = delete;
+
+    // House memory for so many entries (a power of two), page-aligned and zeroed: the three parts, and what
+    // the driver remembers of each chain.
+    [[nodiscard]] static constexpr u64 memory_bytes(u16 entries) {
+        return used_offset(entries) + used_bytes(entries) + entries * sizeof(Chain);
+    }
+
+    // Empty, whatever was under way before: for a device that was reset.
+    void open(std::span<u8> memory, u16 entries, bool event_index);
+    [[nodiscard]] QueuePlace place() const;
+    [[nodiscard]] bool is_open() const { return entries_ != 0; }
+
+    // Descriptors that are free: a chain takes one for each piece.
+    [[nodiscard]] u16 room() const { return room_; }
+    [[nodiscard]] u16 in_flight() const { return in_flight_; }
+
+    // What the device reads, then what it writes, in this order.  Error::full: nothing was added.
+    [[nodiscard]] Result<void> add(std::span<DmaPiece const> read, std::span<DmaPiece const> written,
+                                   u32 token);
+    // Shows the device all that was added; true when it wants to be notified.
+    [[nodiscard]] bool publish();
+
+    // The next chain that came back.  Indices that make no sense break the queue: see is_broken().
+    [[nodiscard]] std::optional<Done> take();
+    // The device wrote what it may not: reset it, and open() again.
+    [[nodiscard]] bool is_broken() const { return broken_; }
+
+    // Asks for an interrupt when the next chain comes back; false when one is there already.
+    [[nodiscard]] bool listen();
+    // Asks for none.
+    void ignore();
+
+private:
+    struct Chain {
+        u32 token;
+        u16 pieces;  // zero: this descriptor begins no chain
+        u16 last;    // where the list of free ones goes on when it comes back
+    };
+
+    [[nodiscard]] static constexpr u64 available_offset(u16 entries) {
+        return entries * sizeof(abi::virtio::Descriptor);
+    }
+    // Flags, index, ring and event.   [virtio 2.7.6]
+    [[nodiscard]] static constexpr u64 available_bytes(u16 entries) { return 6 + 2 * u64{entries}; }
+    [[nodiscard]] static constexpr u64 used_offset(u16 entries) {
+        return (available_offset(entries) + available_bytes(entries) + 7) & ~u64{7};
+    }
+    [[nodiscard]] static constexpr u64 used_bytes(u16 entries) {
+        return (6 + 8 * u64{entries} + 7) & ~u64{7};
+    }
+
+    [[nodiscard]] u16* available(u32 index) const { return available_ + index; }
+    [[nodiscard]] u16* used_half(u32 index) const { return used_ + index; }
+    [[nodiscard]] u16* used_event() const { return available_ + 2 + entries_; }
+    [[nodiscard]] u16* available_event() const { return used_ + 2 + 4 * u32{entries_}; }
+
+    abi::virtio::Descriptor* descriptors_ = nullptr;
+    u16* available_ = nullptr;  // flags, index, ring, used_event
+    u16* used_ = nullptr;       // flags, index, elements of four halves, available_event
+    Chain* chains_ = nullptr;
+    u16 entries_ = 0;
+    u16 room_ = 0;
+    u16 in_flight_ = 0;
+    u16 free_ = 0;       // the first free descriptor; the others follow through `next`
+    u16 added_ = 0;      // our available index
+    u16 published_ = 0;  // what the device has been shown of it
+    u16 taken_ = 0;      // our place in the used ring
+    bool event_index_ = false;
+    bool broken_ = false;
+};
+
+}  // namespace antler::platform

@@ -1,0 +1,69 @@
+// Who serves which source of the board's interrupt controller.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <optional>
+
+#include "base/result.hpp"
+#include "base/types.hpp"
+
+namespace antler::platform {
+
+// A driver that a device's interrupt wakes, on any hart, while that hart holds no lock.
+class InterruptHandler {
+public:
+    // Lowers the device's line before it returns.  Several devices may share a source, so there may be
+    // nothing to do.  Bounded: what is left over is done when the line is raised again.
+    virtual void interrupted() = 0;
+
+protected:
+    ~InterruptHandler() = default;
+};
+
+// Filled by one hart, read by all.  A handler stays for as long as the machine runs.
+class InterruptTable {
+public:
+    static constexpr usize most = 64;
+
+    // `source`: none for a device without a wire, which is served by poll() alone.
+    [[nodiscard]] Result<void> add(std::optional<u32> source, InterruptHandler& handler) {
+        auto const count = count_.load(std::memory_order_relaxed);
+        if (count == most) return Err{Error::full};
+        entries_[count] = {source, &handler};
+        count_.store(count + 1, std::memory_order_release);  // readers see a whole entry
+        return {};
+    }
+
+    // True when somebody listens to this source.
+    bool serve(u32 source) const {
+        bool found = false;
+        for_each([&](Entry const& entry) {
+            if (entry.source != source) return;
+            entry.handler->interrupted();
+            found = true;
+        });
+        return found;
+    }
+
+    // Everybody, as if all had interrupted: for boards without a wire.
+    void poll() const {
+        for_each([](Entry const& entry) { entry.handler->interrupted(); });
+    }
+
+private:
+    struct Entry {
+        std::optional<u32> source{};
+        InterruptHandler* handler = nullptr;
+    };
+    template <class Body>
+    void for_each(Body&& body) const {
+        auto const count = count_.load(std::memory_order_acquire);
+        for (usize i = 0; i < count; ++i) body(entries_[i]);
+    }
+
+    std::array<Entry, most> entries_{};
+    std::atomic<usize> count_ = 0;
+};
+
+}  // namespace antler::platform

@@ -1,0 +1,48 @@
+// The search for virtio devices.
+#include "platform/virtio_board.hpp"
+
+namespace antler::platform {
+
+void VirtioBoard::find(Board const& board, memory::House& house) {
+    find_mmio(board);
+    find_pci(board, house);
+}
+
+void VirtioBoard::find_mmio(Board const& board) {
+    usize used = 0;
+    // Trees list slots from either end.
+    u64 from = 0;
+    for (usize left = board.virtio_mmio.size(); left != 0 && used < most; --left) {
+        BoardVirtio const* next = nullptr;
+        for (auto const& slot : board.virtio_mmio)
+            if (slot.registers.start.raw() >= from &&
+                (next == nullptr || slot.registers.start < next->registers.start))
+                next = &slot;
+        if (next == nullptr) return;
+        from = next->registers.start.raw() + 1;
+        bool const wired =
+            board.plic && next->interrupt && next->interrupt->controller == board.plic->phandle;
+        auto const source = wired ? std::optional{next->interrupt->source} : std::nullopt;
+        if (auto const found = VirtioMmio::find(next->registers.start, source)) {
+            mmio_[used].emplace(*found);
+            all_[count_++] = &*mmio_[used++];
+        }
+    }
+}
+
+void VirtioBoard::find_pci(Board const& board, memory::House& house) {
+    if (!board.pci) return;
+    bridge_.emplace(*board.pci);
+    if (!bridge_->open(house)) return;
+    usize used = 0;
+    bridge_->for_each([&](PciFunction const& function) {
+        if (used == most) return;
+        auto const controller = board.plic ? board.plic->phandle : 0;
+        auto const found = VirtioPci::find(*bridge_, function, house, controller);
+        if (!found) return;
+        pci_[used].emplace(*found);
+        all_[count_++] = &*pci_[used++];
+    });
+}
+
+}  // namespace antler::platform

@@ -1,0 +1,47 @@
+// Every virtio device of the board, behind either bus; found once, at start.
+#pragma once
+
+#include <array>
+#include <optional>
+
+#include "memory/house.hpp"
+#include "platform/board.hpp"
+#include "platform/pci.hpp"
+#include "platform/virtio_device.hpp"
+#include "platform/virtio_mmio.hpp"
+#include "platform/virtio_pci.hpp"
+
+namespace antler::platform {
+
+class VirtioBoard {
+public:
+    static constexpr usize most = 32;  // behind each bus
+
+    VirtioBoard() = default;
+    VirtioBoard(VirtioBoard const&) = delete;
+    VirtioBoard& operator=(VirtioBoard const&) = delete;
+
+    // The slots of virtio-mmio first, in the order of their addresses, then the functions of PCI.
+    void find(Board const& board, memory::House& house);
+
+    // Calls body(VirtioTransport&) for every device of this type, in an order that does not change.  The
+    // transports stay where they are.
+    template <class Body>
+    void for_each(abi::virtio::DeviceId type, Body&& body) {
+        for (usize i = 0; i < count_; ++i)
+            if (all_[i]->device() == type) body(*all_[i]);
+    }
+    [[nodiscard]] usize size() const { return count_; }
+
+private:
+    void find_mmio(Board const& board);
+    void find_pci(Board const& board, memory::House& house);
+
+    std::array<std::optional<VirtioMmio>, most> mmio_{};
+    std::array<std::optional<VirtioPci>, most> pci_{};
+    std::array<VirtioTransport*, 2 * most> all_{};
+    usize count_ = 0;
+    std::optional<PciBridge> bridge_{};
+};
+
+}  // namespace antler::platform
