@@ -3,6 +3,7 @@
 
 #include "base/panic.hpp"
 #include "boot/audit.hpp"
+#include "boot/control.hpp"
 #include "boot/drivers.hpp"
 #include "boot/memory.hpp"
 #include "boot/report.hpp"
@@ -207,6 +208,7 @@ void create_vms(System& all, control::Pack const& pack) {
     open_drivers(all);
     read_clock(all);
     gather_entropy(all);
+    open_control(all);
 
     auto const pack_range = all.board.chosen.initrd;
     auto const pack =

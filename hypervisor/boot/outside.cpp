@@ -78,10 +78,6 @@ bool random_bytes(std::span<u8> into) {
     return system().entropy.with([&](auto& pool) { return pool.draw(into); });
 }
 
-u64 serve_background() {
-    return ~u64{0};
-}
-
 void serve_external_interrupt() {
     boot::serve_board_interrupt(system());
 }

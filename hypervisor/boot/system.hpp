@@ -33,6 +33,7 @@
 namespace antler::boot {
 
 struct System;
+struct ControlPort;
 
 // A hart with its way to everything else; tp points to it.
 struct BootCore : vm::Core {
@@ -61,6 +62,7 @@ struct System {
     backend::LockedOutward outward{};
     backend::Console log{};  // what the hypervisor says
     std::array<u8, 16_KiB> log_ring{};
+    ControlPort* control_port = nullptr;           // where the board has a channel
     std::optional<platform::Serial8250> serial{};  // for a panic, which asks no lock
     platform::InterruptTable interrupts{};
     platform::VirtioBoard virtio{};

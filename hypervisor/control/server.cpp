@@ -46,7 +46,7 @@ bool Server::step(Channel& channel, Nanos now) {
     }
     if (request_) {
         answer();
-        if (!request_) return true;  // it is answered
+        if (!request_ || listing_) return true;  // it is answered, or will be item by item
     }
     if (tell_event() || tell_console()) return true;
     return false;

@@ -1,0 +1,121 @@
+// Finds the control channel, and gives it its turns on the boot hart.
+#include "boot/control.hpp"
+
+#include <new>
+
+#include "boot/drivers.hpp"
+#include "boot/lives.hpp"
+#include "boot/system.hpp"
+#include "hart/csr.hpp"
+#include "vm/outside.hpp"
+
+namespace antler::boot {
+namespace {
+
+constexpr Nanos poll_period{10'000'000};  // of a channel that does not interrupt
+constexpr Nanos life_period{100'000};     // while a VM dies
+
+void wake() {
+    system().cores[0]->ask_background();
+}
+
+// The first virtio console with more than one port; which of them is ours, it tells later.
+bool open_virtio(System& all, ControlPort& port) {
+    bool found = false;
+    all.virtio.for_each(abi::virtio::DeviceId::console, [&](platform::VirtioTransport& transport) {
+        if (found) return;
+        auto const memory = driver_memory(all, platform::VirtioSerial::memory_bytes);
+        if (!memory) return;
+        if (!port.virtio.start(transport, memory.value(), abi::control::port_name)) return;
+        if (!listen_to(all, transport.source(), port.virtio)) return;
+        port.polled = !transport.source();
+        port.channel = &port.virtio_channel.emplace(port.virtio);
+        found = true;
+    });
+    return found;
+}
+
+bool open_serial(System& all, ControlPort& port) {
+    if (!all.board.second_uart) return false;
+    auto const& uart = *all.board.second_uart;
+    platform::Serial8250 const serial{uart.registers.start, uart.register_shift, uart.register_width};
+    auto& channel = port.serial_channel.emplace(serial);
+    auto const& wire = uart.interrupt;
+    bool const wired = all.board.plic && wire && wire->controller == all.board.plic->phandle;
+    if (!listen_to(all, wired ? std::optional{wire->source} : std::nullopt, channel)) return false;
+    channel.start();
+    port.polled = !wired;
+    port.channel = &channel;
+    return true;
+}
+
+}  // namespace
+
+ControlPort::ControlPort(System& all) : operations{all}, server{operations, all.outward}, virtio{wake} {}
+
+void SerialChannel::start() {
+    port_.start();
+    port_.listen(true);
+}
+
+usize SerialChannel::receive(std::span<u8> into) {
+    usize count = 0;
+    for (; count < into.size(); ++count) {
+        auto const c = port_.receive();
+        if (!c) break;
+        into[count] = static_cast<u8>(*c);
+    }
+    if (count == 0) port_.listen(true);
+    return count;
+}
+
+usize SerialChannel::send(std::span<u8 const> bytes) {
+    // When the transmitter is empty it takes a FIFO full.
+    constexpr usize fifo = 16;
+    if (!port_.can_send()) return 0;
+    auto const count = std::min(bytes.size(), fifo);
+    for (auto const byte : bytes.first(count)) port_.send(static_cast<char>(byte));
+    return count;
+}
+
+void SerialChannel::interrupted() {
+    port_.listen(false);  // until everything that came was taken
+    wake();
+}
+
+void open_control(System& all) {
+    bool any_virtio = false;
+    all.virtio.for_each(abi::virtio::DeviceId::console, [&](auto&) { any_virtio = true; });
+    if (!any_virtio && !all.board.second_uart) return;
+    auto const memory = driver_memory(all, sizeof(ControlPort));
+    if (!memory) return;
+    auto& port = *new (memory.value().data()) ControlPort{all};
+    if (!open_virtio(all, port) && !open_serial(all, port)) return;
+    all.control_port = &port;
+    if (port.polled) all.cores[0]->background_at = hart::time();
+}
+
+void tell(System& all, backend::Event const& event) {
+    if (all.control_port == nullptr) return;
+    bool const first =
+        all.outward.with([&](backend::Outward& outward) { return outward.events.push(event); });
+    if (first) wake();
+}
+
+}  // namespace antler::boot
+
+namespace antler::vm {
+
+u64 serve_background() {
+    auto& all = boot::system();
+    auto const now = hart::time();
+    auto const base = all.board.timebase;
+    auto later = boot::serve_lives(all) ? boot::life_period : control::Server::never;
+    if (auto* const port = all.control_port; port != nullptr) {
+        later = std::min(later, port->server.work(*port->channel, base.nanos({now - all.started_at})));
+        if (port->polled) later = std::min(later, boot::poll_period);
+    }
+    return later == control::Server::never ? ~u64{0} : now + base.ticks(later).n;
+}
+
+}  // namespace antler::vm

@@ -1,0 +1,209 @@
+// Reads the machine's state for the control channel, and passes on what it asks.
+#include "boot/operations.hpp"
+
+#include "base/panic.hpp"
+#include "boot/lives.hpp"
+#include "boot/memory.hpp"
+#include "boot/system.hpp"
+#include "hart/csr.hpp"
+
+namespace antler::boot {
+
+using control::Outcome;
+namespace wire = abi::control;
+
+namespace {
+
+constexpr std::string_view version = "antler 0.2";
+
+u64 since_start(System const& all) {
+    return all.board.timebase.nanos({hart::time() - all.started_at}).n;
+}
+
+wire::VmState state_of(vm::Vm& vm) {
+    if (vm.is_over()) return vm.has_crashed() ? wire::VmState::crashed : wire::VmState::off;
+    if (vm.is_ending()) return wire::VmState::stopping;
+    for (u32 i = 0; i < vm.vcpu_count(); ++i)
+        if (vm.vcpu(i)->hart_state.load(std::memory_order_relaxed) != abi::sbi::HartState::stopped)
+            return wire::VmState::running;
+    return wire::VmState::starting;
+}
+
+// Read while its hart may change it: a glance.
+wire::VcpuState state_of(vm::Vcpu const& vcpu) {
+    switch (vcpu.place) {
+        case vm::Vcpu::Place::nowhere: return wire::VcpuState::off;
+        case vm::Vcpu::Place::queued: return wire::VcpuState::queued;
+        case vm::Vcpu::Place::running: return wire::VcpuState::running;
+        case vm::Vcpu::Place::blocked: return wire::VcpuState::waiting;
+    }
+    return wire::VcpuState::off;
+}
+
+wire::AfterEnd after(vm::Afterwards what) {
+    switch (what) {
+        case vm::Afterwards::destroy: return wire::AfterEnd::destroy;
+        case vm::Afterwards::restart: return wire::AfterEnd::restart;
+        case vm::Afterwards::preserve: return wire::AfterEnd::preserve;
+    }
+    return wire::AfterEnd::destroy;
+}
+
+constexpr Outcome not_yet{wire::Status::not_supported, "this hypervisor cannot do that"};
+
+}  // namespace
+
+wire::Welcome Operations::welcome() {
+    if (instance_ == 0) {
+        std::array<u8, sizeof instance_> drawn{};
+        (void)all_.entropy.with([&](auto& pool) { return pool.draw(drawn); });
+        __builtin_memcpy(&instance_, drawn.data(), sizeof instance_);
+        if (instance_ == 0) instance_ = all_.started_at | 1;
+    }
+    return {.instance = instance_, .version = version};
+}
+
+wire::HostInfo Operations::host() {
+    auto const totals = all_.frames.totals();
+    auto const free = totals.free_house_bytes + totals.free_guest_bytes;
+    u64 guest = 0;
+    for (u32 id = 0; id < all_.vms.size(); ++id)
+        if (auto* const vm = running_vm(all_, id); vm != nullptr)
+            guest += all_.frames.accounting(vm->ram().space().owner()).guest_bytes;
+    auto const* const hart = all_.board.hart(all_.cores[0]->id);
+    return {.harts = all_.core_count,
+            .vms = all_.vm_count,
+            .memory = totals.ram_bytes,
+            .house_used = totals.ram_bytes - free - guest,
+            .house_free = totals.free_house_bytes,
+            .guest_used = guest,
+            .guest_free = totals.free_guest_bytes,
+            .uptime = since_start(all_),
+            .wall_clock = (all_.wall_clock_at_zero + all_.board.timebase.nanos({hart::time()})).n,
+            .timebase = all_.board.timebase.hertz,
+            .version = version,
+            .firmware = all_.firmware.name(),
+            .isa = hart != nullptr ? hart->isa_string : std::string_view{}};
+}
+
+bool Operations::hart(u32 index, wire::HartInfo& into) {
+    if (index >= all_.core_count) return false;
+    auto const& core = *all_.cores[index];
+    u32 vcpus = 0;
+    for (auto const* vcpu = core.residents; vcpu != nullptr; vcpu = vcpu->next_at_home) ++vcpus;
+    into = {.index = index, .id = core.id, .vcpus = vcpus};
+    if (auto const* const running = core.current; running != nullptr) into.running = running->vm.name();
+    return true;
+}
+
+std::optional<u32> Operations::find_vm(std::string_view name) {
+    return boot::find_vm(all_, name);
+}
+
+std::optional<u32> Operations::vm_from(u32 id) {
+    return boot::next_vm(all_, id);
+}
+
+bool Operations::vm(u32 id, wire::VmInfo& into) {
+    into = {};
+    if (!boot::fill_vm_info(all_, id, into)) return false;
+    auto* const vm = running_vm(all_, id);
+    if (vm == nullptr) return true;  // it is off, and there is no more to say
+    auto const use = all_.frames.accounting(vm->ram().space().owner());
+    auto const& policies = vm->policies();
+    into.state = state_of(*vm);
+    into.memory_present = use.guest_bytes;
+    into.overhead = use.house_bytes;
+    into.consoles = static_cast<u16>(vm->consoles().size());
+    into.on_poweroff = after(policies.on_poweroff);
+    into.on_reboot = after(policies.on_reboot);
+    into.on_crash = after(policies.on_crash);
+    return true;
+}
+
+bool Operations::vcpu(u32 id, u32 index, wire::VcpuInfo& into) {
+    auto* const vm = running_vm(all_, id);
+    auto const* const vcpu = vm != nullptr ? vm->vcpu(index) : nullptr;
+    if (vcpu == nullptr) return false;
+    into = {.index = index, .state = state_of(*vcpu), .hart = vcpu->home->index, .pc = vcpu->pc};
+    return true;
+}
+
+bool Operations::statistics(u32 id, wire::VmStatistics& into) {
+    auto* const vm = running_vm(all_, id);
+    if (vm == nullptr) return false;
+    auto const use = all_.frames.accounting(vm->ram().space().owner());
+    into = {.taken_at = since_start(all_),
+            .memory = vm->description().memory_bytes,
+            .memory_present = use.guest_bytes,
+            .overhead = use.house_bytes};
+    return true;
+}
+
+bool Operations::vcpu_statistics(u32 id, u32 index, wire::VcpuStatistics& into) {
+    auto* const vm = running_vm(all_, id);
+    auto const* const vcpu = vm != nullptr ? vm->vcpu(index) : nullptr;
+    if (vcpu == nullptr) return false;
+    into = {.index = index};
+    static_assert(static_cast<usize>(vm::ExitKind::count) <= wire::exit_names.size());
+    for (usize i = 0; i < vcpu->exits.size(); ++i) into.exits[i] = vcpu->exits[i];
+    return true;
+}
+
+bool Operations::counter(u32, u32, wire::DeviceCounter&) {
+    return false;
+}
+
+Outcome Operations::act(wire::Type what, u32 id) {
+    return boot::act(all_, what, id);
+}
+
+Outcome Operations::pin(u32, u32, u64) {
+    return not_yet;
+}
+
+Outcome Operations::share(u32, u32, u32) {
+    return not_yet;
+}
+
+Outcome Operations::set_memory(u32 id, u64 bytes) {
+    return boot::set_memory(all_, id, bytes);
+}
+
+Outcome Operations::create_begin(u64 bytes) {
+    return boot::create_begin(all_, bytes);
+}
+
+Outcome Operations::create_data(u64 offset, std::span<u8 const> bytes) {
+    return boot::create_data(all_, offset, bytes);
+}
+
+Outcome Operations::create_commit(bool start, u32& id) {
+    return boot::create_commit(all_, start, id);
+}
+
+void Operations::create_abort() {
+    boot::create_abort(all_);
+}
+
+void Operations::input_waits(u32 handle) {
+    boot::input_waits(handle);
+}
+
+Outcome Operations::resize_console(u32, u32) {
+    return not_yet;
+}
+
+std::string_view Operations::panic_dump() {
+    return all_.dump.left();
+}
+
+void Operations::erase_panic_dump() {
+    all_.dump.erase();
+}
+
+void Operations::panic() {
+    antler::panic("somebody asked for it");
+}
+
+}  // namespace antler::boot
