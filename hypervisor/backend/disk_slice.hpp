@@ -1,0 +1,78 @@
+// A disk that is made of parts of another one: a partition, or a file's extents.
+#pragma once
+
+#include <algorithm>
+
+#include "backend/disk.hpp"
+
+namespace antler::backend {
+
+struct DiskExtent {
+    u64 first = 0;  // sector of the disk below
+    u64 sectors = 0;
+    u64 start = 0;  // sector of this disk: filled by DiskSlice
+};
+
+class DiskSlice final : public Disk {
+public:
+    // The extents stay where they are.  They must lie within the disk below; an empty list is an empty disk.
+    [[nodiscard]] static Result<u64> check(Disk const& below, std::span<DiskExtent> extents) {
+        auto const shape = below.shape();
+        u64 start = 0;
+        for (auto& extent : extents) {
+            if (extent.sectors == 0 || !shape.has(extent.first, extent.sectors))
+                return Err{Error::out_of_range};
+            extent.start = start;
+            start += extent.sectors;
+            if (start < extent.sectors) return Err{Error::out_of_range};
+        }
+        return start;
+    }
+
+    // After check() said how many sectors there are.
+    DiskSlice(Disk& below, std::span<DiskExtent const> extents, u64 sectors, bool read_only)
+        : below_{below}, extents_{extents}, shape_{below.shape()} {
+        shape_.sectors = sectors;
+        shape_.read_only = shape_.read_only || read_only;
+    }
+
+    [[nodiscard]] DiskShape shape() const override { return shape_; }
+
+    [[nodiscard]] u64 reach(DiskOperation operation, u64 sector, u64 sectors) const override {
+        auto const* const extent = find(sector);
+        if (extent == nullptr || operation == DiskOperation::flush) return sectors;
+        auto const offset = sector - extent->start;
+        return below_.reach(operation, extent->first + offset, std::min(sectors, extent->sectors - offset));
+    }
+
+    [[nodiscard]] Result<void> submit(DiskRequest const& request, DiskClient& client, u32 token) override {
+        auto moved = request;
+        if (request.operation != DiskOperation::flush) {
+            if (shape_.read_only && request.operation != DiskOperation::read) return Err{Error::denied};
+            if (!shape_.has(request.sector, request.sectors)) return Err{Error::out_of_range};
+            auto const* const extent = find(request.sector);
+            if (extent == nullptr) return Err{Error::out_of_range};
+            auto const offset = request.sector - extent->start;
+            if (request.sectors > extent->sectors - offset) return Err{Error::out_of_range};
+            moved.sector = extent->first + offset;
+        }
+        return below_.submit(moved, client, token);
+    }
+    void go() override { below_.go(); }
+    void forget(DiskClient& client) override { below_.forget(client); }
+    [[nodiscard]] Result<void> prepare() override { return below_.prepare(); }
+
+private:
+    [[nodiscard]] DiskExtent const* find(u64 sector) const {
+        // The first that ends behind the sector.
+        auto const found = std::ranges::partition_point(
+            extents_, [&](DiskExtent const& extent) { return extent.start + extent.sectors <= sector; });
+        return found == extents_.end() ? nullptr : &*found;
+    }
+
+    Disk& below_;
+    std::span<DiskExtent const> extents_;
+    DiskShape shape_;
+};
+
+}  // namespace antler::backend

@@ -1,0 +1,286 @@
+// Requests of virtio-blk, and what becomes of them.
+#include "platform/virtio_block.hpp"
+
+#include <algorithm>
+
+#include "hart/fence.hpp"
+#include "memory/physical.hpp"
+
+namespace antler::platform {
+
+using backend::DiskClient;
+using backend::DiskOperation;
+using backend::DiskRequest;
+using backend::DiskStatus;
+namespace block = abi::virtio::block;
+
+namespace {
+
+constexpr u32 max_sectors = 1u << 15;  // of one request: 16 MiB
+
+struct Field {
+    enum : u32 { sectors = 0, segments_most = 12, block_bytes = 20, discard_most = 36, zeroes_most = 48 };
+};
+
+[[nodiscard]] DmaPiece piece(void const* at, u32 bytes) {
+    return {memory::house_address(at), bytes};
+}
+
+[[nodiscard]] DiskStatus status_of(u8 told) {
+    switch (static_cast<block::Status>(told)) {
+        case block::Status::ok: return DiskStatus::done;
+        case block::Status::unsupported: return DiskStatus::unsupported;
+        case block::Status::io_error: break;
+    }
+    return DiskStatus::failed;
+}
+
+[[nodiscard]] block::Type type_of(DiskOperation operation) {
+    switch (operation) {
+        case DiskOperation::read: return block::Type::read;
+        case DiskOperation::write: return block::Type::write;
+        case DiskOperation::flush: return block::Type::flush;
+        case DiskOperation::discard: return block::Type::discard;
+        case DiskOperation::write_zeroes: break;
+    }
+    return block::Type::write_zeroes;
+}
+
+constexpr u8 unanswered = 0xff;
+
+}  // namespace
+
+Result<void> VirtioBlock::start(State& state) {
+    namespace feature = block::feature;
+    auto& device = state.device;
+    state.dead = true;
+    TRY(device.negotiate(feature::read_only | feature::block_size | feature::flush | feature::discard |
+                         feature::write_zeroes | feature::segments_most));
+    auto const entries = device.queue_entries(0, most_entries);
+    TRY(device.open_queue(0, state.queue, memory_, entries));
+    for (u32 i = 0; i < slots; ++i) {
+        state.all[i].client = nullptr;
+        state.all[i].next_free = static_cast<u8>(i + 1);
+    }
+    state.free = 0;
+    shape_.sectors = device.config64(Field::sectors);
+    shape_.read_only = device.has(feature::read_only);
+    shape_.discards = device.has(feature::discard) && !shape_.read_only;
+    shape_.writes_zeroes = device.has(feature::write_zeroes) && !shape_.read_only;
+    if (device.has(feature::block_size)) shape_.block_bytes = device.config32(Field::block_bytes);
+    if (shape_.block_bytes < backend::sector_bytes || shape_.block_bytes > page_bytes)
+        shape_.block_bytes = backend::sector_bytes;
+    // A header and a status beside the data.
+    u32 const segments = device.has(feature::segments_most) ? device.config32(Field::segments_most) : 1;
+    shape_.most_pieces = std::max(1u, std::min({segments, most_pieces, entries - 2u}));
+    stretch_most_ = max_sectors;
+    if (shape_.discards) stretch_most_ = std::min(stretch_most_, device.config32(Field::discard_most));
+    if (shape_.writes_zeroes) stretch_most_ = std::min(stretch_most_, device.config32(Field::zeroes_most));
+    stretch_most_ = std::max(stretch_most_, 1u);
+    device.start();
+    state.dead = false;
+    return {};
+}
+
+Result<void> VirtioBlock::open() {
+    if (memory_.size() < memory_bytes()) return Err{Error::no_memory};
+    TRY(state_.with([&](State& state) { return start(state); }));
+    // Beyond the last slot's own bytes nothing is ours, so the answer goes where a slot's header will be.
+    auto const into = std::span{reinterpret_cast<u8*>(&memory_of(slots - 1)), block::serial_bytes};
+    if (ask_now(block::Type::identify, 0, into)) {
+        while (serial_size_ < into.size() && into[serial_size_] >= ' ' && into[serial_size_] < 0x7f) {
+            serial_[serial_size_] = static_cast<char>(into[serial_size_]);
+            ++serial_size_;
+        }
+    }
+    return state_.with([](State& state) {
+        if (state.dead) return Result<void>{Err{Error::io}};
+        (void)state.queue.listen();
+        return Result<void>{};
+    });
+}
+
+Result<void> VirtioBlock::read_now(u64 sector, std::span<u8> into) {
+    if (!shape_.has(sector, into.size() / backend::sector_bytes)) return Err{Error::out_of_range};
+    return ask_now(block::Type::read, sector, into);
+}
+
+// Nothing else is under way: the first slot is used.
+Result<void> VirtioBlock::ask_now(block::Type type, u64 sector, std::span<u8> into) {
+    return state_.with([&](State& state) -> Result<void> {
+        if (state.dead || state.queue.in_flight() != 0) return Err{Error::bad_state};
+        auto& mine = memory_of(0);
+        mine.header = {static_cast<u32>(type), 0, sector};
+        mine.status = unanswered;
+        auto const header = piece(&mine.header, sizeof mine.header);
+        std::array const written{piece(into.data(), static_cast<u32>(into.size())), piece(&mine.status, 1)};
+        TRY(state.queue.add({&header, 1}, written, 0));
+        if (state.queue.publish()) transport_.notify(0);
+        auto const end = hart::time() + patience_.n;
+        while (!state.queue.take()) {
+            if (!state.queue.is_broken() && hart::time() < end) continue;
+            state.dead = true;
+            state.device.reset();
+            return Err{Error::io};
+        }
+        (void)transport_.acknowledge_interrupt();
+        if (status_of(mine.status) != DiskStatus::done) return Err{Error::io};
+        return {};
+    });
+}
+
+u64 VirtioBlock::reach(DiskOperation operation, u64 /*sector*/, u64 sectors) const {
+    bool const stretch = operation == DiskOperation::discard || operation == DiskOperation::write_zeroes;
+    return std::min<u64>(sectors, stretch ? stretch_most_ : max_sectors);
+}
+
+Result<void> VirtioBlock::submit(DiskRequest const& request, DiskClient& client, u32 token) {
+    if (request.operation != DiskOperation::flush) {
+        if (!shape_.has(request.sector, request.sectors)) return Err{Error::out_of_range};
+        if (shape_.read_only && request.operation != DiskOperation::read) return Err{Error::denied};
+        if (request.pieces.size() > shape_.most_pieces) return Err{Error::out_of_range};
+    }
+    if (request.operation == DiskOperation::discard && !shape_.discards) return Err{Error::not_supported};
+    if (request.operation == DiskOperation::write_zeroes && !shape_.writes_zeroes)
+        return Err{Error::not_supported};
+    return state_.with([&](State& state) { return add(state, request, client, token); });
+}
+
+Result<void> VirtioBlock::add(State& state, DiskRequest const& request, DiskClient& client, u32 token) {
+    if (state.dead) return Err{Error::io};
+    auto const index = state.free;
+    if (index == slots || state.queue.room() < request.pieces.size() + 2) {
+        if (!client.waits_for_room) {
+            client.waits_for_room = true;
+            client.next_waiting = state.waiting;
+            state.waiting = &client;
+        }
+        return Err{Error::busy};
+    }
+    TRY(add_chain(state, index, type_of(request.operation), request));
+    auto& slot = state.all[index];
+    state.free = slot.next_free;
+    slot.client = &client;
+    slot.token = token;
+    slot.since = {hart::time()};
+    return {};
+}
+
+Result<void> VirtioBlock::add_chain(State& state, u32 slot, block::Type type, DiskRequest const& request) {
+    auto& mine = memory_of(slot);
+    mine.header = {static_cast<u32>(type), 0, request.sector};
+    mine.status = unanswered;
+    std::array<DmaPiece, most_pieces + 2> list;  // NOLINT: filled as far as it is used
+    usize count = 0;
+    list[count++] = piece(&mine.header, sizeof mine.header);
+    usize reads = 1;
+    switch (request.operation) {
+        case DiskOperation::read:
+        case DiskOperation::write:
+            for (auto const& data : request.pieces) list[count++] = {data.at, data.bytes};
+            if (request.operation == DiskOperation::write) reads = count;
+            break;
+        case DiskOperation::flush: mine.header.sector = 0; break;
+        case DiskOperation::discard:
+        case DiskOperation::write_zeroes:
+            mine.header.sector = 0;
+            mine.stretch = {request.sector, static_cast<u32>(request.sectors), 0};
+            list[count++] = piece(&mine.stretch, sizeof mine.stretch);
+            reads = count;
+            break;
+    }
+    list[count++] = piece(&mine.status, 1);
+    return state.queue.add(std::span{list}.first(reads), std::span{list}.subspan(reads, count - reads), slot);
+}
+
+void VirtioBlock::go() {
+    bool const wanted = state_.with([](State& state) { return !state.dead && state.queue.publish(); });
+    if (wanted) transport_.notify(0);
+}
+
+void VirtioBlock::forget(DiskClient& client) {
+    state_.with([&](State& state) {
+        for (auto** at = &state.waiting; *at != nullptr; at = &(*at)->next_waiting)
+            if (*at == &client) {
+                *at = client.next_waiting;
+                break;
+            }
+        client.waits_for_room = false;
+    });
+}
+
+usize VirtioBlock::reap(State& state, std::span<Completion> into) const {
+    usize count = 0;
+    while (count < into.size()) {
+        auto const done = state.queue.take();
+        if (!done) break;
+        auto& slot = state.all[done->token];
+        into[count++] = {slot.client, slot.token, status_of(memory_of(done->token).status)};
+        slot.client = nullptr;
+        slot.next_free = state.free;
+        state.free = static_cast<u8>(done->token);
+    }
+    return count;
+}
+
+// A client keeps nothing locked when it hears of room, and goes only after forget().
+void VirtioBlock::tell_waiting(State& state) {
+    while (auto* const client = state.waiting) {
+        state.waiting = client->next_waiting;
+        client->waits_for_room = false;
+        client->disk_has_room();
+    }
+}
+
+void VirtioBlock::interrupted() {
+    auto const why = transport_.acknowledge_interrupt();
+    bool broken = false;
+    bool more = true;
+    while (more) {
+        std::array<Completion, 16> done;  // NOLINT: filled as far as it is used
+        auto const count = state_.with([&](State& state) -> usize {
+            if (state.dead) {
+                more = false;
+                return 0;
+            }
+            auto const taken = reap(state, done);
+            if (taken != 0) tell_waiting(state);
+            more = taken == done.size() || !state.queue.listen();
+            if (state.queue.is_broken()) more = false;
+            broken = state.queue.is_broken();
+            if ((why & abi::virtio::interrupt::configuration) != 0 && state.device.needs_reset())
+                broken = true;
+            return taken;
+        });
+        for (usize i = 0; i < count; ++i) done[i].client->disk_done(done[i].token, done[i].status);
+    }
+    if (broken) fail_all();
+}
+
+// After a reset the device touches no memory any more.
+void VirtioBlock::fail_all() {
+    std::array<Completion, slots> lost;  // NOLINT: filled as far as it is used
+    usize count = 0;
+    state_.with([&](State& state) {
+        state.device.reset();
+        for (auto& slot : state.all) {
+            if (slot.client == nullptr) continue;
+            lost[count++] = {slot.client, slot.token, DiskStatus::failed};
+            slot.client = nullptr;
+        }
+        if (start(state)) (void)state.queue.listen();
+        tell_waiting(state);
+    });
+    for (usize i = 0; i < count; ++i) lost[i].client->disk_done(lost[i].token, lost[i].status);
+}
+
+void VirtioBlock::check(Ticks now) {
+    bool const late = state_.with([&](State& state) {
+        return !state.dead && std::ranges::any_of(state.all, [&](Slot const& slot) {
+            return slot.client != nullptr && slot.since < now && patience_ < now - slot.since;
+        });
+    });
+    if (late) fail_all();
+}
+
+}  // namespace antler::platform
