@@ -48,16 +48,36 @@ void Vcpu::wait_for_fence(u32 ticket) {
         this_core().serve_fences();  // the other side may be waiting for us
 }
 
-void Core::adopt(Vcpu& vcpu) {
+void Core::house(Vcpu& vcpu) {
     vcpu.home = this;
     vcpu.hart = this;
     vcpu.stack = stack_top;
+}
+
+void Core::adopt(Vcpu& vcpu) {
+    house(vcpu);
+    if (vcpu.is_resident) return;
+    vcpu.is_resident = true;
     vcpu.next_at_home = residents;
     residents = &vcpu;
 }
 
+void Core::dismiss(Vcpu& vcpu) {
+    if (!vcpu.is_resident) return;
+    vcpu.is_resident = false;
+    for (auto** link = &residents; *link != nullptr; link = &(*link)->next_at_home) {
+        if (*link != &vcpu) continue;
+        *link = vcpu.next_at_home;
+        return;
+    }
+}
+
 void Core::make_runnable(Vcpu& vcpu) {
     if (vcpu.place == Vcpu::Place::running || vcpu.place == Vcpu::Place::queued) return;
+    if (vcpu.paused.load(std::memory_order_relaxed)) {
+        vcpu.place = Vcpu::Place::held;
+        return;
+    }
     vcpu.place = Vcpu::Place::queued;
     auto suspended = abi::sbi::HartState::suspended;
     vcpu.hart_state.compare_exchange_strong(suspended, abi::sbi::HartState::started);
@@ -69,6 +89,25 @@ void Core::block(Vcpu& vcpu) {
     vcpu.place = Vcpu::Place::blocked;
     must_choose = true;
     wake_if_pending(vcpu);
+}
+
+void Core::hold(Vcpu& vcpu) {
+    bool const would_run = vcpu.place == Vcpu::Place::running || vcpu.place == Vcpu::Place::queued;
+    queue.remove(vcpu);
+    forget(vcpu);
+    if (would_run) vcpu.place = Vcpu::Place::held;
+    vcpu.paused.store(true, std::memory_order_release);
+    must_choose = true;
+}
+
+void Core::go_on(Vcpu& vcpu) {
+    vcpu.paused.store(false, std::memory_order_release);
+    if (vcpu.place == Vcpu::Place::held) {
+        vcpu.place = Vcpu::Place::nowhere;
+        make_runnable(vcpu);
+    }
+    wake_if_pending(vcpu);
+    set_timer();
 }
 
 void Core::retire(Vcpu& vcpu) {
@@ -165,12 +204,13 @@ void Core::deliver(Vcpu& vcpu) {
     if (includes(asked, Request::fence)) vcpu.vm.serve_fences(vcpu, is_loaded);
     // A request from the VM's former life may come late.
     if (includes(asked, Request::stop) && vcpu.vm.is_ending()) vcpu.vm.stopped(vcpu);
+    if (includes(asked, Request::pause_changed)) vcpu.vm.serve_pause(vcpu);
     if (includes(asked, Request::timer_changed)) set_timer();
     wake_if_pending(vcpu);
 }
 
 void Core::wake_if_pending(Vcpu& vcpu) {
-    if (vcpu.place != Vcpu::Place::blocked) return;
+    if (vcpu.place != Vcpu::Place::blocked || vcpu.paused.load(std::memory_order_relaxed)) return;
     auto const hvip = current == &vcpu ? csr::hvip::read_raw() : vcpu.csrs.hvip;
     auto const due = vcpu.vm.timer_deadline(vcpu, *this);
     if (hvip == 0 && due > hart::time()) return;
@@ -182,9 +222,11 @@ void Core::timer_fired() {
     timer_set = 0;  // what fired stays pending until another time is set
     auto const now = hart::time();
     for (auto* vcpu = residents; vcpu != nullptr; vcpu = vcpu->next_at_home) {
+        if (vcpu->paused.load(std::memory_order_relaxed)) continue;  // its time stands still
         vcpu->vm.serve_timer(*vcpu, *this, now);
         wake_if_pending(*vcpu);
     }
+    start_what_is_due(now);
     if (now >= slice_end) must_choose = true;
     if (now >= poll_at) {
         poll_console();
@@ -200,7 +242,10 @@ void Core::timer_fired() {
 void Core::set_timer() {
     u64 next = slice_end < poll_at ? slice_end : poll_at;
     if (background_at < next) next = background_at;
+    for (auto const* vm = delayed; vm != nullptr; vm = vm->next_to_start)
+        if (vm->start_at < next) next = vm->start_at;
     for (auto* vcpu = residents; vcpu != nullptr; vcpu = vcpu->next_at_home) {
+        if (vcpu->paused.load(std::memory_order_relaxed)) continue;
         if (vcpu->place == Vcpu::Place::blocked || vcpu->timer != abi::sbi::never ||
             vcpu->vm.has_alarm(*vcpu)) {
             auto const due = vcpu->vm.timer_deadline(*vcpu, *this);
@@ -220,7 +265,8 @@ bool Core::serve_interrupts() {
         csr::sip::clear_bits(host_software);
         stop_if_panicking();
         serve_inbox();
-        if (background.load(std::memory_order_relaxed)) must_choose = true;
+        if (background.load(std::memory_order_relaxed) || farewell.load(std::memory_order_relaxed))
+            must_choose = true;
     }
     if ((pending & host_timer) != 0) timer_fired();
     if ((pending & host_external) != 0) serve_external_interrupt();
@@ -228,13 +274,33 @@ bool Core::serve_interrupts() {
 }
 
 void Core::start_later(Vm& vm) {
-    vm.next_to_start = starting;
-    starting = &vm;
+    auto& list = vm.start_at > hart::time() ? delayed : starting;
+    vm.next_to_start = list;
+    list = &vm;
     must_choose = true;
+    if (delayed != nullptr) set_timer();
+}
+
+void Core::start_what_is_due(u64 now) {
+    for (auto** link = &delayed; *link != nullptr;) {
+        auto& vm = **link;
+        if (vm.start_at > now && !vm.is_unplugged()) {
+            link = &vm.next_to_start;
+            continue;
+        }
+        *link = vm.next_to_start;
+        vm.next_to_start = starting;
+        starting = &vm;
+        must_choose = true;
+    }
 }
 
 void Core::start_step() {
     auto& vm = *starting;
+    if (vm.is_unplugged()) {
+        starting = vm.next_to_start;
+        return vm.never_mind();
+    }
     auto const step = vm.power_on_step();
     if (step && !step.value()) return;
     starting = vm.next_to_start;
@@ -250,6 +316,28 @@ void Core::ask_background() {
     }
 }
 
+void Core::ask_farewell() {
+    if (farewell.exchange(true, std::memory_order_acq_rel)) return;
+    if (this == &this_core()) {
+        must_choose = true;
+    } else {
+        send_ipi(index);
+    }
+}
+
+void Core::say_farewell() {
+    farewell.store(false, std::memory_order_seq_cst);
+    if (units_owner != nullptr && units_owner->vm.is_leaving()) units_owner = nullptr;
+    // Whose space this hart still shows, though it runs nobody of it.
+    if (current == nullptr)
+        view.leave([] {
+            csr::vsatp::write({});
+            csr::hgatp::write({});
+        });
+    start_what_is_due(hart::time());  // one that waits to be started again may have been unplugged
+    farewells.fetch_add(1, std::memory_order_release);
+}
+
 void Core::look_after_machine() {
     background.store(false, std::memory_order_seq_cst);
     background_at = serve_background();
@@ -263,6 +351,7 @@ void Core::wait_until_runnable() {
         // Interrupts stay off: wfi resumes when one is pending, and it is served here.
         bool const served = serve_interrupts();
         if (background.load(std::memory_order_relaxed)) look_after_machine();
+        if (farewell.load(std::memory_order_relaxed)) say_farewell();
         if (starting != nullptr) {
             start_step();
         } else if (!served && inbox.load(std::memory_order_relaxed) == nullptr) {
@@ -275,6 +364,7 @@ void Core::wait_until_runnable() {
 
 Vcpu& Core::choose() {
     if (background.load(std::memory_order_relaxed)) look_after_machine();
+    if (farewell.load(std::memory_order_relaxed)) say_farewell();
     if (inbox.load(std::memory_order_relaxed) != nullptr) serve_inbox();
     if (current != nullptr && current->place == Vcpu::Place::running && !must_choose) return *current;
     must_choose = false;

@@ -29,6 +29,7 @@ struct Core : hart::Hart {
 
     Vcpu* current = nullptr;    // whose CSRs are in this hart
     Vm* starting = nullptr;     // VMs that are being powered on here
+    Vm* delayed = nullptr;      // VMs that will be, when their time comes
     Vcpu* residents = nullptr;  // every vCPU whose home this is
     sched::RunQueue queue{};
     std::atomic<Vcpu*> inbox = nullptr;  // pushed by any hart, taken whole by this one
@@ -38,6 +39,7 @@ struct Core : hart::Hart {
     u64 poll_at = never;
     u64 background_at = never;             // when this hart looks after the machine again
     std::atomic<bool> background = false;  // it should at once
+    std::atomic<bool> farewell = false;    // a VM leaves
     u64 timer_set = never;                 // what the host timer was last told
     memory::HartView view{};               // what this hart sees
     Vcpu* units_owner = nullptr;           // whose floating-point and vector registers are in this hart
@@ -61,6 +63,11 @@ struct Core : hart::Hart {
 
     // Asks this hart, from any, to look after the machine (serve_background) before its guests go on.
     void ask_background();
+
+    // Asks this hart, from any, to drop what it has of VMs that leave; `farewells` goes up when it has, at a
+    // moment at which no exit is being handled here.
+    void ask_farewell();
+    std::atomic<u64> farewells = 0;
 
     // Asks this hart, from another one, to drop translations; `left` goes down when it has.
     void ask_flush(FlushMessage const& message);
@@ -88,11 +95,18 @@ struct Core : hart::Hart {
     void timer_fired();
     void set_timer();
 
+    // This hart is the vCPU's home from now on.  Any hart may do it, while nobody else knows the vCPU.
+    void house(Vcpu& vcpu);
+    // Looks after its deadlines too; only on this hart, or before the harts run.
     void adopt(Vcpu& vcpu);
+    void dismiss(Vcpu& vcpu);
     void make_runnable(Vcpu& vcpu);
-    // Powers the VM on in short steps, between the guests' turns.
+    // Powers the VM on in short steps, between the guests' turns, from vm.start_at on.
     void start_later(Vm& vm);
     void block(Vcpu& vcpu);
+    // A suspended VM's vCPU stands still, and goes on.
+    void hold(Vcpu& vcpu);
+    void go_on(Vcpu& vcpu);
     void retire(Vcpu& vcpu);
     // Takes the vCPU's state out of this hart, and this hart off its mind.
     void forget(Vcpu& vcpu);
@@ -107,6 +121,8 @@ private:
     [[nodiscard]] Vcpu& take_next();
     void start_step();
     void look_after_machine();
+    void say_farewell();
+    void start_what_is_due(u64 now);
     void serve_flushes();
     void wake_if_pending(Vcpu& vcpu);
     void load(Vcpu& vcpu);

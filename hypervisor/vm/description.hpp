@@ -31,6 +31,7 @@ struct Policies {
     Afterwards on_poweroff = Afterwards::destroy;
     Afterwards on_reboot = Afterwards::restart;
     Afterwards on_crash = Afterwards::destroy;
+    u32 restart_delay_ms = 0;  // after a crash; twice as long after the next
 };
 
 struct Description {

@@ -63,6 +63,15 @@ Result<void> Ram::fill() {
     return {};
 }
 
+Result<bool> Ram::fill_step() {
+    return ram_.fill_step(this_core().view, zero_bytes);
+}
+
+bool Ram::give_back_step() {
+    ram_.abandon_fill();
+    return space().destroy_step();
+}
+
 // Calls body(Hpa, bytes done, bytes) for stretches that are contiguous, mapped, and inside one granule.
 template <class Body>
 Result<void> Ram::for_each_piece(Gpa at, u64 count, Body&& body) {

@@ -28,6 +28,10 @@ public:
     [[nodiscard]] Result<void> touch(Gpa at);
     // All of it, ahead.
     [[nodiscard]] Result<void> fill();
+    // The same, a short step at a time; true when all of it is there.
+    [[nodiscard]] Result<bool> fill_step();
+    // Gives back all of it, and the tables, in bounded steps; no hart is in the space any more.
+    [[nodiscard]] bool give_back_step();
 
     // Puts the next part of an image where it belongs, from `done` on, and moves `done`; what lies beyond its
     // file is zero.  True when all of it is there.

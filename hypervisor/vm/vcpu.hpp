@@ -29,6 +29,7 @@ enum class Request : u32 {
     start = 1u << 3,             // the entry is in Vcpu::entry
     stop = 1u << 4,              // its VM ends
     timer_changed = 1u << 5,     // its home hart should look at the deadlines again
+    pause_changed = 1u << 8,     // its VM is suspended, or goes on: Vm::is_suspended()
 };
 
 // Why a guest left its mode, counted for the operator.
@@ -43,7 +44,8 @@ struct Entry {
 class Vcpu : public hart::GuestRegisters, public sched::Entity {
 public:
     // Where it is in the scheduler's eyes; only its home hart touches this.
-    enum class Place : u8 { nowhere, queued, running, blocked };
+    // One that is held would run if its VM were not suspended.
+    enum class Place : u8 { nowhere, queued, running, blocked, held };
 
     Vcpu(Vm& machine, u32 number) : vm{machine}, id{number} {}
     Vcpu(Vcpu const&) = delete;
@@ -62,7 +64,8 @@ public:
     u8 instruction_bytes = 4;       // what Next::advance steps over
     u64 timer = abi::sbi::never;    // guest time of the SBI timer, where the guest has no vstimecmp
     std::array<u64, static_cast<usize>(ExitKind::count)> exits{};
-    Vcpu* next_at_home = nullptr;  // list of all vCPUs of its home hart
+    Vcpu* next_at_home = nullptr;  // list of the vCPUs of its home hart that do not stand still
+    bool is_resident = false;      // it is in that list
 
     // Any hart may touch these.
     std::atomic<u32> requests = 0;
@@ -71,6 +74,7 @@ public:
     std::atomic<bool> loaded = false;    // its translations may be in use on its home hart
     std::atomic<abi::sbi::HartState> hart_state = abi::sbi::HartState::stopped;
     std::atomic<bool> external = false;  // level of its line from the interrupt controller
+    std::atomic<bool> paused = false;    // its home hart lets it stand still; only that hart sets it
     Entry entry{};                       // written by who moved hart_state to start_pending
     Locked<Ring<GuestFence, 16>, Rank::fences> fences;
     std::atomic<bool> fences_overflowed = false;

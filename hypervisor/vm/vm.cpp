@@ -66,6 +66,8 @@ Result<void> Vm::power_on() {
 }
 
 Result<bool> Vm::power_on_step() {
+    is_starting_.store(true, std::memory_order_release);
+    if (!description_.on_demand && !TRY(ram_.fill_step())) return false;
     if (placing_.image <= description_.segment_count) {
         bool const is_initrd = placing_.image == description_.segment_count;
         auto const& image = is_initrd ? description_.initrd : description_.segments[placing_.image];
@@ -74,11 +76,73 @@ Result<bool> Vm::power_on_step() {
         return false;
     }
     TRY(write_device_tree(*this));
-    ending_.store(Ending::none, std::memory_order_release);
-    time_delta_ = u64{0} - hart::time();  // the guest's time starts at zero
+    for (u32 id = 0; id < description_.vcpus; ++id)
+        vcpus_[id]->paused.store(false, std::memory_order_relaxed);
+    suspended_.store(false, std::memory_order_relaxed);
+    started_at_ = hart::time();
+    time_delta_ = u64{0} - started_at_;  // the guest's time starts at zero
+    ++starts_;
+    ending_.store(Ending::none, std::memory_order_seq_cst);
+    is_starting_.store(false, std::memory_order_release);
     if (start_hart(0, {description_.entry.raw(), description_.device_tree.raw()}) != Status::success)
         return Err{Error::bad_state};
+    if (is_unplugged()) end(Ending::unplugged);  // whoever did it may have found that it did not run yet
     return true;
+}
+
+void Vm::unplug() {
+    unplugged_.store(true, std::memory_order_seq_cst);
+    // While it starts, whoever starts it finds out; while it ends, whoever ends it.
+    if (!is_starting_.load(std::memory_order_seq_cst) && alive_.load(std::memory_order_seq_cst) != 0)
+        end(Ending::unplugged);
+}
+
+void Vm::reset() {
+    if (alive_.load(std::memory_order_seq_cst) != 0) end(Ending::reset);
+}
+
+void Vm::start_later() {
+    is_starting_.store(true, std::memory_order_seq_cst);
+    this_core().start_later(*this);
+}
+
+void Vm::suspend() {
+    if (suspended_.exchange(true, std::memory_order_acq_rel)) return;
+    still_since_ = 0;
+    for (u32 id = 0; id < description_.vcpus; ++id) vcpus_[id]->signal(Request::pause_changed);
+}
+
+bool Vm::stands_still() {
+    if (!is_suspended()) return false;
+    for (u32 id = 0; id < description_.vcpus; ++id)
+        if (!vcpus_[id]->paused.load(std::memory_order_acquire)) return false;
+    if (still_since_ == 0) still_since_ = hart::time();
+    return true;
+}
+
+// The guest's clock goes on where it stood, so no timer of its is late.   [norm:htimedelta_sz_acc_op]
+void Vm::resume() {
+    if (!stands_still()) return;
+    time_delta_ -= hart::time() - still_since_;
+    suspended_.store(false, std::memory_order_release);
+    for (u32 id = 0; id < description_.vcpus; ++id) vcpus_[id]->signal(Request::pause_changed);
+}
+
+void Vm::serve_pause(Vcpu& vcpu) {
+    bool const pause = is_suspended();
+    if (pause == vcpu.paused.load(std::memory_order_relaxed)) return;
+    if (pause) return vcpu.home->hold(vcpu);
+    vcpu.csrs.htimedelta = time_delta_;
+    vcpu.home->go_on(vcpu);
+}
+
+abi::control::VmState Vm::state() const {
+    using abi::control::VmState;
+    if (is_over()) return preserved_ ? VmState::crashed : VmState::off;
+    if (is_starting_.load(std::memory_order_acquire)) return VmState::starting;
+    if (is_ending() || is_unplugged()) return VmState::stopping;
+    if (is_suspended()) return VmState::suspended;
+    return starts_ == 0 ? VmState::off : VmState::running;
 }
 
 Status Vm::start_hart(u64 id, Entry entry) {
@@ -106,6 +170,7 @@ void Vm::begin(Vcpu& vcpu) {
     vcpu.csrs.vstimecmp = abi::sbi::never;
     vcpu.timer = abi::sbi::never;
     vcpu.restarts_on_wake = false;
+    vcpu.home->adopt(vcpu);
     reset_registers(vcpu);
     // Fences for it were not sent while it was stopped.
     last_on_hart_[vcpu.home->index].store(nullptr, std::memory_order_relaxed);
@@ -172,7 +237,8 @@ void Vm::stopped(Vcpu& vcpu) {
     if (before == HartState::stopped) return;
     auto& core = *vcpu.home;
     core.retire(vcpu);
-    if (core.current == &vcpu) core.forget(vcpu);
+    core.forget(vcpu);
+    core.dismiss(vcpu);
     vcpu.csrs.hvip = 0;
     // The last one of an ending VM concludes; a VM whose harts all stopped by themselves has powered off.
     if (alive_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
@@ -182,35 +248,76 @@ void Vm::stopped(Vcpu& vcpu) {
     }
 }
 
+Afterwards Vm::what_follows(Ending how) const {
+    if (is_unplugged()) return Afterwards::destroy;
+    switch (how) {
+        case Ending::unplugged: return Afterwards::destroy;
+        case Ending::reset: return Afterwards::restart;
+        case Ending::reboot: return description_.policies.on_reboot;
+        case Ending::crash: return description_.policies.on_crash;
+        case Ending::none:
+        case Ending::poweroff: return description_.policies.on_poweroff;
+    }
+    return Afterwards::destroy;
+}
+
 void Vm::conclude() {
     auto const how = ending_.load(std::memory_order_acquire);
-    auto const& policies = description_.policies;
-    auto const after = how == Ending::reboot  ? policies.on_reboot
-                       : how == Ending::crash ? policies.on_crash
-                                              : policies.on_poweroff;
+    auto const after = what_follows(how);
     crashed_ = crashed_ || how == Ending::crash;
-    if (after == Afterwards::restart) {
-        announce(*this, how == Ending::crash ? "crashed, starting again" : "starting again");
-        machine_.reset(description_.vcpus);
-        // The new controller holds every line low, and has not said so.
-        for (u32 id = 0; id < description_.vcpus; ++id)
-            vcpus_[id]->external.store(false, std::memory_order_release);
-        placing_ = {};
-        return this_core().start_later(*this);
+    last_words_ = how == Ending::crash       ? "crashed"
+                  : how == Ending::reboot    ? "asked for a reboot"
+                  : how == Ending::unplugged ? "destroyed"
+                  : how == Ending::reset     ? "reset"
+                                             : "powered off";
+    if (after == Afterwards::restart) return start_again(how);
+    preserved_ = after == Afterwards::preserve;
+    if (preserved_) {
+        announce(*this, how == Ending::crash ? "crashed; its memory is kept" : "ended; its memory is kept");
+    } else {
+        announce(*this, how == Ending::reboot ? "asked for a reboot and ended" : last_words_);
     }
-    announce(*this, how == Ending::crash    ? "crashed"
-                    : how == Ending::reboot ? "asked for a reboot and ended"
-                                            : "powered off");
     is_gone();
+}
+
+// A VM that fails again and again waits twice as long each time, up to a minute; one that ran for a minute
+// has not failed.
+void Vm::start_again(Ending how) {
+    constexpr Nanos most{60'000'000'000};
+    auto const now = hart::time();
+    bool const ran_long = now - started_at_ >= timebase_.ticks(most).n;
+    failures_ = how != Ending::crash || ran_long ? 0 : failures_ + 1;
+    Nanos wait{};
+    if (failures_ != 0) {
+        wait = Nanos{u64{description_.policies.restart_delay_ms} * 1'000'000};
+        for (u32 i = 1; i < failures_ && wait < most; ++i) wait = wait + wait;
+        if (wait > most) wait = most;
+    }
+    start_at = wait.n == 0 ? 0 : now + timebase_.ticks(wait).n;
+    announce(*this, how == Ending::crash ? "crashed, starting again" : "starting again");
+    machine_.reset(description_.vcpus);
+    // The new controller holds every line low, and has not said so.
+    for (u32 id = 0; id < description_.vcpus; ++id)
+        vcpus_[id]->external.store(false, std::memory_order_release);
+    placing_ = {};
+    start_later();
 }
 
 void Vm::could_not_start(Error why) {
     crashed_ = true;
-    announce(*this, describe(why));
+    last_words_ = describe(why);
+    announce(*this, last_words_);
+    is_gone();
+}
+
+void Vm::never_mind() {
+    last_words_ = "destroyed";
+    announce(*this, last_words_);
     is_gone();
 }
 
 void Vm::is_gone() {
+    is_starting_.store(false, std::memory_order_release);
     over_.store(true, std::memory_order_release);
     machine_went_away(*this);
 }

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <span>
 
+#include "abi/control.hpp"
 #include "abi/sbi.hpp"
 #include "backend/console.hpp"
 #include "base/locked.hpp"
@@ -19,8 +20,8 @@
 
 namespace antler::vm {
 
-// What a guest asked of its whole machine, or did to it.
-enum class Ending : u8 { none, poweroff, reboot, crash };
+// What a guest asked of its whole machine, or did to it; the last two are an operator's.
+enum class Ending : u8 { none, poweroff, reboot, crash, unplugged, reset };
 
 // The hart's instruction set, as the board's device tree names it.
 struct HostIsa {
@@ -82,10 +83,15 @@ public:
 
     // Puts the images and the device tree into guest memory and starts vCPU 0.
     [[nodiscard]] Result<void> power_on();
-    // The same a short step at a time, while other guests run; true when vCPU 0 was started.
+    // The same in short steps by this hart, while other guests run.
+    void start_later();
+    // One of these steps; true when vCPU 0 was started.
     [[nodiscard]] Result<bool> power_on_step();
     void could_not_start(Error why);
+    // Unplugged before it ran.
+    void never_mind();
     Vm* next_to_start = nullptr;  // list of the hart that starts it
+    u64 start_at = 0;             // not before this host time
 
     // Ends this life of the VM; the last vCPU to stop decides what follows.  From any hart.
     void end(Ending how);
@@ -94,6 +100,30 @@ public:
     [[nodiscard]] bool is_over() const { return over_.load(std::memory_order_acquire); }
     [[nodiscard]] bool has_crashed() const { return crashed_; }
 
+    // --- what an operator does, from any hart
+
+    // Pulls the plug, whatever the VM does: it is over soon.
+    void unplug();
+    [[nodiscard]] bool is_unplugged() const { return unplugged_.load(std::memory_order_seq_cst); }
+    // As the button on the front: it begins anew, whatever it does and whatever its policies say.
+    void reset();
+    // Every vCPU stands still soon, and the guest's time with them; then resume() may let them go on.
+    void suspend();
+    [[nodiscard]] bool is_suspended() const { return suspended_.load(std::memory_order_acquire); }
+    [[nodiscard]] bool stands_still();
+    void resume();
+    // The VM is over and will be taken apart: harts forget it (Core::ask_farewell).
+    void leave() { leaving_.store(true, std::memory_order_seq_cst); }
+    [[nodiscard]] bool is_leaving() const { return leaving_.load(std::memory_order_seq_cst); }
+
+    [[nodiscard]] abi::control::VmState state() const;
+    // Why it ended last; empty: it has not.
+    [[nodiscard]] std::string_view last_words() const { return last_words_; }
+    [[nodiscard]] u32 starts() const { return starts_; }
+    [[nodiscard]] u64 started_at() const { return started_at_; }  // host time
+    // What follows its end keeps its memory for whoever wants to look at it.
+    [[nodiscard]] bool is_preserved() const { return preserved_; }
+
     // SBI's hart_start: moves a stopped hart to start_pending and tells its home.   [sbi ext-hsm]
     [[nodiscard]] abi::sbi::Status start_hart(u64 id, Entry entry);
 
@@ -101,6 +131,7 @@ public:
     void begin(Vcpu& vcpu);
     void stopped(Vcpu& vcpu);
     void resume_at_entry(Vcpu& vcpu);
+    void serve_pause(Vcpu& vcpu);
     void serve_fences(Vcpu& vcpu, bool is_loaded);
     // The clock's alarm is vCPU 0's business, also while that vCPU waits in its guest.
     [[nodiscard]] bool has_alarm(Vcpu const& vcpu) const {
@@ -116,6 +147,8 @@ public:
 private:
     void reset_registers(Vcpu& vcpu);
     void conclude();
+    void start_again(Ending how);
+    [[nodiscard]] Afterwards what_follows(Ending how) const;
     void is_gone();
 
     // How far the images are: segments first, then the initrd.
@@ -141,6 +174,16 @@ private:
     Placing placing_{};
     std::atomic<bool> over_ = false;
     bool crashed_ = false;
+    bool preserved_ = false;
+    std::atomic<bool> is_starting_ = false;
+    std::atomic<bool> unplugged_ = false;
+    std::atomic<bool> suspended_ = false;
+    std::atomic<bool> leaving_ = false;
+    u64 still_since_ = 0;  // host time; 0: it does not stand still
+    u64 started_at_ = 0;
+    u32 starts_ = 0;
+    u32 failures_ = 0;  // crashes one after the other
+    std::string_view last_words_{};
 };
 
 }  // namespace antler::vm

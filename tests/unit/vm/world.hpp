@@ -85,6 +85,7 @@ public:
             std::make_unique<Vm>(Parts{.description = {.name = "test",
                                                        .vcpus = options.vcpus,
                                                        .memory_bytes = options.memory_bytes,
+                                                       .on_demand = !options.filled,
                                                        .entry = Gpa{code},
                                                        .device_tree = Gpa{tree_at},
                                                        .policies = options.policies},
