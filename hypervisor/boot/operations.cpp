@@ -20,15 +20,6 @@ u64 since_start(System const& all) {
     return all.board.timebase.nanos({hart::time() - all.started_at}).n;
 }
 
-wire::VmState state_of(vm::Vm& vm) {
-    if (vm.is_over()) return vm.has_crashed() ? wire::VmState::crashed : wire::VmState::off;
-    if (vm.is_ending()) return wire::VmState::stopping;
-    for (u32 i = 0; i < vm.vcpu_count(); ++i)
-        if (vm.vcpu(i)->hart_state.load(std::memory_order_relaxed) != abi::sbi::HartState::stopped)
-            return wire::VmState::running;
-    return wire::VmState::starting;
-}
-
 // Read while its hart may change it: a glance.
 wire::VcpuState state_of(vm::Vcpu const& vcpu) {
     switch (vcpu.place) {
@@ -36,6 +27,7 @@ wire::VcpuState state_of(vm::Vcpu const& vcpu) {
         case vm::Vcpu::Place::queued: return wire::VcpuState::queued;
         case vm::Vcpu::Place::running: return wire::VcpuState::running;
         case vm::Vcpu::Place::blocked: return wire::VcpuState::waiting;
+        case vm::Vcpu::Place::held: return wire::VcpuState::suspended;
     }
     return wire::VcpuState::off;
 }
@@ -111,7 +103,7 @@ bool Operations::vm(u32 id, wire::VmInfo& into) {
     if (vm == nullptr) return true;  // it is off, and there is no more to say
     auto const use = all_.frames.accounting(vm->ram().space().owner());
     auto const& policies = vm->policies();
-    into.state = state_of(*vm);
+    into.state = vm->state();
     into.memory_present = use.guest_bytes;
     into.overhead = use.house_bytes;
     into.consoles = static_cast<u16>(vm->consoles().size());
