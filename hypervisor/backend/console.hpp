@@ -86,6 +86,7 @@ struct Console {
     ConsoleKind kind{};
     std::string_view label{};
     ScrollBack said{};
+    std::span<u8> pages{};  // of the scroll-back, where it has some of its own
     Ring<u8, 256> typed{};  // on its way to the guest
     u64 accepted = 0;       // bytes that were typed, ever
     ConsoleOwner owner = ConsoleOwner::nobody;

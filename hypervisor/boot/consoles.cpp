@@ -2,8 +2,10 @@
 #include "boot/consoles.hpp"
 
 #include <new>
+#include <utility>
 
 #include "boot/system.hpp"
+#include "memory/store.hpp"
 #include "vm/outside.hpp"
 
 namespace antler::boot {
@@ -15,6 +17,7 @@ namespace {
 
 // Whatever is left interrupts again.
 constexpr u32 most_rounds = 64;
+constexpr u32 most_scroll_back = 1_MiB;
 
 // The line that says who has the input; at the port only, for it is about the port.
 void tell_owner(System& all, std::string_view vm, u32 index) {
@@ -89,6 +92,12 @@ bool feed_some(System& all, vm::Vm& vm) {
     return count != 0;
 }
 
+// Pages that a console had for itself.
+void give_back(System& all, std::span<u8> pages) {
+    if (!pages.empty())
+        memory::give_back_pages(all.frames, {memory::house_address(pages.data()), pages.size()});
+}
+
 // Whose console the port is at; nobody where it is at none.
 vm::Vm* vm_at_port(System& all) {
     auto const id = all.outward.with([](Outward& outward) {
@@ -129,9 +138,42 @@ void open_consoles(System& all, vm::Vm& vm, std::span<u8> memory, u32 id) {
 }
 
 void close_consoles(System& all, vm::Vm& vm) {
-    for (auto& console : vm.consoles())
-        all.outward.with([&](Outward& outward) { outward.hub.remove(console); });
+    for (auto& console : vm.consoles()) {
+        auto const own = all.outward.with([&](Outward& outward) {
+            outward.hub.remove(console);
+            (void)console.said.move_to({});
+            return std::exchange(console.pages, {});
+        });
+        give_back(all, own);
+    }
     vm.give_consoles({});
+}
+
+control::Outcome resize_console(System& all, u32 handle, u32 bytes) {
+    using abi::control::Status;
+    if (bytes > most_scroll_back) return {Status::invalid, "a console keeps 1 MiB at most"};
+    auto const id = all.outward.with([&](Outward& outward) {
+        auto const* const console = outward.hub.by_handle(handle);
+        return console != nullptr ? console->vm_id : backend::Console::nowhere;
+    });
+    auto* const vm = id < all.vms.size() ? all.vms[id] : nullptr;
+    auto const owner = vm != nullptr ? vm->ram().space().owner() : memory::house_owner;
+    HpaRange pages{};
+    if (bytes != 0) {
+        auto const taken = memory::take_pages(all.frames, all.house, bytes, owner);
+        if (!taken) return {Status::no_memory};
+        pages = taken.value();
+    }
+    std::span<u8> const ring{bytes != 0 ? static_cast<u8*>(memory::house_view(pages.start)) : nullptr,
+                             pages.size};
+    auto const old = all.outward.with([&](Outward& outward) {
+        auto* const console = outward.hub.by_handle(handle);
+        if (console == nullptr) return ring;
+        (void)console->said.move_to(ring);
+        return std::exchange(console->pages, ring);
+    });
+    give_back(all, old);
+    return {};
 }
 
 void say_line(System& all, std::string_view line) {

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "boot/console.hpp"
+#include "control/operations.hpp"
 #include "vm/vm.hpp"
 
 namespace antler::boot {
@@ -34,6 +35,8 @@ void say_line(System& all, std::string_view line);
 void read_port();
 // Gives the VM's serial port what was typed at it.
 void feed_serial(vm::Vm& vm);
+// Scroll-back of another size, charged to the VM.
+[[nodiscard]] control::Outcome resize_console(System& all, u32 handle, u32 bytes);
 // Something was typed at this console.
 void input_waits(u32 handle);
 

@@ -95,6 +95,18 @@ void open_control(System& all) {
     if (port.polled) all.cores[0]->background_at = hart::time();
 }
 
+void tell_state(System& all, u32 id, std::string_view why) {
+    abi::control::VmInfo info;
+    if (!Operations{all}.vm(id, info)) return;
+    auto const before = all.told_states[id].exchange(info.state);
+    if (before == info.state) return;
+    backend::Event event{
+        .type = abi::control::Type::event_vm_state, .id = id, .before = before, .now = info.state};
+    event.name.write(info.name);
+    event.sentence.write(why);
+    tell(all, event);
+}
+
 void tell(System& all, backend::Event const& event) {
     if (all.control_port == nullptr) return;
     bool const first =

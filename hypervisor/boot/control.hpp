@@ -53,6 +53,8 @@ struct ControlPort {
 // Finds the channel, if the board has one.
 void open_control(System& all);
 
+// Tells of the VM's state where it is not the one that was told last.
+void tell_state(System& all, u32 id, std::string_view why);
 // Something happened that an operator may want to know; from any hart.
 void tell(System& all, backend::Event const& event);
 

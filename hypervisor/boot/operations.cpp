@@ -2,6 +2,7 @@
 #include "boot/operations.hpp"
 
 #include "base/panic.hpp"
+#include "boot/control.hpp"
 #include "boot/lives.hpp"
 #include "boot/memory.hpp"
 #include "boot/system.hpp"
@@ -142,12 +143,20 @@ bool Operations::vcpu_statistics(u32 id, u32 index, wire::VcpuStatistics& into) 
     return true;
 }
 
-bool Operations::counter(u32, u32, wire::DeviceCounter&) {
-    return false;
+bool Operations::counter(u32 id, u32 index, wire::DeviceCounter& into) {
+    auto* const vm = running_vm(all_, id);
+    if (vm == nullptr) return false;
+    u32 at = 0;
+    vm->machine().counters([&](std::string_view device, std::string_view counter, u64 value) {
+        if (at++ == index) into = {device, counter, value};
+    });
+    return index < at;
 }
 
 Outcome Operations::act(wire::Type what, u32 id) {
-    return boot::act(all_, what, id);
+    auto const outcome = boot::act(all_, what, id);
+    if (!outcome.again) tell_state(all_, id, "an operator asked for it");
+    return outcome;
 }
 
 Outcome Operations::pin(u32, u32, u64) {
@@ -171,7 +180,9 @@ Outcome Operations::create_data(u64 offset, std::span<u8 const> bytes) {
 }
 
 Outcome Operations::create_commit(bool start, u32& id) {
-    return boot::create_commit(all_, start, id);
+    auto const outcome = boot::create_commit(all_, start, id);
+    if (!outcome.again && outcome.status == wire::Status::ok) tell_state(all_, id, "created");
+    return outcome;
 }
 
 void Operations::create_abort() {
@@ -182,8 +193,8 @@ void Operations::input_waits(u32 handle) {
     boot::input_waits(handle);
 }
 
-Outcome Operations::resize_console(u32, u32) {
-    return not_yet;
+Outcome Operations::resize_console(u32 handle, u32 bytes) {
+    return boot::resize_console(all_, handle, bytes);
 }
 
 std::string_view Operations::panic_dump() {

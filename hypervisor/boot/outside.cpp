@@ -5,6 +5,7 @@
 
 #include "base/locked.hpp"
 #include "base/panic.hpp"
+#include "boot/control.hpp"
 #include "boot/drivers.hpp"
 #include "boot/report.hpp"
 #include "boot/system.hpp"
@@ -64,6 +65,9 @@ Nanos wall_clock() {
 
 void announce(Vm const& vm, std::string_view text) {
     boot::say("antler: {}: {}\n", vm.name(), text);
+    auto& all = system();
+    for (u32 id = 0; id < all.vms.size(); ++id)
+        if (all.vms[id] == &vm) boot::tell_state(all, id, text);
 }
 
 void machine_went_away(Vm const& vm) {

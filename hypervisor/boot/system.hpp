@@ -62,7 +62,8 @@ struct System {
     backend::LockedOutward outward{};
     backend::Console log{};  // what the hypervisor says
     std::array<u8, 16_KiB> log_ring{};
-    ControlPort* control_port = nullptr;           // where the board has a channel
+    ControlPort* control_port = nullptr;  // where the board has a channel
+    std::array<std::atomic<abi::control::VmState>, abi::pack::most_vms> told_states{};
     std::optional<platform::Serial8250> serial{};  // for a panic, which asks no lock
     platform::InterruptTable interrupts{};
     platform::VirtioBoard virtio{};

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/seams.hpp"
+#include "device/counters.hpp"
 #include "device/device.hpp"
 #include "device/uart16550_registers.hpp"
 
@@ -79,6 +80,11 @@ public:
         update_line();
     }
     [[nodiscard]] bool draining() const { return transmitting_ != 0; }
+
+    void counters(CounterVisitor& each) const {
+        each("sent_bytes", sent_bytes_);
+        each("received_bytes", received_bytes_);
+    }
 
     void visit(StateVisitor auto& state) {
         state("interrupt-enable", interrupt_enable_);
@@ -280,6 +286,7 @@ private:
             if (!sink_.transmit(transmitter_[transmitter_head_ % fifo_bytes])) return;
             transmitter_head_ = static_cast<u8>((transmitter_head_ + 1) % fifo_bytes);
             --transmitting_;
+            ++sent_bytes_;
         }
         transmitter_interrupt_ = true;
     }
@@ -297,6 +304,7 @@ private:
         auto const byte = receiver_[receiver_head_ % fifo_bytes];
         if (received_ == 0) return byte;  // an empty receiver repeats what it had
         receiver_head_ = static_cast<u8>((receiver_head_ + 1) % fifo_bytes);
+        ++received_bytes_;
         --received_;
         return byte;
     }
@@ -322,6 +330,10 @@ private:
     std::array<u8, fifo_bytes> transmitter_{};
     u8 transmitter_head_ = 0;
     u8 transmitting_ = 0;
+
+    // For the operator, and not the guest's to see or save.
+    u64 sent_bytes_ = 0;
+    u64 received_bytes_ = 0;
 };
 
 }  // namespace antler::device

@@ -8,6 +8,7 @@
 #include "base/locked.hpp"
 #include "base/units.hpp"
 #include "device/bus.hpp"
+#include "device/counters.hpp"
 #include "device/goldfish_rtc.hpp"
 #include "device/plic.hpp"
 #include "device/syscon_test.hpp"
@@ -92,6 +93,16 @@ public:
     // The same bytes for a guest that reads them by SBI instead of from the port.
     [[nodiscard]] u32 console_take(std::span<u8> into);
 
+    // Calls each(device, counter, value) for everything that the devices have counted.
+    template <class Each>
+    void counters(Each&& each) {
+        devices_.with([&](Devices& devices) {
+            count("interrupts", devices.plic, each);
+            count("serial", devices.uart, each);
+            count("clock", devices.rtc, each);
+        });
+    }
+
     // RTC alarm, in host time; the largest value: none.
     [[nodiscard]] u64 alarm() const { return alarm_.load(std::memory_order_relaxed); }
     void set_alarm(u64 when) { alarm_.store(when, std::memory_order_relaxed); }
@@ -99,6 +110,18 @@ public:
 
 private:
     void attach();
+    template <class D, class Each>
+    static void count(std::string_view name, D const& device, Each& each) {
+        if constexpr (device::Counting<D>) {
+            struct Named final : device::CounterVisitor {
+                Named(std::string_view n, Each& e) : name{n}, each{e} {}
+                void operator()(std::string_view counter, u64 value) override { each(name, counter, value); }
+                std::string_view name;
+                Each& each;
+            } named{name, each};
+            device.counters(named);
+        }
+    }
     [[nodiscard]] bool takes_input(Devices& devices) const {
         return (reads_by_sbi_.load(std::memory_order_relaxed) || devices.uart.listening()) &&
                devices.uart.room() != 0;
