@@ -50,6 +50,9 @@ public:
     [[nodiscard]] Switch& where() { return switch_; }
     [[nodiscard]] PortCounters counters() const;
 
+    // A packet that its receiver could not use.
+    void lost() { received_.drop(); }
+
     // Without a link nothing goes in or out.
     [[nodiscard]] bool has_link() const { return link_.load(std::memory_order_relaxed); }
     void set_link(bool up) { link_.store(up, std::memory_order_relaxed); }

@@ -183,8 +183,14 @@ void Core::serve_inbox() {
 }
 
 void Core::deliver(Vcpu& vcpu) {
-    auto const asked = vcpu.requests.exchange(0, std::memory_order_seq_cst);
+    auto asked = vcpu.requests.exchange(0, std::memory_order_seq_cst);
     if (asked == 0) return;
+    if (includes(asked, Request::device_work)) {
+        serve_devices(vcpu);
+        // The interrupts that came of it are its business at once.
+        asked |= vcpu.requests.fetch_and(static_cast<u32>(Request::device_work), std::memory_order_seq_cst);
+        asked &= ~static_cast<u32>(Request::device_work);
+    }
     // First, for a hart that starts forgets the interrupts of its former life, not those that come with the
     // start.
     if (includes(asked, Request::start)) vcpu.vm.begin(vcpu);
@@ -207,6 +213,20 @@ void Core::deliver(Vcpu& vcpu) {
     if (includes(asked, Request::pause_changed)) vcpu.vm.serve_pause(vcpu);
     if (includes(asked, Request::timer_changed)) set_timer();
     wake_if_pending(vcpu);
+}
+
+// Guest memory is seen while its VM is served here: a vCPU that is not gets its turn first, as wfi may end
+// for no reason, and does the work when it is loaded.
+void Core::serve_devices(Vcpu& vcpu) {
+    bool const sees = view.serves() == &vcpu.vm.ram().space();
+    if (sees || vcpu.place == Vcpu::Place::nowhere || vcpu.restarts_on_wake) {
+        if (!vcpu.vm.machine().serve_work()) return;
+        vcpu.signal(Request::device_work);
+        send_ipi(index);  // the guest may be entered before this hart looks
+        return;
+    }
+    vcpu.requests.fetch_or(static_cast<u32>(Request::device_work), std::memory_order_seq_cst);
+    if (!vcpu.paused.load(std::memory_order_relaxed)) make_runnable(vcpu);
 }
 
 void Core::wake_if_pending(Vcpu& vcpu) {
@@ -365,7 +385,10 @@ void Core::wait_until_runnable() {
 Vcpu& Core::choose() {
     if (background.load(std::memory_order_relaxed)) look_after_machine();
     if (farewell.load(std::memory_order_relaxed)) say_farewell();
-    if (inbox.load(std::memory_order_relaxed) != nullptr) serve_inbox();
+    // What is served may ask for more; if it does not end, the guest has its turn first.
+    constexpr u32 most_rounds = 4;
+    for (u32 i = 0; i < most_rounds && inbox.load(std::memory_order_relaxed) != nullptr; ++i) serve_inbox();
+    if (inbox.load(std::memory_order_relaxed) != nullptr) send_ipi(index);
     if (current != nullptr && current->place == Vcpu::Place::running && !must_choose) return *current;
     must_choose = false;
     if (starting != nullptr) start_step();

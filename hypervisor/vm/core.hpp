@@ -125,6 +125,7 @@ private:
     void start_what_is_due(u64 now);
     void serve_flushes();
     void wake_if_pending(Vcpu& vcpu);
+    void serve_devices(Vcpu& vcpu);
     void load(Vcpu& vcpu);
     void unload(Vcpu& vcpu);
     void wait_until_runnable();

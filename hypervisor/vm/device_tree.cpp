@@ -200,7 +200,7 @@ void write_plic(FdtWriter& tree, u32 vcpus) {
     tree.end_node();
 }
 
-void write_soc(FdtWriter& tree, u32 vcpus) {
+void write_soc(FdtWriter& tree, u32 vcpus, u32 slots) {
     tree.begin_node("soc");
     tree.text("compatible", "simple-bus");
     tree.cell("#address-cells", 2);
@@ -224,6 +224,14 @@ void write_soc(FdtWriter& tree, u32 vcpus) {
     tree.cell("clock-frequency", uart_clock);
     write_interrupt(tree, uart_source);
     tree.end_node();
+
+    for (u32 slot = 0; slot < slots; ++slot) {
+        auto const place = slot_place(slot);
+        write_device(tree, "virtio_mmio", place.registers);
+        tree.text("compatible", "virtio,mmio");
+        write_interrupt(tree, place.source);
+        tree.end_node();
+    }
 
     tree.end_node();
 }
@@ -256,7 +264,8 @@ usize guest_tree_room(GuestTreeOptions const& options) {
     constexpr usize each_cpu = 640;  // without its extensions, which appear twice
     auto const known = options.host_extensions.size() + options.host_isa.size() + 64;
     // An old string's letters become names with a NUL each.
-    return fixed + options.command_line.size() + options.rng_seed.size() +
+    constexpr usize each_slot = 160;
+    return fixed + options.slots * each_slot + options.command_line.size() + options.rng_seed.size() +
            options.vcpus * (each_cpu + 4 * known);
 }
 
@@ -279,7 +288,7 @@ Result<std::span<u8>> write_guest_tree(std::span<u8> buffer, GuestTreeOptions co
     tree.end_node();
 
     write_cpus(tree, options);
-    write_soc(tree, options.vcpus);
+    write_soc(tree, options.vcpus, options.slots);
     write_power(tree, "poweroff", "syscon-poweroff", Test::poweroff);
     write_power(tree, "reboot", "syscon-reboot", Test::reboot);
     tree.end_node();

@@ -18,6 +18,7 @@ struct GuestTreeOptions {
     GpaRange initrd{};               // size 0: none
     std::span<u8 const> rng_seed{};  // fresh for each boot; empty: none, and a guest that waits for entropy
     Timebase timebase{};
+    u32 slots = 0;  // of virtio devices
 
     // What the hart has, as its own tree names it: a list with a NUL behind each name, or, where there is
     // none, a string like "rv64imafdch_zicsr".  The guest is told of those that is_offered() with `features`,

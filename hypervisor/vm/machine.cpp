@@ -56,10 +56,40 @@ void Machine::reset(u32 vcpus) {
         // The bus keeps its pointers: the new devices are where the old ones were.
         devices.~Devices();
         new (&devices) Devices{vm_, vcpus, timebase_};
+        for (u32 i = 0; i < slot_count_; ++i) slots_[i]->reset();
         input_waits_.store(true, std::memory_order_relaxed);
         reads_by_sbi_.store(false, std::memory_order_relaxed);
     });
     set_alarm(~u64{0});
+}
+
+Plic::Input Machine::next_slot_line() {
+    return devices_.with(
+        [&](Devices& devices) { return devices.plic.input(slot_place(slot_count_).source); });
+}
+
+Result<void> Machine::add(VirtioSlot& slot) {
+    if (slot_count_ == max_slots) return Err{Error::full};
+    TRY(bus_.attach(slot_place(slot_count_).registers, slot.registers()));
+    slots_[slot_count_++] = &slot;
+    return {};
+}
+
+void Machine::ask_for_work() {
+    // Any vCPU that runs will do, since all see the same memory.
+    for (u32 id = 0; id < vm_.vcpu_count(); ++id) {
+        auto* const vcpu = vm_.vcpu(id);
+        if (vcpu == nullptr || vcpu->hart_state.load() == abi::sbi::HartState::stopped) continue;
+        return vcpu->signal(Request::device_work);
+    }
+}
+
+bool Machine::serve_work() {
+    return devices_.with([&](Devices&) {
+        bool more = false;
+        for (u32 i = 0; i < slot_count_; ++i) more = slots_[i]->model().work() || more;
+        return more;
+    });
 }
 
 u32 Machine::console_room() {

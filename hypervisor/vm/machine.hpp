@@ -1,6 +1,7 @@
 // The devices of one virtual machine, wired to its interrupt controller, behind one lock.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -14,6 +15,7 @@
 #include "device/syscon_test.hpp"
 #include "device/uart16550.hpp"
 #include "vm/outside.hpp"
+#include "vm/virtio_slot.hpp"
 
 namespace antler::vm {
 
@@ -80,6 +82,16 @@ public:
     [[nodiscard]] Result<void> write(Gpa at, device::Width width, u64 value) {
         return access(at, [&](device::Bus::Hit hit) { return hit.device->write(hit.offset, width, value); });
     }
+
+    // Before the VM starts: a virtio device in the next free slot, and the line it is wired to.
+    [[nodiscard]] Plic::Input next_slot_line();
+    [[nodiscard]] Result<void> add(VirtioSlot& slot);
+    [[nodiscard]] u32 slot_count() const { return slot_count_; }
+
+    // From any hart: the devices have something to do that their guest did not ask for.
+    void ask_for_work();
+    // On the hart that sees the VM's memory; true: there is more.
+    [[nodiscard]] bool serve_work();
 
     [[nodiscard]] bool has_device(Gpa at) const { return bus_.find(at).has_value(); }
 
@@ -148,6 +160,8 @@ private:
     Locked<Devices, Rank::device> devices_;
     Vm& vm_;
     Timebase timebase_;
+    std::array<VirtioSlot*, max_slots> slots_{};
+    u32 slot_count_ = 0;
     std::atomic<u64> alarm_ = ~u64{0};
     std::atomic<bool> reads_by_sbi_ = false;  // so it listens, whatever the port says
     std::atomic<bool> input_waits_ = true;    // until the guest takes input, the board keeps it

@@ -29,6 +29,7 @@ enum class Request : u32 {
     start = 1u << 3,             // the entry is in Vcpu::entry
     stop = 1u << 4,              // its VM ends
     timer_changed = 1u << 5,     // its home hart should look at the deadlines again
+    device_work = 1u << 6,       // its VM's devices have something to do in its memory
     pause_changed = 1u << 8,     // its VM is suspended, or goes on: Vm::is_suspended()
 };
 

@@ -58,6 +58,7 @@ public:
     [[nodiscard]] isa::Features const& features() const { return shown_; }
     [[nodiscard]] Ram& ram() { return ram_; }
     [[nodiscard]] Machine& machine() { return machine_; }
+    [[nodiscard]] Machine const& machine() const { return machine_; }
     [[nodiscard]] Timebase timebase() const { return timebase_; }
     [[nodiscard]] HostIsa const& host_isa() const { return host_isa_; }
     [[nodiscard]] MachineIds const& machine_ids() const { return ids_; }

@@ -74,6 +74,7 @@ public:
         config_interrupt();
     }
 
+    void power_on() { reset(); }
     [[nodiscard]] bool is_running() const { return (status_ & driver_ok) != 0; }
 
 private:

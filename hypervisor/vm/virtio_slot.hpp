@@ -1,0 +1,30 @@
+// A virtio device of a VM: its registers at a place of the board's map, and the model behind them.
+#pragma once
+
+#include "device/virtio/model.hpp"
+
+namespace antler::vm {
+
+// The first eight lie where QEMU's virt board has them; more follow behind.
+struct SlotPlace {
+    GpaRange registers{};
+    u32 source = 0;
+};
+inline constexpr u32 max_slots = 20;
+[[nodiscard]] constexpr SlotPlace slot_place(u32 slot) {
+    return {{Gpa{0x1000'1000 + u64{slot} * 0x1000}, 0x1000}, slot < 8 ? 1 + slot : 36 + (slot - 8)};
+}
+
+// Only the holder of the VM's device lock calls it.
+class VirtioSlot {
+public:
+    [[nodiscard]] virtual device::Device& registers() = 0;
+    [[nodiscard]] virtual device::virtio::Model& model() = 0;
+    // As after power-on.
+    virtual void reset() = 0;
+
+protected:
+    ~VirtioSlot() = default;
+};
+
+}  // namespace antler::vm
