@@ -6,6 +6,7 @@
 #include "base/units.hpp"
 #include "boot/drivers.hpp"
 #include "boot/image.hpp"
+#include "boot/networks.hpp"
 #include "hart/csr.hpp"
 #include "hart/fence.hpp"
 #include "hart/float_vector.hpp"
@@ -193,6 +194,7 @@ Result<void> create_vm(System& all, vm::Description const& description) {
         .ram = ram};
     auto& machine = *TRY(make<vm::Vm>(all, owner, parts));
     open_consoles(all, machine, TRY(make_bytes(all, owner, console_bytes(1))), all.vm_count);
+    TRY(add_net_cards(all, machine, owner, make_bytes));
     machine.give_tree_buffer(TRY(make_bytes(all, owner, vm::device_tree_room(machine))));
     for (u32 id = 0; id < description.vcpus; ++id) TRY(give_vcpu(all, machine, id, owner));
     all.next_home += description.vcpus;

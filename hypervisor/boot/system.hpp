@@ -13,6 +13,7 @@
 #include "boot/consoles.hpp"
 #include "boot/entropy.hpp"
 #include "boot/image.hpp"
+#include "boot/networks.hpp"
 #include "boot/output.hpp"
 #include "boot/panic_dump.hpp"
 #include "control/pack_reader.hpp"
@@ -74,6 +75,7 @@ struct System {
 
     memory::Frames frames{};
     memory::House house{};
+    Networks networks{};
     std::optional<memory::Tags> tags{};
     std::atomic<bool> harts_run = false;  // other harts than the boot hart
     std::atomic<u32> harts_coming = 0;    // told to start, and not yet here

@@ -12,6 +12,7 @@ namespace antler::vm {
 
 inline constexpr u32 max_vcpus = 64;
 inline constexpr usize max_segments = 16;
+inline constexpr usize max_nets = 4;
 inline constexpr Gpa ram_base{0x8000'0000};
 
 // Bytes of the pack that go to a place in guest memory; what is beyond the file is zero.
@@ -34,6 +35,15 @@ struct Policies {
     u32 restart_delay_ms = 0;  // after a crash; twice as long after the next
 };
 
+// A network card, and the port of a switch that it is plugged into.
+struct NetDescription {
+    u32 network = 0;  // index of the switch
+    std::array<u8, 6> mac{};
+    u16 vlan = 0;  // none
+    bool isolated = false;
+    bool offload = true;
+};
+
 struct Description {
     std::string_view name{};
     u32 vcpus = 1;
@@ -46,6 +56,8 @@ struct Description {
     Segment initrd{};  // memory_bytes 0: none
     std::string_view command_line{};
     Policies policies{};
+    std::array<NetDescription, max_nets> nets{};
+    usize net_count = 0;
     std::string_view hidden{};  // extensions the guest must not see, as a list with a NUL behind each
 };
 

@@ -5,7 +5,6 @@
 #include <memory>
 #include <vector>
 
-#include "platform/board_pci.cpp"
 #include "platform/board.cpp"  // platform/ as a whole needs a RISC-V machine; this file does not
 
 using namespace antler;

@@ -16,7 +16,6 @@
 #include "isa/extensions.hpp"
 #include "platform/board.cpp"  // what boots on boards boots on this one: Antler itself, nested
 #include "platform/board.hpp"
-#include "platform/board_pci.cpp"
 #include "platform/board_pci.cpp"  // a part of it
 
 namespace antler::vm {

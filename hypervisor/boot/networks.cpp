@@ -1,0 +1,56 @@
+// The switches of the machine: made when the first port wants one.
+#include "boot/networks.hpp"
+
+#include <new>
+
+#include "boot/system.hpp"
+
+namespace antler::boot {
+namespace {
+
+// A unit of a switch's table of addresses is a second.
+[[nodiscard]] Result<backend::Switch*> switch_of(System& all, u32 index, TakeMemory take) {
+    if (index >= max_switches) return Err{Error::out_of_range};
+    auto& one = all.networks.switches[index];
+    if (one == nullptr) {
+        auto const place = TRY(take(all, memory::house_owner, sizeof(backend::Switch)));
+        one = new (place.data()) backend::Switch{all.frames, all.board.timebase.hertz};
+    }
+    return one;
+}
+
+// Room for what waits for a VM: it grows with its memory, so that a small VM stays small.
+[[nodiscard]] u32 queue_pages(u64 memory_bytes) {
+    u32 pages = 8;
+    while (pages < backend::PacketQueue::most_pages && u64{pages} * 2 * page_bytes * 512 <= memory_bytes)
+        pages *= 2;
+    return pages;
+}
+
+}  // namespace
+
+Result<void> add_net_cards(System& all, vm::Vm& machine, memory::OwnerId owner, TakeMemory take) {
+    auto const& description = machine.description();
+    for (usize i = 0; i < description.net_count; ++i) {
+        auto const& net = description.nets[i];
+        auto* const where = TRY(switch_of(all, net.network, take));
+        auto const pages = queue_pages(description.memory_bytes);
+        // A packet of many segments would not fit into a small VM's queue.
+        constexpr u32 pages_of_large_packets = 32;
+        auto const place = TRY(take(all, owner, sizeof(vm::NetCard)));
+        auto& card = *new (place.data()) vm::NetCard(
+            machine, machine.machine().next_slot_line(),
+            device::virtio::NetOptions{.mac = net.mac,
+                                       .offloads = net.offload && pages >= pages_of_large_packets});
+        TRY(card.wire().plug_in(*where,
+                                {.mac = backend::Mac::of(net.mac),
+                                 .vlan = net.vlan,
+                                 .isolated = net.isolated,
+                                 .queue_pages = pages},
+                                owner));
+        TRY(machine.machine().add(card));
+    }
+    return {};
+}
+
+}  // namespace antler::boot
