@@ -73,6 +73,7 @@ void open_hart(BootCore& core) {
 }
 
 [[noreturn]] void enter(BootCore& core) {
+    if (core.system->core_count > 1) core.watch_at = hart::time();
     auto& first = core.settle();
     auto& all = *core.system;
     if (!all.first_guest_entered.exchange(true) && all.options.log == control::Options::Log::debug)

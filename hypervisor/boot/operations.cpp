@@ -84,7 +84,10 @@ bool Operations::hart(u32 index, wire::HartInfo& into) {
     auto const& core = *all_.cores[index];
     u32 vcpus = 0;
     for (auto const* vcpu = core.residents; vcpu != nullptr; vcpu = vcpu->next_at_home) ++vcpus;
+    auto const beat = core.heartbeat.load(std::memory_order_relaxed);
+    auto const now = hart::time();
     into = {.index = index, .id = core.id, .vcpus = vcpus};
+    if (beat != 0 && beat < now) into.heartbeat = all_.board.timebase.nanos({now - beat}).n;
     if (auto const* const running = core.current; running != nullptr) into.running = running->vm.name();
     return true;
 }

@@ -252,6 +252,7 @@ void Core::timer_fired() {
         poll_console();
         poll_at = now + poll_period;
     }
+    if (now >= watch_at) watch_at = watch_neighbour(now);
     if (now >= background_at) {
         background_at = never;
         ask_background();
@@ -262,6 +263,7 @@ void Core::timer_fired() {
 void Core::set_timer() {
     u64 next = slice_end < poll_at ? slice_end : poll_at;
     if (background_at < next) next = background_at;
+    if (watch_at < next) next = watch_at;
     for (auto const* vm = delayed; vm != nullptr; vm = vm->next_to_start)
         if (vm->start_at < next) next = vm->start_at;
     for (auto* vcpu = residents; vcpu != nullptr; vcpu = vcpu->next_at_home) {
@@ -281,6 +283,7 @@ bool Core::serve_interrupts() {
     note_opening();
     auto const pending = csr::sip::read_raw() & (host_software | host_timer | host_external);
     if (pending == 0) return false;
+    heartbeat.store(hart::time(), std::memory_order_relaxed);
     if ((pending & host_software) != 0) {
         csr::sip::clear_bits(host_software);
         stop_if_panicking();

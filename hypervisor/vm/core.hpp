@@ -11,6 +11,7 @@
 #include "isa/features.hpp"
 #include "memory/hart_view.hpp"
 #include "sched/run_queue.hpp"
+#include "vm/heartbeat.hpp"
 #include "vm/vcpu.hpp"
 
 namespace antler::vm {
@@ -40,10 +41,13 @@ struct Core : hart::Hart {
     u64 background_at = never;             // when this hart looks after the machine again
     std::atomic<bool> background = false;  // it should at once
     std::atomic<bool> farewell = false;    // a VM leaves
-    u64 timer_set = never;                 // what the host timer was last told
-    memory::HartView view{};               // what this hart sees
-    Vcpu* units_owner = nullptr;           // whose floating-point and vector registers are in this hart
-    u64 vector_bytes = 0;                  // of one vector register; zero: no V
+    std::atomic<u64> heartbeat = 0;        // when it last served an interrupt, in host time
+    u64 watch_at = never;                  // when it looks after another hart
+    HeartbeatWatch watch{};
+    u64 timer_set = never;        // what the host timer was last told
+    memory::HartView view{};      // what this hart sees
+    Vcpu* units_owner = nullptr;  // whose floating-point and vector registers are in this hart
+    u64 vector_bytes = 0;         // of one vector register; zero: no V
 
     // How long interrupts had to wait, in ticks, where the log asks for it.
     bool measures_closed = false;

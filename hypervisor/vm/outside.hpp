@@ -37,6 +37,9 @@ void poll_console();
 // between two turns of its guests.  Returns when it should be called again, in host time.
 [[nodiscard]] u64 serve_background();
 
+// Looks whether the next hart still serves interrupts; returns when to look again, in host time.
+[[nodiscard]] u64 watch_neighbour(u64 now);
+
 // A panic elsewhere stops this hart; does not return then.
 void stop_if_panicking();
 
