@@ -1,0 +1,184 @@
+// The driver of the board's disks against our own model of a disk.
+#include "platform/virtio_block.hpp"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+#include "tests/fake/hart.hpp"
+#include "tests/fake/virtio_disk.hpp"
+
+namespace antler::platform {
+namespace {
+
+using backend::DiskOperation;
+using backend::DiskPiece;
+using backend::DiskStatus;
+
+struct Client final : backend::DiskClient {
+    std::vector<std::pair<u32, DiskStatus>> done{};
+    u32 rooms = 0;
+    void disk_done(u32 token, DiskStatus status) override { done.emplace_back(token, status); }
+    void disk_has_room() override { ++rooms; }
+};
+
+struct Desk {
+    fake::Board board{};
+    fake::VirtioDisk disk{1000};
+    memory::Page<memory::Zeroed> pages;
+    std::span<u8> memory;
+    std::span<u8> data;
+    VirtioBlock driver;
+    Client client{};
+
+    Desk()
+        : pages{board.frames.take_zeroed(memory::Order{4}, memory::house_owner).value()},
+          memory{static_cast<u8*>(memory::house_view(pages.start())), memory::Order{4}.bytes()},
+          data{memory.subspan(32_KiB)},
+          driver{disk, memory.first(32_KiB), Ticks{1000}} {
+        static_assert(VirtioBlock::memory_bytes() <= 32_KiB);
+        disk.store.shape_.serial = "root-disk";
+        for (usize i = 0; i < disk.store.bytes.size(); ++i)
+            disk.store.bytes[i] = static_cast<u8>(i / 512 + i);
+    }
+    ~Desk() { board.frames.give_back(std::move(pages)); }
+
+    [[nodiscard]] DiskPiece piece(u64 at, u32 bytes) const {
+        return {memory::house_address(data.data() + at), bytes};
+    }
+    [[nodiscard]] Result<void> ask(DiskOperation operation, u64 sector, u64 sectors, DiskPiece const& piece,
+                                   u32 token) {
+        return driver.submit({operation, sector, sectors, {&piece, 1}}, client, token);
+    }
+};
+
+TEST(VirtioBlock, TellsItsSerialNumberAndItsSize) {
+    Desk desk;
+    ASSERT_TRUE(desk.driver.open().ok());
+    EXPECT_EQ(desk.driver.serial(), "root-disk");
+    EXPECT_EQ(desk.driver.shape().sectors, 1000U);
+    EXPECT_FALSE(desk.driver.shape().read_only);
+    std::vector<u8> wanted{desk.disk.store.bytes.begin() + 512, desk.disk.store.bytes.begin() + 1536};
+    ASSERT_TRUE(desk.driver.read_now(1, desk.data.first(1024)).ok());
+    EXPECT_TRUE(std::equal(wanted.begin(), wanted.end(), desk.data.begin()));
+}
+
+TEST(VirtioBlock, RequestsEndInAnyOrderAndAreToldOnce) {
+    Desk desk;
+    ASSERT_TRUE(desk.driver.open().ok());
+    desk.disk.at_once = false;
+    for (u32 i = 0; i < 8; ++i)
+        ASSERT_TRUE(desk.ask(DiskOperation::read, i, 1, desk.piece(512 * i, 512), i).ok());
+    EXPECT_TRUE(desk.disk.store.pending.empty()) << "nothing begins before go()";
+    desk.driver.go();
+    ASSERT_EQ(desk.disk.store.pending.size(), 8U);
+    for (auto const index : {5U, 2U, 2U}) desk.disk.store.finish(index);
+    desk.disk.work();
+    EXPECT_TRUE(desk.disk.line);
+    desk.driver.interrupted();
+    EXPECT_FALSE(desk.disk.line);
+    ASSERT_EQ(desk.client.done.size(), 3U);
+    EXPECT_EQ(desk.client.done[0].first, 5U);
+    EXPECT_EQ(desk.client.done[1].first, 2U);
+    EXPECT_EQ(desk.client.done[2].first, 3U);
+    desk.disk.store.finish_all();
+    desk.disk.work();
+    desk.driver.interrupted();
+    EXPECT_EQ(desk.client.done.size(), 8U);
+    EXPECT_TRUE(std::equal(desk.data.begin(), desk.data.begin() + 8 * 512, desk.disk.store.bytes.begin()));
+}
+
+TEST(VirtioBlock, AnErrorOfTheDeviceIsAFailure) {
+    Desk desk;
+    ASSERT_TRUE(desk.driver.open().ok());
+    desk.disk.store.bad_sector = 7;
+    ASSERT_TRUE(desk.ask(DiskOperation::read, 6, 2, desk.piece(0, 1024), 1).ok());
+    ASSERT_TRUE(desk.ask(DiskOperation::read, 8, 2, desk.piece(0, 1024), 2).ok());
+    desk.driver.go();
+    desk.driver.interrupted();
+    ASSERT_EQ(desk.client.done.size(), 2U);
+    EXPECT_EQ(desk.client.done[0], std::pair(1U, DiskStatus::failed));
+    EXPECT_EQ(desk.client.done[1], std::pair(2U, DiskStatus::done));
+}
+
+TEST(VirtioBlock, WhatLiesOutsideOrIsForbiddenNeverReachesTheDevice) {
+    Desk desk;
+    desk.disk.store.shape_.read_only = true;
+    ASSERT_TRUE(desk.driver.open().ok());
+    desk.disk.store.log.clear();
+    EXPECT_EQ(desk.ask(DiskOperation::read, 999, 2, desk.piece(0, 1024), 0).error(), Error::out_of_range);
+    EXPECT_EQ(desk.ask(DiskOperation::read, ~u64{0}, 2, desk.piece(0, 1024), 0).error(), Error::out_of_range);
+    EXPECT_EQ(desk.ask(DiskOperation::write, 0, 1, desk.piece(0, 512), 0).error(), Error::denied);
+    EXPECT_EQ(desk.ask(DiskOperation::discard, 0, 1, {}, 0).error(), Error::denied);
+    desk.driver.go();
+    EXPECT_TRUE(desk.disk.store.log.empty());
+}
+
+TEST(VirtioBlock, DiscardAndWriteZeroesAndFlush) {
+    Desk desk;
+    desk.disk.store.shape_.discards = desk.disk.store.shape_.writes_zeroes = true;
+    ASSERT_TRUE(desk.driver.open().ok());
+    desk.disk.store.log.clear();
+    ASSERT_TRUE(desk.driver.submit({DiskOperation::discard, 3, 4, {}}, desk.client, 1).ok());
+    ASSERT_TRUE(desk.driver.submit({DiskOperation::write_zeroes, 10, 2, {}}, desk.client, 2).ok());
+    ASSERT_TRUE(desk.driver.submit({DiskOperation::flush, 0, 0, {}}, desk.client, 3).ok());
+    desk.driver.go();
+    desk.driver.interrupted();
+    ASSERT_EQ(desk.client.done.size(), 3U);
+    for (auto const& done : desk.client.done) EXPECT_EQ(done.second, DiskStatus::done);
+    using device::virtio::BlockOperation;
+    std::vector<std::pair<BlockOperation, u64>> const wanted{
+        {BlockOperation::discard, 3}, {BlockOperation::write_zeroes, 10}, {BlockOperation::flush, 0}};
+    EXPECT_EQ(desk.disk.store.log, wanted);
+    for (usize i = 0; i < 1024; ++i) EXPECT_EQ(desk.disk.store.bytes[5120 + i], 0);
+}
+
+TEST(VirtioBlock, AFullQueueIsBusyAndSaysWhenThereIsRoom) {
+    Desk desk;
+    ASSERT_TRUE(desk.driver.open().ok());
+    desk.disk.at_once = false;
+    u32 taken = 0;
+    while (desk.ask(DiskOperation::read, 0, 1, desk.piece(0, 512), taken).ok()) ++taken;
+    EXPECT_GE(taken, 8U);
+    EXPECT_EQ(desk.ask(DiskOperation::read, 0, 1, desk.piece(0, 512), taken).error(), Error::busy);
+    Client gone;
+    DiskPiece const piece = desk.piece(0, 512);
+    EXPECT_EQ(desk.driver.submit({DiskOperation::read, 0, 1, {&piece, 1}}, gone, 0).error(), Error::busy);
+    desk.driver.forget(gone);
+    desk.driver.go();
+    for (u32 i = 0; i < taken; ++i) {
+        desk.disk.store.finish_all();
+        desk.disk.work();
+    }
+    desk.driver.interrupted();
+    EXPECT_EQ(desk.client.rooms, 1U);
+    EXPECT_EQ(gone.rooms, 0U);
+    EXPECT_EQ(desk.client.done.size(), taken);
+    EXPECT_TRUE(desk.ask(DiskOperation::read, 0, 1, desk.piece(0, 512), 0).ok());
+}
+
+TEST(VirtioBlock, ADeviceThatStaysSilentIsResetAndItsRequestsFail) {
+    Desk desk;
+    ASSERT_TRUE(desk.driver.open().ok());
+    desk.disk.at_once = false;
+    desk.disk.store.silent = true;
+    fake::hart().now = 10'000;
+    ASSERT_TRUE(desk.ask(DiskOperation::read, 0, 1, desk.piece(0, 512), 4).ok());
+    desk.driver.go();
+    desk.driver.check({10'900});
+    EXPECT_TRUE(desk.client.done.empty());
+    desk.driver.check({11'900});
+    ASSERT_EQ(desk.client.done.size(), 1U);
+    EXPECT_EQ(desk.client.done[0], std::pair(4U, DiskStatus::failed));
+    // And then it works again.
+    desk.disk.store.silent = false;
+    ASSERT_TRUE(desk.ask(DiskOperation::read, 2, 1, desk.piece(0, 512), 5).ok());
+    desk.disk.at_once = true;
+    desk.driver.go();
+    desk.driver.interrupted();
+    ASSERT_EQ(desk.client.done.size(), 2U);
+    EXPECT_EQ(desk.client.done[1], std::pair(5U, DiskStatus::done));
+}
+
+}  // namespace
+}  // namespace antler::platform
