@@ -3,7 +3,6 @@
 
 namespace antler::control {
 
-using backend::Console;
 using backend::ConsoleOwner;
 using backend::Outward;
 using wire::Status;
