@@ -1,0 +1,48 @@
+// Machines that run on this computer, found by name: a folder for each, with its control socket.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+#include "cli/child_process.hpp"
+#include "cli/places.hpp"
+
+namespace antler::cli {
+
+// Where they are: for this user alone, made if it is not there.
+[[nodiscard]] Path instances_directory();
+
+// A machine that `antler run` starts takes a name; the folder goes when nobody holds it any more.
+class Instance {
+public:
+    // `wanted`, or with a number behind it where that name is taken.
+    [[nodiscard]] static Instance make(std::string const& wanted);
+
+    [[nodiscard]] std::string const& name() const { return name_; }
+    [[nodiscard]] Path const& directory() const { return directory_; }
+    [[nodiscard]] Path control() const { return directory_ / "control"; }
+    // Whoever has this descriptor open keeps the name: QEMU inherits it, so that it outlives us.
+    [[nodiscard]] int lock() const { return lock_.get(); }
+
+private:
+    Instance(std::string name, Path directory, Descriptor lock);
+
+    std::string name_;
+    Path directory_;
+    Descriptor lock_;
+};
+
+struct FoundInstance {
+    std::string name{};
+    Path control{};
+};
+
+// Those that run now, by name; folders of those that do not are removed.
+[[nodiscard]] std::vector<FoundInstance> running_instances();
+
+// The one with that name, or the only one where the name is empty; else a Failure that says which there are.
+[[nodiscard]] FoundInstance find_instance(std::string const& name);
+
+}  // namespace antler::cli
