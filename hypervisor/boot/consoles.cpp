@@ -116,14 +116,14 @@ void open_log(System& all) {
     all.outward.with([&](Outward& outward) { (void)outward.hub.add(all.log); });
 }
 
-void open_consoles(System& all, vm::Vm& vm, std::span<u8> memory, u32 id) {
+std::span<backend::Console> open_consoles(System& all, std::string_view vm, std::span<u8> memory, u32 id) {
     auto const count = static_cast<u32>(memory.size() / console_bytes(1));
     auto* const first = reinterpret_cast<backend::Console*>(memory.data());
     auto const rings = memory.subspan(count * sizeof(backend::Console));
     auto const each = rings.size() / count;
     for (u32 i = 0; i < count; ++i) {
         auto& console = *new (first + i) backend::Console;
-        console.vm = vm.name();
+        console.vm = vm;
         console.vm_id = id;
         console.index = i;
         console.kind = i == 0 ? backend::ConsoleKind::serial : backend::ConsoleKind::virtio;
@@ -134,11 +134,11 @@ void open_consoles(System& all, vm::Vm& vm, std::span<u8> memory, u32 id) {
                 outward.hub.put_at_port(&console);
         });
     }
-    vm.give_consoles({first, count});
+    return {first, count};
 }
 
-void close_consoles(System& all, vm::Vm& vm) {
-    for (auto& console : vm.consoles()) {
+void close_consoles(System& all, std::span<backend::Console> consoles) {
+    for (auto& console : consoles) {
         auto const own = all.outward.with([&](Outward& outward) {
             outward.hub.remove(console);
             (void)console.said.move_to({});
@@ -146,7 +146,6 @@ void close_consoles(System& all, vm::Vm& vm) {
         });
         give_back(all, own);
     }
-    vm.give_consoles({});
 }
 
 control::Outcome resize_console(System& all, u32 handle, u32 bytes) {

@@ -20,8 +20,9 @@ struct PortInput {
 
 // Consoles with their scroll-back in `memory`, as many as console_bytes() says; `id` is the VM's place in the
 // list of VMs.  The first console of all is at the port.
-void open_consoles(System& all, vm::Vm& vm, std::span<u8> memory, u32 id);
-void close_consoles(System& all, vm::Vm& vm);
+[[nodiscard]] std::span<backend::Console> open_consoles(System& all, std::string_view vm,
+                                                        std::span<u8> memory, u32 id);
+void close_consoles(System& all, std::span<backend::Console> consoles);
 // What `count` consoles take.
 [[nodiscard]] constexpr u64 console_bytes(u32 count) {
     return count * u64{8'192};

@@ -1,45 +1,157 @@
 // What an operator asks of a VM's life.
 #include "boot/lives.hpp"
 
+#include <algorithm>
+
+#include "base/units.hpp"
 #include "boot/system.hpp"
+#include "hart/csr.hpp"
 
 namespace antler::boot {
 
 using abi::control::Status;
+using abi::control::Type;
 using abi::control::VmInfo;
+using abi::control::VmState;
 using control::Outcome;
 
-control::Outcome act(System&, abi::control::Type, u32) {
-    return {Status::not_supported, "not yet"};
+namespace {
+
+constexpr u64 least_house_bytes = 512_KiB;  // free, for tables that come at any moment
+constexpr Outcome done{};
+constexpr Outcome later{.again = true};
+
+Outcome wrong_state(std::string_view sentence) {
+    return {Status::bad_state, sentence};
 }
 
-control::Outcome set_memory(System&, u32, u64) {
-    return {Status::not_supported, "not yet"};
+bool is_alive(Lot const& lot) {
+    return lot.life && lot.life->stage == Life::Stage::lives && !lot.life->vm->is_over();
 }
 
-control::Outcome create_begin(System&, u64) {
-    return {Status::not_supported, "not yet"};
+// Guest memory that nobody has, and nobody who starts will take.
+u64 unclaimed(System& all) {
+    auto const totals = all.frames.totals();
+    auto free = totals.free_guest_bytes + totals.free_house_bytes;
+    for (u32 id = 0; id < all.lots.size(); ++id) {
+        auto const& lot = all.lots[id];
+        if (!is_alive(lot) || lot.life->vm->description().on_demand) continue;
+        auto const wanted = lot.life->vm->description().memory_bytes;
+        auto const has = all.frames.accounting(owner_of(id)).guest_bytes;
+        if (wanted > has) free -= std::min(free, wanted - has);
+    }
+    return free;
 }
 
-control::Outcome create_data(System&, u64, std::span<u8 const>) {
-    return {Status::not_supported, "not yet"};
+Result<void> start_now(System& all, u32 id) {
+    auto const description = TRY(all.lots[id].pack->describe(all.lots[id].index));
+    if (!description.on_demand) {
+        if (unclaimed(all) < description.memory_bytes) return Err{Error::no_memory};
+        TRY(memory::ensure_free(all.frames, all.house, memory::Pool::guest, description.memory_bytes));
+    }
+    auto& vm = *TRY(build_vm(all, id));
+    ++all.vms_alive;
+    vm.start_later();
+    return {};
 }
 
-control::Outcome create_commit(System&, bool, u32&) {
-    return {Status::not_supported, "not yet"};
+Outcome start(System& all, Lot& lot, u32 id, bool first) {
+    if (first) {
+        if (is_alive(lot)) return wrong_state("it runs already");
+        if (lot.life && lot.life->vm->is_preserved())
+            return wrong_state("what it left is kept to be looked at; destroy it first");
+    }
+    if (!lot.life) {
+        if (!first && lot.starting) {
+            lot.starting = false;
+            return {Status::failed, lot.last_words};
+        }
+        auto const started = start_now(all, id);
+        lot.starting = started.ok();
+        return started ? later : refusal(started.error());
+    }
+    if (!lot.starting || !is_alive(lot)) return later;  // what it was before is given back first
+    if (lot.life->vm->state() == VmState::starting) return later;
+    lot.starting = false;
+    return done;
 }
 
-void create_abort(System&) {}
+Outcome destroy(Lot& lot, bool first) {
+    if (!lot.life) return first ? wrong_state("it does not run") : done;
+    lot.life->vm->unplug();
+    return later;
+}
+
+Outcome suspend(Lot& lot) {
+    if (!is_alive(lot)) return wrong_state("it does not run");
+    auto& vm = *lot.life->vm;
+    auto const state = vm.state();
+    if (state != VmState::running && state != VmState::suspended)
+        return wrong_state("it starts or ends just now");
+    vm.suspend();
+    return vm.stands_still() ? done : later;
+}
+
+Outcome resume(Lot& lot) {
+    if (!is_alive(lot) || lot.life->vm->state() != VmState::suspended)
+        return wrong_state("it is not suspended");
+    if (!lot.life->vm->stands_still()) return later;
+    lot.life->vm->resume();
+    return done;
+}
+
+Outcome reboot(Lot& lot) {
+    if (!is_alive(lot)) return wrong_state("it does not run");
+    lot.life->vm->reset();
+    return done;
+}
+
+Outcome press_button(Lot& lot) {
+    if (!is_alive(lot) || lot.life->vm->state() != VmState::running) return wrong_state("it does not run");
+    if (lot.life->vm->machine().press_power_button()) return done;
+    return {Status::not_supported, "the guest does not listen to its power button; destroy pulls the plug"};
+}
+
+Outcome do_it(System& all, Type what, Lot& lot, u32 id, bool first) {
+    if (what == Type::start) return start(all, lot, id, first);
+    if (what == Type::destroy) return destroy(lot, first);
+    if (what == Type::shutdown || what == Type::power_button) return press_button(lot);
+    if (what == Type::reboot) return reboot(lot);
+    if (what == Type::suspend) return suspend(lot);
+    if (what == Type::resume) return resume(lot);
+    if (what != Type::undefine) return {Status::not_supported, "this hypervisor cannot do that"};
+    if (lot.life) return wrong_state("it still runs; destroy it first");
+    undefine_vm(all, id);
+    return done;
+}
+
+}  // namespace
+
+Outcome act(System& all, Type what, u32 id) {
+    if (id >= all.lots.size() || all.lots[id].is_free()) return {Status::no_such_vm, "there is no such VM"};
+    auto& lot = all.lots[id];
+    auto const outcome = do_it(all, what, lot, id, lot.doing != what);
+    if (outcome.again) {
+        lot.doing = what;
+    } else {
+        lot.doing.reset();
+    }
+    return outcome;
+}
+
+Outcome set_memory(System&, u32, u64) {
+    return {Status::not_supported, "not yet"};
+}
 
 std::optional<u32> next_vm(System const& all, u32 from) {
-    for (auto id = from; id < all.vms.size(); ++id)
-        if (all.vms[id] != nullptr) return id;
+    for (auto id = from; id < all.lots.size(); ++id)
+        if (!all.lots[id].is_free()) return id;
     return std::nullopt;
 }
 
 std::optional<u32> find_vm(System const& all, std::string_view name) {
-    for (auto id = next_vm(all, 0); id; id = next_vm(all, *id + 1))
-        if (all.vms[*id]->name() == name) return id;
+    for (u32 id = 0; id < all.lots.size(); ++id)
+        if (!all.lots[id].is_free() && all.lots[id].name == name) return id;
     return std::nullopt;
 }
 
@@ -48,17 +160,105 @@ vm::Vm* running_vm(System& all, u32 id) {
 }
 
 bool fill_vm_info(System& all, u32 id, VmInfo& into) {
-    auto const* const vm = running_vm(all, id);
-    if (vm == nullptr) return false;
+    if (id >= all.lots.size() || all.lots[id].is_free()) return false;
+    auto const& lot = all.lots[id];
     into.id = id;
-    into.name = vm->name();
-    into.vcpus = vm->vcpu_count();
-    into.memory = vm->description().memory_bytes;
+    into.name = lot.name;
+    into.consoles = static_cast<u16>(lot.consoles.size());
+    into.starts = lot.starts;
+    into.last_words = lot.last_words;
+    into.state = VmState::off;
+    auto const use = all.frames.accounting(owner_of(id));
+    into.memory_present = use.guest_bytes;
+    into.overhead = use.house_bytes;
+    if (lot.life && lot.life->vm != nullptr) {
+        auto const& vm = *lot.life->vm;
+        into.state = lot.life->stage == Life::Stage::lives ? vm.state() : VmState::stopping;
+        into.vcpus = vm.vcpu_count();
+        into.memory = vm.description().memory_bytes;
+        into.starts += vm.starts();
+        if (!vm.last_words().empty()) into.last_words = vm.last_words();
+        if (is_alive(lot) && vm.started_at() != 0)
+            into.uptime = all.board.timebase.nanos({hart::time() - vm.started_at()}).n;
+    } else if (auto const description = lot.pack->describe(lot.index); description) {
+        into.vcpus = description.value().vcpus;
+        into.memory = description.value().memory_bytes;
+    }
     return true;
 }
 
-bool serve_lives(System&) {
-    return false;
+bool serve_lives(System& all) {
+    bool more = false;
+    for (u32 id = 0; id < all.lots.size(); ++id) {
+        auto& lot = all.lots[id];
+        if (!lot.life) continue;
+        if (lot.life->stage == Life::Stage::lives) {
+            if (!lot.life->vm->is_over()) continue;
+            if (lot.life->vm->is_preserved() && !lot.life->vm->is_unplugged()) continue;
+        }
+        more = !take_apart_step(all, id) || more;
+    }
+    // Trees grow on any hart; they find what they need without asking every hart for a granule.
+    (void)memory::ensure_free(all.frames, all.house, memory::Pool::house, least_house_bytes);
+    return more;
+}
+
+// --- a new VM
+
+Outcome create_begin(System& all, u64 pack_bytes) {
+    create_abort(all);
+    constexpr u64 most = u64{1} << 30;
+    if (pack_bytes == 0 || pack_bytes > most) return {Status::invalid, "no pack is of that size"};
+    auto const id = free_lot(all);
+    if (!id) return refusal(id.error());
+    auto const pages = memory::take_pages(all.frames, all.house, pack_bytes, owner_of(id.value()));
+    if (!pages) return {Status::no_memory, "the pack does not fit into what is free"};
+    all.transfer = {.pages = pages.value(), .bytes = pack_bytes, .lot = id.value()};
+    return done;
+}
+
+Outcome create_data(System& all, u64 offset, std::span<u8 const> bytes) {
+    auto& transfer = all.transfer;
+    if (transfer.pages.size == 0 || transfer.defined) return wrong_state("nothing is being created");
+    if (offset != transfer.received || bytes.size() > transfer.bytes - offset)
+        return {Status::invalid, "pieces come in order"};
+    __builtin_memcpy(static_cast<u8*>(memory::house_view(transfer.pages.start)) + offset, bytes.data(),
+                     bytes.size());
+    transfer.received += bytes.size();
+    return done;
+}
+
+Outcome create_commit(System& all, bool start, u32& id) {
+    auto& transfer = all.transfer;
+    if (transfer.pages.size == 0) return wrong_state("nothing is being created");
+    if (!transfer.defined) {
+        if (transfer.received != transfer.bytes) return {Status::invalid, "the pack is not whole"};
+        std::span const bytes{static_cast<u8 const*>(memory::house_view(transfer.pages.start)),
+                              transfer.bytes};
+        auto const pack = control::Pack::open(bytes, transfer.pages.start);
+        auto const defined = !pack ? Result<void>{Err{pack.error()}}
+                             : pack.value().vm_count() != 1
+                                 ? Result<void>{Err{Error::bad_format}}
+                                 : define_vm(all, transfer.lot, pack.value(), 0, transfer.pages);
+        if (!defined) {
+            create_abort(all);
+            return refusal(defined.error());
+        }
+        transfer.defined = true;
+    }
+    id = transfer.lot;
+    auto const outcome = start ? act(all, Type::start, id) : done;
+    if (outcome.again) return outcome;
+    if (outcome.status != Status::ok && !all.lots[id].life) undefine_vm(all, id);
+    transfer = {};
+    return outcome;
+}
+
+void create_abort(System& all) {
+    auto& transfer = all.transfer;
+    // One that is defined stays: it only was not waited for.
+    if (transfer.pages.size != 0 && !transfer.defined) memory::give_back_pages(all.frames, transfer.pages);
+    transfer = {};
 }
 
 }  // namespace antler::boot

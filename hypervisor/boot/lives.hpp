@@ -15,6 +15,15 @@ namespace antler::boot {
 
 struct System;
 
+// A pack on its way.
+struct Transfer {
+    HpaRange pages{};
+    u64 bytes = 0;
+    u64 received = 0;
+    u32 lot = 0;  // whose they will be
+    bool defined = false;
+};
+
 // All of these are called on the boot hart, between two turns of its guests (serve_background).  None waits:
 // what is not done yet says `again`, and wants the same call a little later, while everybody else runs on.
 

@@ -182,21 +182,33 @@ void start_harts(System& all) {
     while (all.harts_coming.load(std::memory_order_acquire) != 0) hart::wait_for_interrupt();
 }
 
+// One that is refused stays behind, and the others start.
+Result<void> create_vm(System& all, control::Pack const& pack, u32 index) {
+    auto const id = TRY(free_lot(all));
+    TRY(define_vm(all, id, pack, index, {}));
+    auto& vm = *TRY(build_vm(all, id));
+    if (vm.description().on_demand) return {};
+    auto const filled = vm.ram().fill();
+    if (!filled) scrap_vm(all, id);
+    return filled;
+}
+
 void create_vms(System& all, control::Pack const& pack) {
     for (u32 index = 0; index < pack.vm_count(); ++index) {
-        auto const description = pack.describe(index);
-        if (!description) {
-            say("antler: VM {} of the pack cannot be understood: {}\n", index, describe(description.error()));
-            all.any_crashed = true;
+        auto const created = create_vm(all, pack, index);
+        if (created) {
+            ++all.vms_alive;
             continue;
         }
-        auto const created = create_vm(all, description.value());
-        if (created) continue;
-        say("antler: {}: cannot be created: {}\n", description.value().name, describe(created.error()));
+        auto const description = pack.describe(index);
+        auto const why = refusal(created.error()).sentence;
+        if (description) {
+            say("antler: {}: cannot be created: {}\n", description.value().name, why);
+        } else {
+            say("antler: VM {} of the pack cannot be understood: {}\n", index, why);
+        }
         all.any_crashed = true;
     }
-    all.output.with([&](Output& output) { output.name_the_speaker(all.vm_count > 1); });
-    all.vms_alive = all.vm_count;
 }
 
 // On the boot hart's own stack, with the house's own page tables.
@@ -229,14 +241,14 @@ void create_vms(System& all, control::Pack const& pack) {
         end_machine(all, false);
     }
     create_vms(all, pack.value());
-    if (all.vm_count == 0) end_machine(all, all.any_crashed);
+    if (all.vms_alive == 0) end_machine(all, all.any_crashed);
     start_harts(all);
     audit_memory(all);
     read_port();
-    for (u32 i = 0; i < all.vm_count; ++i) {
-        auto const on = all.vms[i]->power_on();
-        if (!on) say("antler: {}: cannot start: {}\n", all.vms[i]->name(), describe(on.error()));
-        if (!on) all.vms[i]->end(vm::Ending::crash);
+    for (auto* const vm : all.vms) {
+        if (vm == nullptr) continue;
+        auto const on = vm->power_on();
+        if (!on) vm->could_not_start(on.error());
     }
     enter(core);
 }

@@ -88,34 +88,6 @@ Result<void> map_board(System& all, HpaRange device_tree) {
     return {};
 }
 
-Result<void> give_vcpu(System& all, vm::Vm& vm, u32 id, OwnerId owner) {
-    auto* const vcpu = TRY(make<vm::Vcpu>(all, owner, vm, id));
-    if (vm.features().v)
-        vcpu->vector.registers = TRY(make_bytes(all, owner, u64{32} * all.features.vector_bytes)).data();
-    vm.attach(*vcpu);
-    all.cores[(all.next_home + id) % all.core_count]->adopt(*vcpu);
-    return {};
-}
-
-// What the machine costs beyond its guests' RAM.
-void say_memory(System& all, std::string_view name, OwnerId owner) {
-    if (all.options.log != control::Options::Log::debug) return;
-    say("antler: memory: house {} KiB beyond the image, frame table {} KiB of {} MiB, tables and state of {} "
-        "{} "
-        "KiB\n",
-        all.frames.accounting(memory::house_owner).house_bytes >> 10, all.frames.totals().table_bytes >> 10,
-        all.frames.totals().ram_bytes >> 20, name, all.frames.accounting(owner).house_bytes >> 10);
-}
-
-isa::Features shown_to(System const& all, vm::Description const& description) {
-    auto shown = all.features;
-    shown.h = false;
-    abi::FdtStrings const hidden{
-        {reinterpret_cast<u8 const*>(description.hidden.data()), description.hidden.size()}};
-    for (auto const name : hidden) (void)isa::hide_extension(shown, name);
-    return shown;
-}
-
 }  // namespace
 
 Result<std::span<u8>> driver_memory(System& all, u64 bytes) {
@@ -165,43 +137,6 @@ Result<void> new_core(System& all, u64 hart_id) {
     TRY(give_view(all, core));
     TRY(give_stack(all, core));
     all.cores[all.core_count++] = &core;
-    return {};
-}
-
-Result<void> create_vm(System& all, vm::Description const& description) {
-    OwnerId const owner{static_cast<u16>(all.vm_count + 1)};
-    auto const shown = shown_to(all, description);
-    GpaRange const range{vm::ram_base, description.memory_bytes};
-    auto const end = range.end().raw();
-    unsigned address_bits = 64;
-    while (address_bits > 0 && (end - 1) >> (address_bits - 1) == 0) --address_bits;
-    auto const mode = all.features.gstage_for(address_bits);
-    if (mode == isa::GStageMode::bare) return Err{Error::not_supported};
-
-    auto& space = *TRY(make<memory::Space>(all, owner, all.frames, *all.tags, owner));
-    TRY(space.create(mode, all.features));
-    auto& ram = *TRY(make<vm::Ram>(all, owner, space, range));
-    auto const* const described = all.board.hart(all.cores[0]->id);
-    auto const hart = described != nullptr ? *described : platform::BoardHart{};
-    using abi::sbi::BaseFid;
-    vm::Parts const parts{
-        .description = description,
-        .shown = shown,
-        .host_isa = {hart.extensions, hart.isa_string},
-        .ids = {all.firmware.machine_id(BaseFid::get_mvendorid),
-                all.firmware.machine_id(BaseFid::get_marchid), all.firmware.machine_id(BaseFid::get_mimpid)},
-        .timebase = all.board.timebase,
-        .ram = ram};
-    auto& machine = *TRY(make<vm::Vm>(all, owner, parts));
-    open_consoles(all, machine, TRY(make_bytes(all, owner, console_bytes(1))), all.vm_count);
-    TRY(add_net_cards(all, machine, owner, make_bytes));
-    machine.give_tree_buffer(TRY(make_bytes(all, owner, vm::device_tree_room(machine))));
-    for (u32 id = 0; id < description.vcpus; ++id) TRY(give_vcpu(all, machine, id, owner));
-    all.next_home += description.vcpus;
-    TRY(memory::ensure_free(all.frames, all.house, Pool::house, 128_KiB));
-    if (!description.on_demand) TRY(ram.fill());
-    all.vms[all.vm_count++] = &machine;
-    say_memory(all, description.name, owner);
     return {};
 }
 

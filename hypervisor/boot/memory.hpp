@@ -16,7 +16,4 @@ namespace antler::boot {
 // A core for another hart, with a stack above a guard page, a fault stack and a root of its own.
 [[nodiscard]] Result<void> new_core(System& all, u64 hart_id);
 
-// A VM with its RAM and its vCPUs, spread over the harts; registered in `all`.
-[[nodiscard]] Result<void> create_vm(System& all, vm::Description const& description);
-
 }  // namespace antler::boot

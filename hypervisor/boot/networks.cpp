@@ -3,17 +3,18 @@
 
 #include <new>
 
+#include "boot/drivers.hpp"
 #include "boot/system.hpp"
 
 namespace antler::boot {
 namespace {
 
 // A unit of a switch's table of addresses is a second.
-[[nodiscard]] Result<backend::Switch*> switch_of(System& all, u32 index, TakeMemory take) {
+[[nodiscard]] Result<backend::Switch*> switch_of(System& all, u32 index) {
     if (index >= max_switches) return Err{Error::out_of_range};
     auto& one = all.networks.switches[index];
     if (one == nullptr) {
-        auto const place = TRY(take(all, memory::house_owner, sizeof(backend::Switch)));
+        auto const place = TRY(driver_memory(all, sizeof(backend::Switch)));
         one = new (place.data()) backend::Switch{all.frames, all.board.timebase.hertz};
     }
     return one;
@@ -29,15 +30,15 @@ namespace {
 
 }  // namespace
 
-Result<void> add_net_cards(System& all, vm::Vm& machine, memory::OwnerId owner, TakeMemory take) {
+Result<void> add_net_cards(System& all, vm::Vm& machine, memory::Store& store) {
     auto const& description = machine.description();
     for (usize i = 0; i < description.net_count; ++i) {
         auto const& net = description.nets[i];
-        auto* const where = TRY(switch_of(all, net.network, take));
+        auto* const where = TRY(switch_of(all, net.network));
         auto const pages = queue_pages(description.memory_bytes);
         // A packet of many segments would not fit into a small VM's queue.
         constexpr u32 pages_of_large_packets = 32;
-        auto const place = TRY(take(all, owner, sizeof(vm::NetCard)));
+        auto const place = TRY(store.take(sizeof(vm::NetCard), alignof(vm::NetCard)));
         auto& card = *new (place.data()) vm::NetCard(
             machine, machine.machine().next_slot_line(),
             device::virtio::NetOptions{.mac = net.mac,
@@ -47,7 +48,7 @@ Result<void> add_net_cards(System& all, vm::Vm& machine, memory::OwnerId owner, 
                                  .vlan = net.vlan,
                                  .isolated = net.isolated,
                                  .queue_pages = pages},
-                                owner));
+                                store.owner()));
         TRY(machine.machine().add(card));
     }
     return {};

@@ -5,6 +5,7 @@
 
 #include "backend/switch.hpp"
 #include "base/result.hpp"
+#include "memory/store.hpp"
 #include "vm/net_card.hpp"
 
 namespace antler::boot {
@@ -17,11 +18,7 @@ struct Networks {
     std::array<backend::Switch*, max_switches> switches{};
 };
 
-// Zeroed house memory for an owner.
-using TakeMemory = Result<std::span<u8>> (*)(System&, memory::OwnerId, u64 bytes);
-
 // Every card of the VM's description, in the slots that come next.
-[[nodiscard]] Result<void> add_net_cards(System& all, vm::Vm& machine, memory::OwnerId owner,
-                                         TakeMemory take);
+[[nodiscard]] Result<void> add_net_cards(System& all, vm::Vm& machine, memory::Store& store);
 
 }  // namespace antler::boot

@@ -73,7 +73,10 @@ void announce(Vm const& vm, std::string_view text) {
 void machine_went_away(Vm const& vm) {
     auto& all = system();
     if (vm.has_crashed()) all.any_crashed.store(true);
+    // Its memory is given back by the boot hart.
+    all.cores[0]->ask_background();
     if (all.vms_alive.fetch_sub(1) != 1) return;
+    if (vm.is_unplugged()) return;  // whoever did that may want to go on
     boot::tell_longest_closed(all);
     boot::end_machine(all, all.any_crashed.load());
 }

@@ -13,6 +13,8 @@
 #include "boot/consoles.hpp"
 #include "boot/entropy.hpp"
 #include "boot/image.hpp"
+#include "boot/lives.hpp"
+#include "boot/lot.hpp"
 #include "boot/networks.hpp"
 #include "boot/output.hpp"
 #include "boot/panic_dump.hpp"
@@ -83,8 +85,11 @@ struct System {
     std::array<BootCore*, max_harts> cores{};
     u32 core_count = 0;
     u32 next_home = 0;  // the hart that gets the next vCPU, modulo their number
-    std::array<vm::Vm*, abi::pack::most_vms> vms{};
-    u32 vm_count = 0;
+    std::array<vm::Vm*, abi::pack::most_vms>
+        vms{};                                    // those that live; changed by the boot hart, under `input`
+    std::array<Lot, abi::pack::most_vms> lots{};  // those that are defined; the boot hart's
+    Transfer transfer{};                          // of a pack that comes
+    u32 vm_count = 0;                             // defined
     std::atomic<u32> vms_alive = 0;
     std::atomic<bool> any_crashed = false;
     std::atomic<bool> panicking = false;

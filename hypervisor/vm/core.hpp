@@ -71,7 +71,7 @@ struct Core : hart::Hart {
     // Asks this hart, from any, to drop what it has of VMs that leave; `farewells` goes up when it has, at a
     // moment at which no exit is being handled here.
     void ask_farewell();
-    std::atomic<u64> farewells = 0;
+    std::atomic<u32> farewells = 0;
 
     // Asks this hart, from another one, to drop translations; `left` goes down when it has.
     void ask_flush(FlushMessage const& message);

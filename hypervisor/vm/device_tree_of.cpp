@@ -32,17 +32,25 @@ constexpr usize seed_bytes = 64;
 
 }  // namespace
 
-usize device_tree_room(Vm const& vm) {
-    std::array<u8, seed_bytes> const seed{};
-    return guest_tree_room(options_of(vm, seed));
-}
-
 Result<void> write_device_tree(Vm& vm) {
     std::array<u8, seed_bytes> seed{};
     auto const drawn = std::span{seed}.first(random_bytes(seed) ? seed.size() : 0);
-    auto const tree = TRY(write_guest_tree(vm.tree_buffer(), options_of(vm, drawn)));
-    auto const written = vm.ram().write(vm.description().device_tree, tree);
+    auto const options = options_of(vm, drawn);
+    auto const room = guest_tree_room(options);
+    memory::Order order{};
+    while (order.bytes() < room) ++order.n;
+    auto& space = vm.ram().space();
+    auto page = TRY(space.frames().take(memory::Pool::house, order, space.owner()));
+    std::span const buffer{static_cast<u8*>(memory::house_view(page.start())), room};
+    auto const tree = write_guest_tree(buffer, options);
+    Result<void> written{};
+    if (tree) {
+        written = vm.ram().write(vm.description().device_tree, tree.value());
+    } else {
+        written = Err{tree.error()};
+    }
     seed.fill(0);
+    space.frames().give_back(std::move(page));
     return written;
 }
 

@@ -7,8 +7,6 @@ namespace antler::vm {
 
 class Vm;
 
-// How large a buffer it takes to write it.
-[[nodiscard]] usize device_tree_room(Vm const& vm);
 [[nodiscard]] Result<void> write_device_tree(Vm& vm);
 
 }  // namespace antler::vm

@@ -92,6 +92,14 @@ bool Machine::serve_work() {
     });
 }
 
+bool Machine::leave() {
+    return devices_.with([&](Devices&) {
+        bool gone = true;
+        for (u32 i = 0; i < slot_count_; ++i) gone = slots_[i]->leave() && gone;
+        return gone;
+    });
+}
+
 u32 Machine::console_room() {
     auto const room = devices_.with([&](Devices& devices) {
         auto const taken = takes_input(devices) ? devices.uart.room() : 0;

@@ -98,6 +98,13 @@ public:
     // As after power-on.
     void reset(u32 vcpus);
 
+    // Asks the guest to end; false: it does not listen.
+    [[nodiscard]] bool press_power_button() { return false; }
+
+    // Nothing outside knows the devices any more, and no transfer of theirs is under way.  The VM is over;
+    // false: not yet, ask again.
+    [[nodiscard]] bool leave();
+
     // What is typed at the console: how much the guest takes now, and the bytes.
     [[nodiscard]] u32 console_room();
     void console_type(std::string_view bytes);

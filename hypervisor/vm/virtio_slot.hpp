@@ -22,6 +22,9 @@ public:
     [[nodiscard]] virtual device::virtio::Model& model() = 0;
     // As after power-on.
     virtual void reset() = 0;
+    // The VM is over: nothing outside knows the device any more, and no transfer of its is under way.  False:
+    // not yet, ask again.
+    [[nodiscard]] virtual bool leave() { return true; }
 
 protected:
     ~VirtioSlot() = default;

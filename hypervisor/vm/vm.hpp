@@ -62,9 +62,6 @@ public:
     [[nodiscard]] Timebase timebase() const { return timebase_; }
     [[nodiscard]] HostIsa const& host_isa() const { return host_isa_; }
     [[nodiscard]] MachineIds const& machine_ids() const { return ids_; }
-    // Where its device tree is written before the guest gets it: device_tree_room() bytes.
-    void give_tree_buffer(std::span<u8> buffer) { tree_buffer_ = buffer; }
-    [[nodiscard]] std::span<u8> tree_buffer() const { return tree_buffer_; }
     [[nodiscard]] u64 time_delta() const { return time_delta_; }
     // For a VM that is restored: its clock goes on where it was.
     void set_time_delta(u64 delta) { time_delta_ = delta; }
@@ -164,7 +161,6 @@ private:
     Timebase timebase_;
     HostIsa host_isa_;
     MachineIds ids_;
-    std::span<u8> tree_buffer_{};
     std::span<backend::Console> consoles_{};
     Machine machine_;
     std::array<Vcpu*, max_vcpus> vcpus_{};

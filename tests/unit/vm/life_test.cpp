@@ -154,9 +154,11 @@ TEST(VmLife, AHartThatIsStartedWhileTheVmEndsStopsToo) {
 TEST(VmLife, OneThatCannotBeStartedIsGoneAndCountsAsCrashed) {
     World world{1};
     auto& vm = world.add({.vcpus = 1});
-    vm.give_tree_buffer({});
-    EXPECT_FALSE(vm.power_on());
-    vm.end(Ending::crash);
+    {
+        fake::Shortage const none{world.board().frames, 0};
+        EXPECT_FALSE(vm.power_on());
+    }
+    vm.could_not_start(Error::no_memory);
     EXPECT_TRUE(vm.is_over());
     EXPECT_TRUE(vm.has_crashed());
     EXPECT_EQ(fake::outside().machines_gone, 1U);
@@ -166,7 +168,7 @@ TEST(VmLife, OneThatCannotStartAgainIsGone) {
     World world{1};
     auto& vm = world.add({.vcpus = 1});
     world.start(vm);
-    vm.give_tree_buffer({});
+    fake::Shortage const none{world.board().frames, 0};
     vm.end(Ending::reboot);
     EXPECT_EQ(world.run(), nullptr);
     EXPECT_TRUE(vm.is_over());

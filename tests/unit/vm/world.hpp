@@ -94,7 +94,6 @@ public:
                                        .ids = {},
                                        .timebase = {10'000'000},
                                        .ram = ram}));
-        vm.give_tree_buffer(trees_.emplace_back(u64{64} << 10));
         for (u32 id = 0; id < options.vcpus; ++id) {
             auto& vcpu = *vcpus_.emplace_back(std::make_unique<Vcpu>(vm, id));
             core((options.first_hart + id) % harts()).adopt(vcpu);
@@ -201,7 +200,6 @@ private:
     memory::Tags tags_{8};
     std::vector<std::unique_ptr<memory::Space>> spaces_{};
     std::vector<std::unique_ptr<Ram>> rams_{};
-    std::vector<std::vector<u8>> trees_{};
     std::vector<Core> cores_;
     std::vector<fake::Hart> files_;
     std::vector<std::unique_ptr<Vm>> vms_{};
