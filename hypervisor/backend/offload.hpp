@@ -7,7 +7,7 @@ namespace antler::backend {
 
 enum class Segments : u8 { none, tcp4, tcp6 };
 
-struct Offload {
+struct alignas(4) Offload {
     bool needs_checksum = false;  // from `checksum_start` on; the field holds the sum of the pseudo header
     bool checksum_valid = false;  // somebody has looked
     bool congestion = false;      // its CWR belongs to the first segment only

@@ -50,7 +50,9 @@ Result<PacketQueue::Slot> PacketQueue::reserve(u32 length, Offload const& offloa
         auto const start = tail_.load(std::memory_order_relaxed);
         auto const end = start + bytes;
         if (end - book.first > capacity()) return Err{Error::full};
-        for (u32 at = start & ~(page_size - 1); static_cast<i32>(at - end) < 0; at += page_size)
+        // The page that it begins in is there, unless it begins with it.
+        auto const first_new = (start + page_size - 1) & ~(page_size - 1);
+        for (u32 at = first_new; static_cast<i32>(at - end) < 0; at += page_size)
             if (!take_page(book, at)) return Err{Error::no_memory};
         auto& record = *new (view(start)) Record;
         record.state.store(reserved, std::memory_order_relaxed);

@@ -26,6 +26,7 @@ class PacketQueue {
 
 public:
     static constexpr u32 headroom_bytes = 12;
+    static constexpr u32 alignment = 32;            // of packets, and of the room that each has
     static constexpr u32 most_pages = 128;          // 512 KiB: seven of the largest packets
     static constexpr u32 most_bytes = 65'535 + 18;  // of a packet: the largest datagram, tagged
 
@@ -128,7 +129,7 @@ public:
 
 private:
     static constexpr auto page_size = static_cast<u32>(page_bytes);
-    static constexpr u32 record_bytes = 32;
+    static constexpr u32 record_bytes = alignment;
     static constexpr u32 reserved = 0, ready = 1, given_up = 2;
     static_assert(sizeof(Record) + headroom_bytes <= record_bytes);
 

@@ -7,6 +7,18 @@ namespace antler::backend {
 
 using namespace ethernet;
 
+namespace {
+
+// Whole blocks, of which both sides have as many as begin in `bytes`.
+void copy_blocks(u8* to, u8 const* from, u32 bytes) {
+    constexpr u32 block = PacketQueue::alignment;
+    for (u32 at = 0; at < bytes; at += block)
+        __builtin_memcpy(__builtin_assume_aligned(to + at, 8), __builtin_assume_aligned(from + at, 8), block);
+}
+static_assert(FrameHead::capacity % PacketQueue::alignment == 0);
+
+}  // namespace
+
 PortCounters Port::counters() const {
     auto const get = [](std::atomic<u64> const& from) { return from.load(std::memory_order_relaxed); };
     return {get(sent_.packets),     get(sent_.bytes),     get(sent_.drops),
@@ -123,7 +135,30 @@ bool Switch::deliver(Port& to, u32 life, Outgoing const& frame, Vlan vlan, bool 
         return false;
     }
     auto const& into = slot.value();
-    // The addresses, perhaps a tag, and what follows the tag it came with.
+    bool filled = true;
+    auto const whole = into.piece(0);
+    if (!tagged && !wants_tag && length <= FrameHead::capacity && whole.size() == length) [[likely]] {
+        copy_blocks(whole.data(), frame.head.bytes, length);
+    } else {
+        filled = write(into, frame, vlan, tagged, wants_tag);
+    }
+    if (filled) [[likely]] {
+        to.received_.count(length);
+    } else {
+        to.received_.drop();
+    }
+    if (to.queue_.publish(into, filled)) {
+        wakes.add(to, *to.receiver_);
+    } else {
+        to.queue_.done();
+    }
+    return filled;
+}
+
+// The addresses, perhaps a tag, and what follows the tag it came with.
+bool Switch::write(PacketQueue::Slot const& into, Outgoing const& frame, Vlan vlan, bool tagged,
+                   bool wants_tag) {
+    auto const length = into.length();
     auto const in_head = frame.length < FrameHead::capacity ? frame.length : FrameHead::capacity;
     u32 written = 0;
     u32 read = 0;
@@ -146,16 +181,6 @@ bool Switch::deliver(Port& to, u32 life, Outgoing const& frame, Vlan vlan, bool 
         auto const piece = into.piece(written);
         filled = frame.fill(frame.source, frame.length - (length - written), piece);
         written += static_cast<u32>(piece.size());
-    }
-    if (filled) {
-        to.received_.count(length);
-    } else {
-        to.received_.drop();
-    }
-    if (to.queue_.publish(into, filled)) {
-        wakes.add(to, *to.receiver_);
-    } else {
-        to.queue_.done();
     }
     return filled;
 }

@@ -145,6 +145,9 @@ private:
     [[nodiscard]] bool may_pass(Port const& from, Port const& to, Vlan vlan) const;
     bool deliver(Port& to, u32 life, Outgoing const& frame, Vlan vlan, bool tagged, Wakes& wakes);
 
+    [[nodiscard]] bool write(PacketQueue::Slot const& into, Outgoing const& frame, Vlan vlan, bool tagged,
+                             bool wants_tag);
+
     memory::Frames& frames_;
     u64 unit_;
     AddressTable table_{};

@@ -97,7 +97,7 @@ bool NetWire::next() {
         if (!slot_) return false;
         auto const& offload = slot_->offload();
         if (takes_.take_segments(offload)) {
-            if (!takes_.checksum) backend::finish_checksum(*slot_);
+            if (offload.needs_checksum && !takes_.checksum) backend::finish_checksum(*slot_);
             return true;
         }
         segmenter_ = backend::Segmenter::of(*slot_);
@@ -135,7 +135,7 @@ u8* NetWire::headroom() const {
 
 void NetWire::set_header(NetHeader const& header) {
     static_assert(sizeof header == backend::PacketQueue::headroom_bytes);
-    __builtin_memcpy(headroom(), &header, sizeof header);
+    __builtin_memcpy(__builtin_assume_aligned(headroom(), 4), &header, sizeof header);
 }
 
 std::span<u8 const> NetWire::piece(u32 at) const {
@@ -150,6 +150,11 @@ std::span<u8 const> NetWire::piece(u32 at) const {
     if (at >= before) return slot_->piece(at - before);
     if (!slot_->headroom_adjoins()) return {headroom() + at, before - at};
     return {headroom() + at, before - at + slot_->piece(0).size()};
+}
+
+std::span<u8 const> NetWire::whole() const {
+    if (segment_ || !slot_->headroom_adjoins() || slot_->piece(0).size() != slot_->length()) return {};
+    return {slot_->headroom().data(), sizeof(NetHeader) + slot_->length()};
 }
 
 void NetWire::take(bool arrived) {

@@ -40,6 +40,7 @@ public:
     [[nodiscard]] device::virtio::NetHeader header() const;
     void set_header(device::virtio::NetHeader const& header);
     [[nodiscard]] std::span<u8 const> piece(u32 at) const;
+    [[nodiscard]] std::span<u8 const> whole() const;
     void take(bool arrived);
     [[nodiscard]] bool sleep();
     [[nodiscard]] bool has_link() const { return cable_; }

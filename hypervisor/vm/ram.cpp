@@ -119,14 +119,6 @@ Result<void> Ram::copy(Gpa at, u8* bytes, u64 count, Direction direction) {
     });
 }
 
-Result<void> Ram::read(Gpa at, std::span<u8> out) {
-    return copy(at, out.data(), out.size(), Direction::from_guest);
-}
-
-Result<void> Ram::write(Gpa at, std::span<u8 const> in) {
-    return copy(at, const_cast<u8*>(in.data()), in.size(), Direction::to_guest);  // only read from
-}
-
 Result<void> Ram::clear(Gpa at, u64 count) {
     return for_each_piece(at, count, [&](Hpa memory, u64, u64 piece) {
         auto const page = memory.align_down(page_bytes);

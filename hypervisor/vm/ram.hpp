@@ -5,21 +5,52 @@
 
 #include "base/address.hpp"
 #include "base/result.hpp"
+#include "hart/guest_access.hpp"
+#include "hart/window_access.hpp"
 #include "memory/guest_ram.hpp"
 #include "memory/space.hpp"
+#include "vm/core.hpp"
 #include "vm/description.hpp"
 
 namespace antler::vm {
-
-struct Core;
 
 class Ram {
 public:
     Ram(memory::Space& space, GpaRange range) : ram_{space, range} {}
 
     // Whole ranges of RAM, copied once; an error when any byte is not RAM.  Memory on demand comes.
-    [[nodiscard]] Result<void> read(Gpa at, std::span<u8> out);
-    [[nodiscard]] Result<void> write(Gpa at, std::span<u8 const> in);
+    [[nodiscard]] Result<void> read(Gpa at, std::span<u8> out) {
+        if (auto* const here = seen(at, out.size());
+            here != nullptr && hart::copy_guarded(out.data(), here, out.size()) == 0) [[likely]]
+            return {};
+        return copy(at, out.data(), out.size(), Direction::from_guest);
+    }
+    [[nodiscard]] Result<void> write(Gpa at, std::span<u8 const> in) {
+        if (auto* const here = seen(at, in.size());
+            here != nullptr && hart::copy_guarded(here, in.data(), in.size()) == 0) [[likely]]
+            return {};
+        return copy(at, const_cast<u8*>(in.data()), in.size(), Direction::to_guest);  // only read from
+    }
+    // Single words of rings and the like; one that is aligned is read or written at once.
+    template <class T>
+    [[nodiscard]] bool load(Gpa at, T& into) {
+        if constexpr (hart::WindowWord<T>) {
+            auto* const here = at.is_aligned(sizeof(T)) ? seen(at, sizeof(T)) : nullptr;
+            if (here != nullptr && hart::load_window(here, into)) [[likely]]
+                return true;
+        }
+        return copy(at, reinterpret_cast<u8*>(&into), sizeof(T), Direction::from_guest).ok();
+    }
+    template <class T>
+    [[nodiscard]] bool store(Gpa at, T const& value) {
+        if constexpr (hart::WindowWord<T> && sizeof(T) <= 8) {
+            auto* const here = at.is_aligned(sizeof(T)) ? seen(at, sizeof(T)) : nullptr;
+            if (here != nullptr && hart::store_window(here, value)) [[likely]]
+                return true;
+        }
+        return copy(at, const_cast<u8*>(reinterpret_cast<u8 const*>(&value)), sizeof(T), Direction::to_guest)
+            .ok();
+    }
     [[nodiscard]] bool contains(Gpa at, u64 bytes = 1) const { return ram_.range().contains(at, bytes); }
     [[nodiscard]] bool is_mapped(Gpa at) { return ram_.space().lookup(at).has_value(); }
 
@@ -42,6 +73,13 @@ public:
     [[nodiscard]] memory::Space& space() { return ram_.space(); }
 
 private:
+    // Where this hart sees it, while it serves the VM; it may still fault there.
+    [[nodiscard]] void* seen(Gpa at, u64 bytes) {
+        if (this_core().view.serves() != &ram_.space() || !contains(at, bytes) ||
+            !memory::is_in_vm_window({at, bytes}))
+            return nullptr;
+        return memory::window_view(memory::in_vm_window(at));
+    }
     [[nodiscard]] Result<void> populate(Gpa at);
     enum class Direction : u8 { to_guest, from_guest };
     [[nodiscard]] Result<void> copy(Gpa at, u8* bytes, u64 count, Direction direction);

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <concepts>
-#include <cstring>
+#include <cstddef>
 
 #include "device/virtio/model.hpp"
 #include "device/virtio/queue.hpp"
@@ -11,7 +11,7 @@
 namespace antler::device::virtio {
 
 // In front of every packet.   [virtio 5.1.6]
-struct NetHeader {
+struct alignas(4) NetHeader {
     u8 flags = 0;
     u8 segments = 0;
     u16 header_bytes = 0;
@@ -43,13 +43,16 @@ struct NetOptions {
 // A packet of the driver: its first bytes, copied once, and a way to the others.
 struct NetFrame {
     static constexpr u32 head_bytes = 128;
-    alignas(8) std::array<u8, head_bytes> head;  // so that the addresses in it are aligned
-    u32 length;
+    // The header and the beginning lie as in the driver's buffer, and so that the addresses in it are
+    // aligned.
+    alignas(8) u32 length;
     NetHeader header;
+    std::array<u8, head_bytes> head;
     void* source;
     // Copies bytes from `offset` on, behind the head; false: the driver's memory is not there.
     bool (*fill)(void* source, u32 offset, std::span<u8> into);
 };
+static_assert(offsetof(NetFrame, head) == 16 && offsetof(NetFrame, header) == 4);
 
 // What is at the other end.  A packet that comes is a sequence of pieces; the first has room for a NetHeader
 // in front.
@@ -64,9 +67,10 @@ concept NetWire = requires(W& wire, NetFrame const& frame, u64 features) {
     { wire.next() } -> std::same_as<bool>;      // makes the next packet that has come the current one
     { wire.length() } -> std::same_as<u32>;     // of it
     { wire.header() } -> std::same_as<NetHeader>;
-    { wire.piece(u32{}) } -> std::same_as<std::span<u8 const>>;
-    wire.take(true);                         // it is done with; false: it was lost
-    { wire.sleep() } -> std::same_as<bool>;  // false: something came meanwhile
+    { wire.piece(u32{}) } -> std::same_as<std::span<u8 const>>;  // from an offset on; the header comes first
+    { wire.whole() } -> std::same_as<std::span<u8 const>>;       // header and all, where it lies in one piece
+    wire.take(true);                                             // it is done with; false: it was lost
+    { wire.sleep() } -> std::same_as<bool>;                      // false: something came meanwhile
     { wire.has_link() } -> std::same_as<bool>;
 };
 
@@ -190,7 +194,7 @@ private:
     }
 
     // True: there is more.
-    bool send_some() {
+    [[gnu::flatten]] bool send_some() {
         if (!send_.is_open()) return false;
         Chain chain;
         u32 cost = 0;
@@ -218,15 +222,14 @@ private:
         if (bytes < sizeof(NetHeader) || bytes - sizeof(NetHeader) > most_frame_bytes) return 0;
         NetFrame frame;
         frame.length = bytes - static_cast<u32>(sizeof(NetHeader));
-        // The header and the frame's beginning together, where the frame is aligned.
-        struct {
-            alignas(8) std::array<u8, 4> space;
-            std::array<u8, sizeof(NetHeader) + NetFrame::head_bytes> bytes;
-        } start;
-        auto const held = std::min(bytes, static_cast<u32>(start.bytes.size()));
-        if (!reader.read(start.bytes.data(), held)) return 0;
-        std::memcpy(&frame.header, start.bytes.data(), sizeof(NetHeader));
-        std::memcpy(frame.head.data(), start.bytes.data() + sizeof(NetHeader), held - sizeof(NetHeader));
+        auto const held = std::min(bytes, static_cast<u32>(sizeof(NetHeader)) + NetFrame::head_bytes);
+        auto const& first = chain.segments[0];
+        std::span const start{reinterpret_cast<u8*>(&frame.header), held};
+        if (first.bytes >= held) [[likely]] {
+            if (!memory_.read(first.at, start).ok()) return 0;
+        } else if (!reader.read(start.data(), held)) {
+            return 0;
+        }
         frame.source = &reader;
         frame.fill = fill;
         auto const cost = wire_.send(frame);
@@ -234,7 +237,7 @@ private:
     }
 
     // True: there is more.
-    bool receive_some() {
+    [[gnu::flatten]] bool receive_some() {
         if (!receive_.is_open()) return false;
         Chain chain;
         bool more = true;
@@ -289,6 +292,13 @@ private:
         auto header = wire_.header();
         header.buffers = 1;
         wire_.set_header(header);
+        auto const whole = wire_.whole();
+        auto const& first = chain.segments[0];
+        if (!whole.empty() && chain.readable == 0 && first.bytes >= length) [[likely]] {
+            bool const good = memory_.write(first.at, whole).ok();
+            receive_.use(chain, good ? length : 0);
+            return good ? Put::done : Put::lost;
+        }
         Writer writer{memory_, chain.to_write()};
         for (u32 at = 0; at < length;) {
             auto const piece = wire_.piece(at);
@@ -302,7 +312,7 @@ private:
         return Put::done;
     }
 
-    Put put_into_many(Chain& chain, u32 length, RingMark mark) {
+    [[gnu::noinline]] Put put_into_many(Chain& chain, u32 length, RingMark mark) {
         // First whether there are enough, and how many that is, which the header says.
         std::array<Used, most_merged> used;
         u32 count = 0;

@@ -84,11 +84,19 @@ struct RingMark {
 
 template <class T, GuestMemory M>
 [[nodiscard, gnu::always_inline]] inline bool fetch(M& memory, Gpa at, T& into) {
-    return memory.read(at, {reinterpret_cast<u8*>(&into), sizeof into}).ok();
+    if constexpr (requires { memory.load(at, into); }) {
+        return memory.load(at, into);
+    } else {
+        return memory.read(at, {reinterpret_cast<u8*>(&into), sizeof into}).ok();
+    }
 }
 template <class T, GuestMemory M>
 [[nodiscard, gnu::always_inline]] inline bool put(M& memory, Gpa at, T const& value) {
-    return memory.write(at, {reinterpret_cast<u8 const*>(&value), sizeof value}).ok();
+    if constexpr (requires { memory.store(at, value); }) {
+        return memory.store(at, value);
+    } else {
+        return memory.write(at, {reinterpret_cast<u8 const*>(&value), sizeof value}).ok();
+    }
 }
 
 // A table that one descriptor points to: read at once, a part at a time.   [virtio 2.7.5.3, 2.8.7]

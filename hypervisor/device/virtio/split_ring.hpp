@@ -20,23 +20,30 @@ public:
         held_count_ = 0;
     }
 
-    [[nodiscard]] Popped pop(Chain& chain) {
-        if (next_ == known_) {
-            u16 index = 0;
-            if (!fetch(*memory_, place_.driver + 2, index)) return Popped::broken;
-            if (static_cast<u16>(index - next_) > place_.size) return Popped::broken;
-            if (index == next_) return Popped::empty;
-            known_ = index;
-            std::atomic_thread_fence(std::memory_order_acquire);
+    [[nodiscard, gnu::always_inline]] Popped pop(Chain& chain) {
+        if (static_cast<u16>(next_ - held_first_) >= held_count_) [[unlikely]] {
+            if (auto const got = get_heads(); got != Popped::chain) return got;
         }
-        auto const head = head_of(next_);
-        if (!head || *head >= place_.size) return Popped::broken;
-        chain.clear();
-        chain.id = *head;
-        chain.slots = 1;
-        if (!walk(chain, *head)) return Popped::broken;
+        auto const head = heads_[static_cast<u16>(next_ - held_first_)];
+        if (head >= place_.size) [[unlikely]]
+            return Popped::broken;
+        Descriptor first;
+        if (!fetch(*memory_, place_.descriptors + u64{head} * sizeof first, first)) [[unlikely]]
+            return Popped::broken;
         ++next_;
-        return Popped::chain;
+        chain.id = head;
+        chain.slots = 1;
+        // Most chains are one descriptor.
+        if ((first.flags_or_id & (flag_next | flag_indirect)) == 0) [[likely]] {
+            bool const write = (first.flags_or_id & flag_write) != 0;
+            chain.segments[0] = {Gpa{first.address}, first.bytes};
+            chain.count = 1;
+            chain.readable = write ? 0 : 1;
+            chain.readable_bytes = write ? 0 : first.bytes;
+            chain.writable_bytes = write ? first.bytes : 0;
+            return Popped::chain;
+        }
+        return walk(chain, first) ? Popped::chain : Popped::broken;
     }
     [[nodiscard]] RingMark mark() const { return {next_, false}; }
     void rewind(RingMark mark) { next_ = mark.next; }
@@ -75,36 +82,44 @@ public:
     [[nodiscard]] bool ignore() { return options_.event_index || put(*memory_, place_.device, u16{1}); }
 
 private:
-    static constexpr u16 gathered = 8;
+    static constexpr u16 gathered = 16;
 
     // Heads are read some at a time: the driver does not change those that it has shown.
-    [[nodiscard]] std::optional<u16> head_of(u16 index) {
-        if (static_cast<u16>(index - held_first_) >= held_count_) {
-            auto const place = static_cast<u16>(index % place_.size);
-            auto count = static_cast<u16>(known_ - index);
-            if (count > gathered) count = gathered;
-            if (count > place_.size - place) count = static_cast<u16>(place_.size - place);
-            auto const read = memory_->read(place_.driver + 4 + 2 * u64{place},
-                                            {reinterpret_cast<u8*>(heads_.data()), count * sizeof(u16)});
-            if (!read.ok()) return std::nullopt;
-            held_first_ = index;
-            held_count_ = count;
+    [[nodiscard, gnu::noinline]] Popped get_heads() {
+        if (next_ == known_) {
+            u16 index = 0;
+            if (!fetch(*memory_, place_.driver + 2, index)) return Popped::broken;
+            if (static_cast<u16>(index - next_) > place_.size) return Popped::broken;
+            if (index == next_) return Popped::empty;
+            known_ = index;
+            std::atomic_thread_fence(std::memory_order_acquire);
         }
-        return heads_[static_cast<u16>(index - held_first_)];
+        auto const place = static_cast<u16>(next_ % place_.size);
+        auto count = static_cast<u16>(known_ - next_);
+        if (count > gathered) count = gathered;
+        if (count > place_.size - place) count = static_cast<u16>(place_.size - place);
+        auto const read = memory_->read(place_.driver + 4 + 2 * u64{place},
+                                        {reinterpret_cast<u8*>(heads_.data()), count * sizeof(u16)});
+        if (!read.ok()) return Popped::broken;
+        held_first_ = next_;
+        held_count_ = count;
+        return Popped::chain;
     }
 
-    [[nodiscard]] bool walk(Chain& chain, u16 head) {
-        u16 at = head;
+    [[nodiscard, gnu::noinline]] bool walk(Chain& chain, Descriptor descriptor) {
+        auto const id = chain.id;
+        chain.clear();
+        chain.id = id;
+        chain.slots = 1;
         for (u32 steps = 0; steps < place_.size; ++steps) {
-            Descriptor descriptor;
-            if (!fetch(*memory_, place_.descriptors + u64{at} * sizeof descriptor, descriptor)) return false;
             auto const flags = descriptor.flags_or_id;
             if ((flags & flag_indirect) != 0)
                 return options_.indirect && (flags & flag_next) == 0 && table(chain, descriptor);
             if (!chain.add(descriptor.address, descriptor.bytes, (flags & flag_write) != 0)) return false;
             if ((flags & flag_next) == 0) return true;
-            at = descriptor.next_or_flags;
+            auto const at = descriptor.next_or_flags;
             if (at >= place_.size) return false;
+            if (!fetch(*memory_, place_.descriptors + u64{at} * sizeof descriptor, descriptor)) return false;
         }
         return false;  // a circle
     }
@@ -135,7 +150,7 @@ private:
         ++used_;
         return true;
     }
-    [[nodiscard]] bool flush() {
+    [[nodiscard, gnu::noinline]] bool flush() {
         auto const count = static_cast<u16>(used_ - shown_);
         if (count == 0) return true;
         auto const at = place_.device + 4 + 8 * u64{static_cast<u16>(shown_ % place_.size)};
@@ -153,8 +168,8 @@ private:
     u16 told_ = 0;   // of the index that the driver can see
     u16 held_first_ = 0;
     u16 held_count_ = 0;
-    std::array<u16, gathered> heads_{};
-    std::array<Used, gathered> pending_{};
+    alignas(8) std::array<u16, gathered> heads_{};
+    alignas(8) std::array<Used, gathered> pending_{};
 };
 
 }  // namespace antler::device::virtio
