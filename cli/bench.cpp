@@ -9,6 +9,7 @@
 
 #include "base/units.hpp"
 #include "cli/bench_entry.hpp"
+#include "cli/bench_explain.hpp"
 #include "cli/doctor.hpp"
 #include "cli/file.hpp"
 #include "cli/initramfs.hpp"
@@ -30,6 +31,7 @@ struct Load {
     bool prefault = true;
     bool linux_kernel = false;
     u32 seed = 1;
+    std::string row{};  // the only one that the guest measures; empty: all
 };
 
 enum class Where { antler, native };
@@ -97,6 +99,18 @@ public:
             record_.figures.push_back(
                 {"zero_64", std::string{ours}, (*zeroed - *start) / (guest_memory / 64.0)});
         return record_;
+    }
+
+    // Where the exits of a row go.
+    std::string explain_row(std::string const& row) {
+        for (auto const& one : all_runs()) {
+            if (one.where != Where::antler || std::ranges::find(one.rows, row) == one.rows.end()) continue;
+            auto load = one.load;
+            load.row = row;
+            auto const hypervisor = build_directory() / "target" / "hypervisor.elf";
+            return explain(row, trace_exits(board_of_antler(load), hypervisor), hypervisor);
+        }
+        throw Failure{ExitCode::bad_input, fmt::format("The row `{}` is not one of exits.", row)};
     }
 
     // What did not work, in sentences.
@@ -221,11 +235,14 @@ private:
         return std::atof(console.c_str() + (line == std::string::npos ? 0 : line + 1));
     }
 
-    std::string under_antler(Load const& load) {
+    std::string under_antler(Load const& load) { return boot(board_of_antler(load)); }
+
+    QemuMachine board_of_antler(Load const& load) {
         auto const kernel_path = load.linux_kernel ? kernel() : guest_elf("bench");
         auto payload = fmt::format("kernel = \"{}\"", kernel_path.string());
         if (load.linux_kernel)
             payload += fmt::format(", initramfs = \"{}\", cmdline = \"{}\"", initramfs().string(), cmdline);
+        if (!load.row.empty()) payload += fmt::format(", cmdline = \"row={}\"", load.row);
         auto const text = fmt::format(
             "[machine]\nharts = {0}\nmemory = \"{1}M\"\ncpu = \"{2}\"\nicount = true\n"
             "[hypervisor]\nlog = \"debug\"\n"
@@ -239,7 +256,7 @@ private:
         board.seed = load.seed;
         board.kernel = built.image;
         board.initrd = built.pack;
-        return boot(board);
+        return board;
     }
 
     std::vector<std::string> const& wanted_;
@@ -303,6 +320,11 @@ int bench_command(BenchOptions const& options) {
     auto const rivals = read_record(rivals_file());
     if (options.markdown) {
         fmt::print("{}", benchmarks_page(read_record(results_file()), rivals));
+        return 0;
+    }
+    if (!options.explain.empty()) {
+        check_rows({options.explain});
+        fmt::print("{}", Bench{options.rows}.explain_row(options.explain));
         return 0;
     }
     if (options.save && !options.rows.empty())

@@ -14,6 +14,7 @@ struct BenchOptions {
     bool check = false;
     bool save = false;
     bool markdown = false;
+    std::string explain{};  // a row
 };
 
 // The exit code; failures are thrown.

@@ -139,6 +139,8 @@ void add_bench(CommandTree& tree) {
                             "Put the figures on record, in bench/results and docs/benchmarks.md");
     command.words->add_flag("--markdown", options.markdown,
                             "Print docs/benchmarks.md from the record; nothing is run");
+    command.words->add_option("--explain", options.explain,
+                              "Print where the instructions of this row's exits go, by function");
 }
 
 struct SymbolizeOptions {

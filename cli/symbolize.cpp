@@ -125,6 +125,12 @@ std::optional<std::string> SymbolTable::describe(u64 offset) const {
     return fmt::format("{}+0x{:x}", demangled(symbol.name.c_str()), address - symbol.at);
 }
 
+std::optional<u64> SymbolTable::find(std::string_view name) const {
+    auto const found = std::ranges::find(symbols_, name, &Symbol::name);
+    if (found == symbols_.end()) return std::nullopt;
+    return found->at - base_;
+}
+
 std::map<u64, std::string> parse_symbolizer(std::string_view json, std::string const& root) {
     std::map<u64, std::string> names;
     auto const parsed = nlohmann::json::parse(json, nullptr, false);
@@ -150,6 +156,17 @@ std::map<u64, std::string> parse_symbolizer(std::string_view json, std::string c
     return names;
 }
 
+std::map<u64, std::string> name_offsets(std::vector<u64> const& offsets, Path const& elf) {
+    auto const tool = find_program("llvm-symbolizer-19");
+    if (tool.empty() || offsets.empty()) return {};
+    Arguments command{tool.string(), "--output-style=JSON", "--functions=short", "--relative-address",
+                      "-e",          elf.string()};
+    for (auto const offset : offsets) command.push_back(fmt::format("0x{:x}", offset));
+    auto const said = capture(command, std::chrono::seconds{60});
+    if (!said.succeeded()) return {};
+    return parse_symbolizer(said.output, root_directory().string());
+}
+
 void symbolize(std::istream& in, std::ostream& out, Path const& elf) {
     auto const table = SymbolTable::read(elf);
     std::vector<std::string> lines;
@@ -162,21 +179,10 @@ void symbolize(std::istream& in, std::ostream& out, Path const& elf) {
     auto const asked = [](ImageOffset const& found) {
         return found.returns_here && found.offset > 0 ? found.offset - 1 : found.offset;
     };
-    Arguments command;
-    if (auto const tool = find_program("llvm-symbolizer-19"); !tool.empty()) {
-        command = {tool.string(), "--output-style=JSON", "--functions=short", "--relative-address",
-                   "-e",          elf.string()};
-        auto const options = command.size();
-        for (auto const& line : lines)
-            for (auto const& found : find_offsets(line))
-                command.push_back(fmt::format("0x{:x}", asked(found)));
-        if (command.size() == options) command.clear();
-    }
-    std::map<u64, std::string> names;
-    if (!command.empty()) {
-        auto const said = capture(command, std::chrono::seconds{60});
-        if (said.succeeded()) names = parse_symbolizer(said.output, root_directory().string());
-    }
+    std::vector<u64> offsets;
+    for (auto const& line : lines)
+        for (auto const& found : find_offsets(line)) offsets.push_back(asked(found));
+    auto const names = name_offsets(offsets, elf);
 
     for (auto const& line : lines) {
         out << line;

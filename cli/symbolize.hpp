@@ -39,6 +39,8 @@ public:
 
     // "function+0x12", or nothing.
     [[nodiscard]] std::optional<std::string> describe(u64 offset) const;
+    // Where a symbol lies in the image.
+    [[nodiscard]] std::optional<u64> find(std::string_view name) const;
     [[nodiscard]] bool empty() const { return symbols_.empty(); }
 
 private:
@@ -48,6 +50,10 @@ private:
 
 // What llvm-symbolizer prints for addresses, in its JSON form: "function at file:line" by address.
 [[nodiscard]] std::map<u64, std::string> parse_symbolizer(std::string_view json, std::string const& root);
+
+// What is known of places in the image, "function at file:line" and what that is inlined in; empty without
+// llvm-symbolizer.
+[[nodiscard]] std::map<u64, std::string> name_offsets(std::vector<u64> const& offsets, Path const& elf);
 
 // Copies `in` to `out`; lines with addresses get names.
 void symbolize(std::istream& in, std::ostream& out, Path const& elf);

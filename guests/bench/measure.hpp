@@ -3,6 +3,7 @@
 
 #include <string_view>
 
+#include "guests/lib/device_tree.hpp"
 #include "guests/lib/guest.hpp"
 
 namespace antler::guests::bench {
@@ -45,6 +46,7 @@ struct Batches {
 // `body(n)` does the operation n times.
 template <class Body>
 void measure(std::string_view row, Batches batches, Body&& body) {
+    if (!wanted("row=", row)) return;
     u64 best = ~u64{0};
     for (u64 i = 0; i < batches.count; ++i) {
         auto const start = start_of_tick();

@@ -32,6 +32,17 @@ namespace antler::guests {
     return false;
 }
 
+// Whether the command line names this among the things of its kind, as in `row=sbi_base`, or names none.
+[[nodiscard]] inline bool wanted(std::string_view kind, std::string_view name) {
+    auto const tree = device_tree();
+    auto const chosen = tree.find("/chosen");
+    auto line = (chosen ? chosen->text("bootargs") : std::nullopt).value_or("");
+    auto const at = line.find(kind);
+    if (at == std::string_view::npos) return true;
+    line = line.substr(at + kind.size());
+    return line.substr(0, line.find(' ')) == name;
+}
+
 // Whether the first hart's riscv,isa-extensions has this name.
 [[nodiscard]] inline bool has_extension(std::string_view name) {
     auto const tree = device_tree();

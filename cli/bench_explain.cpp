@@ -1,0 +1,101 @@
+// A trace goes through a pipe, for it is many times larger than what is kept of it.
+#include "cli/bench_explain.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cstring>
+#include <fstream>
+#include <set>
+#include <thread>
+
+#include "cli/failure.hpp"
+#include "cli/qemu_session.hpp"
+#include "cli/symbolize.hpp"
+#include "cli/work_directory.hpp"
+
+namespace antler::cli {
+namespace {
+
+constexpr std::chrono::seconds patience{300};
+constexpr u64 loaded_at = 0x8020'0000;  // where QEMU's firmware starts what -kernel names
+constexpr std::size_t shapes_shown = 3;
+
+std::string hex(u64 value) {
+    return fmt::format("{:#x}", value);
+}
+
+// "function (file)" out of "function at file:line, inlined in …": the innermost says most.
+std::string place(std::string const& text) {
+    auto const inner = text.substr(0, text.find(", inlined in "));
+    auto const at = inner.find(" at ");
+    if (at == std::string::npos) return inner;
+    auto const file = inner.substr(at + 4, inner.rfind(':') - at - 4);
+    auto const function = inner.substr(0, at);
+    return fmt::format("{} ({})", function.empty() ? "?" : function, file);
+}
+
+// Assembly has no functions, but labels.
+std::string function_at(SymbolTable const& table, u64 offset) {
+    auto const name = table.describe(offset).value_or("?");
+    return name.substr(0, name.rfind('+'));
+}
+
+}  // namespace
+
+ExitTrace trace_exits(QemuMachine machine, Path const& hypervisor) {
+    auto const table = SymbolTable::read(hypervisor);
+    auto const entry = table.find("antler_trap");
+    auto const end = table.find("__rodata_start");
+    if (!entry || !end) throw Failure{ExitCode::internal, "The hypervisor's ELF file has lost its symbols."};
+    WorkDirectory const work;
+    auto const pipe = work.path() / "trace";
+    if (::mkfifo(pipe.c_str(), 0600) != 0)
+        throw Failure{ExitCode::internal,
+                      fmt::format("{}: cannot be made: {}.", pipe.string(), std::strerror(errno))};
+    for (auto const& word : {std::string{"-accel"}, std::string{"tcg,one-insn-per-tb=on"}, std::string{"-d"},
+                             std::string{"exec,nochain"}, std::string{"-D"}, pipe.string(),
+                             std::string{"-dfilter"}, hex(loaded_at) + "+" + hex(*end)})
+        machine.extra.push_back(word);
+    // Open both ways: it waits for nobody, and the reader comes to the end when we close it.
+    Descriptor writer{::open(pipe.c_str(), O_RDWR | O_CLOEXEC)};
+    ExitTrace trace{loaded_at, *entry};
+    std::thread reader{[&] {
+        std::ifstream log{pipe};
+        for (std::string line; std::getline(log, line);) trace.line(line);
+    }};
+    auto const recording = run_and_record(machine, patience);
+    writer.close();
+    reader.join();
+    if (trace.exits() == 0)
+        throw Failure{ExitCode::internal, "QEMU logged no exit; its console said:\n" + recording.console};
+    return trace;
+}
+
+std::string explain(std::string_view row, ExitTrace const& trace, Path const& hypervisor) {
+    auto const table = SymbolTable::read(hypervisor);
+    std::string text = fmt::format("{}: {} exits\n", row, trace.exits());
+    std::size_t shown = 0;
+    for (auto const& shape : trace.shapes()) {
+        if (shown++ == shapes_shown) break;
+        std::set<u64> const addresses(shape.path.begin(), shape.path.end());
+        auto const names = name_offsets({addresses.begin(), addresses.end()}, hypervisor);
+        std::vector<std::pair<std::string, u64>> places;  // in the order of their first instruction
+        for (auto const at : shape.path) {
+            auto const known = names.find(at);
+            auto const name = known == names.end() ? function_at(table, at) : place(known->second);
+            auto const old = std::ranges::find(places, name, &std::pair<std::string, u64>::first);
+            if (old == places.end())
+                places.emplace_back(name, 1);
+            else
+                ++old->second;
+        }
+        text += fmt::format("\n{} of them take {} instructions:\n", shape.times, shape.path.size());
+        for (auto const& [name, count] : places) text += fmt::format("{:>8}  {}\n", count, name);
+    }
+    return text;
+}
+
+}  // namespace antler::cli

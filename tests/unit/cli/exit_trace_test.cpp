@@ -1,0 +1,52 @@
+// A log of instructions, cut into exits.
+#include "cli/exit_trace.hpp"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+namespace antler::cli {
+namespace {
+
+constexpr u64 image = 0x8020'0000;
+
+void feed(ExitTrace& trace, unsigned hart, std::initializer_list<u64> offsets) {
+    for (auto const offset : offsets)
+        trace.line(
+            fmt::format("Trace {}: 0x7f12 [00000000/{:016x}/00002003/ff000000] x", hart, image + offset));
+}
+
+TEST(ExitTrace, CutsWhereAnExitBegins) {
+    ExitTrace trace{image, 0x140};
+    feed(trace, 0, {0x10, 0x14});  // before the first exit
+    feed(trace, 0, {0x140, 0x144, 0x148, 0x140, 0x200, 0x204, 0x140, 0x150, 0x140});
+    EXPECT_EQ(trace.exits(), 3U);
+    auto const shapes = trace.shapes();
+    ASSERT_EQ(shapes.size(), 2U);
+    EXPECT_EQ(shapes[0].times, 2U);  // both of three instructions
+    EXPECT_EQ(shapes[0].path, (std::vector<u64>{0x140, 0x200, 0x204}));
+    EXPECT_EQ(shapes[1].path, (std::vector<u64>{0x140, 0x150}));
+}
+
+TEST(ExitTrace, KeepsHartsApart) {
+    ExitTrace trace{image, 0x140};
+    feed(trace, 0, {0x140});
+    feed(trace, 1, {0x140, 0x20});
+    feed(trace, 0, {0x30, 0x34, 0x140});
+    feed(trace, 1, {0x140});
+    auto const shapes = trace.shapes();
+    ASSERT_EQ(shapes.size(), 2U);
+    EXPECT_EQ(shapes[0].path, (std::vector<u64>{0x140, 0x30, 0x34}));
+    EXPECT_EQ(shapes[1].path, (std::vector<u64>{0x140, 0x20}));
+}
+
+TEST(ExitTrace, IgnoresWhatIsNoInstructionOfTheImage) {
+    ExitTrace trace{image, 0x140};
+    for (auto const* const line : {"", "Trace", "Trace x: 1", "Trace 0: 0x1 [1/zz/", "IN: main",
+                                   "Trace 0: 0x1 [00000000/0000000000001000/0/0]"})
+        trace.line(line);
+    EXPECT_EQ(trace.exits(), 0U);
+    EXPECT_TRUE(trace.shapes().empty());
+}
+
+}  // namespace
+}  // namespace antler::cli
