@@ -13,6 +13,7 @@
 #include "cli/doctor.hpp"
 #include "cli/failure.hpp"
 #include "cli/manual.hpp"
+#include "cli/operator_commands.hpp"
 #include "cli/run_command.hpp"
 #include "cli/spelling.hpp"
 #include "cli/symbolize.hpp"
@@ -214,6 +215,7 @@ CommandTree make_command_tree() {
     add_build(tree);
     add_check(tree);
     add_doctor(tree);
+    add_operator_commands(tree);
     add_test(tree);
 
     add_bench(tree);

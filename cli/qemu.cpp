@@ -5,6 +5,7 @@
 #include <cctype>
 #include <string_view>
 
+#include "abi/control.hpp"
 #include "base/units.hpp"
 #include "cli/failure.hpp"
 
@@ -32,6 +33,12 @@ Arguments qemu_arguments(Path const& program, QemuMachine const& machine, int co
     add("-chardev", port, "-serial", "chardev:console");
     // A guest that ends in failure ends QEMU with 1 instead of 0.
     add("-action", "panic=exit-failure");
+    if (!machine.control.empty()) {
+        // Nobody need be there; who comes and goes does not stop the machine.
+        add("-global", "virtio-mmio.force-legacy=false", "-device", "virtio-serial-device");
+        add("-chardev", "socket,id=control,server=on,wait=off,path=" + machine.control.string());
+        add("-device", "virtserialport,chardev=control,name=" + std::string{abi::control::port_name});
+    }
     add("-kernel", machine.kernel.string());
     if (!machine.initrd.empty()) add("-initrd", machine.initrd.string());
     if (!machine.cmdline.empty()) add("-append", machine.cmdline);

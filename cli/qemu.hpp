@@ -21,6 +21,7 @@ struct QemuMachine {
     Path initrd{};                     // empty: none
     std::string cmdline{};             // for a kernel without a hypervisor
     Path console_file{};               // the serial port writes here and reads nothing; empty: it is a socket
+    Path control{};                    // the control channel is a socket here; empty: there is none
     std::vector<std::string> extra{};  // what the user adds, last, so that it wins
 };
 

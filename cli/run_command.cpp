@@ -8,6 +8,7 @@
 
 #include "cli/console.hpp"
 #include "cli/failure.hpp"
+#include "cli/instances.hpp"
 #include "cli/machine_build.hpp"
 #include "cli/qemu_session.hpp"
 #include "cli/work_directory.hpp"
@@ -83,6 +84,8 @@ int run_command(RunOptions const& options) {
     auto const built = build_machine(description, work.path());
     machine.kernel = built.image;
     machine.initrd = built.pack;
+    auto const instance = Instance::make(options.file.stem().string());
+    machine.control = instance.control();
 
     SessionOptions session;
     session.output = STDOUT_FILENO;

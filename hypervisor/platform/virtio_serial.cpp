@@ -151,6 +151,12 @@ usize VirtioSerial::receive(std::span<u8> into) {
     if (port_ == ports) return 0;
     auto& queue = in_[port_];
     if (arrived_taken_ == arrived_bytes_) {
+        // Whoever was here before is taken leave of first: what comes now may be somebody else's.
+        serve_control();
+        if (was_closed_) {
+            wake_();
+            return 0;
+        }
         auto done = queue.take();
         if (!done && !queue.listen()) done = queue.take();
         if (!done) return 0;

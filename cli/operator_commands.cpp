@@ -1,0 +1,119 @@
+// Words of the commands that talk to a machine that runs.
+#include "cli/operator_commands.hpp"
+
+#include "cli/console_command.hpp"
+#include "cli/vm_commands.hpp"
+
+namespace antler::cli {
+namespace {
+
+// Options live as long as the tree, because the callback owns them.
+template <class Options, class Run>
+std::pair<CLI::App*, Options*> add(CommandTree& tree, std::string const& name, std::string const& sentence,
+                                   Run run) {
+    auto* const words = tree.app->add_subcommand(name, sentence);
+    auto const options = std::make_shared<Options>();
+    words->callback(
+        [chosen = tree.chosen, options, run] { *chosen = [options, run] { return run(*options); }; });
+    return {words, options.get()};
+}
+
+void add_where(CLI::App& words, Asked& asked) {
+    words.add_option("-m,--machine", asked.machine, "The machine's name, where several run");
+    words.add_option("--socket", asked.socket, "The machine's control socket instead of its name");
+    words.add_flag("--json", asked.json, "For programs");
+}
+
+struct OneVm : Asked {
+    std::string vm{};
+};
+
+void add_vm(CLI::App& words, std::string& vm) {
+    words.add_option("VM", vm, "The virtual machine's name")->required();
+}
+
+void add_act(CommandTree& tree, std::string const& name, std::string const& sentence, wire::Type what) {
+    auto const [words, options] =
+        add<OneVm>(tree, name, sentence, [what](auto const& o) { return act_command(o, what, o.vm); });
+    add_vm(*words, options->vm);
+    add_where(*words, *options);
+}
+
+void add_questions(CommandTree& tree) {
+    auto const list =
+        add<Asked>(tree, "list", "List the virtual machines of a running machine", list_command);
+    add_where(*list.first, *list.second);
+    auto const machines = add<Asked>(tree, "machines", "Name the machines that run on this computer",
+                                     [](auto const& o) { return instances_command(o.json); });
+    machines.first->add_flag("--json", machines.second->json, "For programs");
+    auto const host =
+        add<Asked>(tree, "hostinfo", "Say what the board has, and how it is used", host_command);
+    add_where(*host.first, *host.second);
+    auto const info = add<OneVm>(tree, "dominfo", "Say what a virtual machine is, and how it is",
+                                 [](auto const& o) { return vm_info_command(o, o.vm); });
+    add_vm(*info.first, info.second->vm);
+    add_where(*info.first, *info.second);
+    auto const statistics =
+        add<OneVm>(tree, "domstats", "Print what a virtual machine has done: exits, times, memory, devices",
+                   [](auto const& o) { return vm_statistics_command(o, o.vm); });
+    add_vm(*statistics.first, statistics.second->vm);
+    add_where(*statistics.first, *statistics.second);
+    auto const panic = add<PanicOptions>(
+        tree, "panic", "Print what the hypervisor left when it panicked before its last start",
+        panic_command);
+    panic.first->add_flag("--erase", panic.second->erase, "And forget it");
+    add_where(*panic.first, *panic.second);
+}
+
+void add_acts(CommandTree& tree) {
+    using wire::Type;
+    add_act(tree, "start", "Start a virtual machine that is off", Type::start);
+    add_act(tree, "shutdown", "Ask the guest to power off", Type::shutdown);
+    add_act(tree, "destroy", "Pull a virtual machine's plug", Type::destroy);
+    add_act(tree, "reboot", "Start one virtual machine again, as if reset", Type::reboot);
+    add_act(tree, "suspend", "Stop a virtual machine where it is", Type::suspend);
+    add_act(tree, "resume", "Let a suspended virtual machine go on", Type::resume);
+    add_act(tree, "undefine", "Forget a virtual machine that is off", Type::undefine);
+    add_act(tree, "powerbutton", "Press a virtual machine's power button", Type::power_button);
+}
+
+void add_settings(CommandTree& tree) {
+    auto const pin = add<PinOptions>(tree, "vcpupin", "Say on which harts a vCPU may run", pin_command);
+    add_vm(*pin.first, pin.second->vm);
+    pin.first->add_option("VCPU", pin.second->vcpu, "Its number, or `all`")->required();
+    pin.first->add_option("HARTS", pin.second->harts, "Such as 0-1,3")->required();
+    add_where(*pin.first, *pin.second);
+    auto const memory =
+        add<MemoryOptions>(tree, "setmem", "Say how much memory a guest should have", set_memory_command);
+    add_vm(*memory.first, memory.second->vm);
+    memory.first->add_option("SIZE", memory.second->size, "Such as 256M")->required();
+    add_where(*memory.first, *memory.second);
+    auto const share = add<ShareOptions>(
+        tree, "schedinfo", "Say how large a virtual machine's share of the harts is", share_command);
+    add_vm(*share.first, share.second->vm);
+    share.first->add_option("--weight", share.second->weight, "Beside others; 256 is usual");
+    share.first->add_option("--cap", share.second->cap, "At most, in percent of one hart; 0: no limit");
+    add_where(*share.first, *share.second);
+}
+
+void add_console(CommandTree& tree) {
+    auto const [words, options] =
+        add<ConsoleOptions>(tree, "console", "Be a virtual machine's console; ^] leaves", console_command);
+    words->add_option("VM", options->vm, "The virtual machine's name; the hypervisor's log if left out");
+    words->add_option("--port", options->port, "0: the serial port; 1 and up: virtio consoles");
+    words->add_option("--history", options->history, "Bytes of what was said before, at most");
+    words->add_flag("!--no-follow", options->follow, "Print what was said before, and leave");
+    words->add_flag("--read-only", options->read_only, "Leave the input to whoever has it");
+    add_where(*words, *options);
+}
+
+}  // namespace
+
+void add_operator_commands(CommandTree& tree) {
+    add_questions(tree);
+    add_acts(tree);
+    add_settings(tree);
+    add_console(tree);
+}
+
+}  // namespace antler::cli
