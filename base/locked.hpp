@@ -19,6 +19,7 @@ enum class Rank : u8 {
     packets,
     stations,
     ports,
+    cards,
     disks,
     vm_memory,
     device,

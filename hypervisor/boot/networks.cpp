@@ -5,6 +5,7 @@
 
 #include "boot/drivers.hpp"
 #include "boot/system.hpp"
+#include "platform/virtio_net.hpp"
 
 namespace antler::boot {
 namespace {
@@ -52,6 +53,26 @@ Result<void> add_net_cards(System& all, vm::Vm& machine, memory::Store& store) {
         TRY(machine.machine().add(card));
     }
     return {};
+}
+
+void open_uplink(System& all, u32 index, std::string_view name) {
+    platform::VirtioTransport* found = nullptr;
+    u32 n = 0;
+    all.virtio.for_each(abi::virtio::DeviceId::network, [&](platform::VirtioTransport& transport) {
+        if (n++ == all.networks.uplinks) found = &transport;
+    });
+    if (found == nullptr) return say("antler: switch {}: the board has no network card for it\n", name);
+    ++all.networks.uplinks;
+    auto const open = [&]() -> Result<void> {
+        auto* const where = TRY(switch_of(all, index));
+        auto const memory = TRY(driver_memory(all, platform::VirtioNet::memory_bytes()));
+        auto const place = TRY(driver_memory(all, sizeof(platform::VirtioNet)));
+        auto& card = *new (place.data()) platform::VirtioNet{*found, memory};
+        TRY(card.open(*where));
+        return listen_to(all, found->source(), card);
+    };
+    if (auto const opened = open(); !opened)
+        say("antler: switch {}: its network card does not start: {}\n", name, describe(opened.error()));
 }
 
 }  // namespace antler::boot
