@@ -111,10 +111,11 @@ bool is_ip(std::span<u8 const> frame, u8 protocol) {
            frame[ethernet_bytes + 9] == protocol;
 }
 
-void answer(Card& card, Address self) {
+void answer(Card& card, Address self, u64 nap, void (*between)()) {
     Seen seen;
     for (bool on = true; on;) {
-        card.wait(sbi::never);
+        card.wait(nap == 0 ? sbi::never : now() + nap);
+        if (between != nullptr) between();
         while (auto const received = card.receive()) {
             auto const frame = received->frame;
             u8* at = nullptr;

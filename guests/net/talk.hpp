@@ -56,7 +56,7 @@ u32 write_udp(u8* at, Mac const& from, Address sender, Mac const& to, Address ta
     return read16(frame.data() + ethernet_bytes + ip_bytes + 2);
 }
 
-// Answers until it is told to end.
-void answer(Card& card, Address self);
+// Answers until it is told to end; calls `between` after each `nap`, where there is one.
+void answer(Card& card, Address self, u64 nap = 0, void (*between)() = nullptr);
 
 }  // namespace antler::guests

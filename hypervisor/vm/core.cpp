@@ -331,19 +331,19 @@ void Core::start_step() {
 }
 
 void Core::ask_background() {
-    if (background.exchange(true, std::memory_order_acq_rel)) return;
+    bool const asked = background.exchange(true, std::memory_order_acq_rel);
     if (this == &this_core()) {
-        must_choose = true;
-    } else {
+        must_choose = true;  // also where it was asked long ago: choose() may just have passed that by
+    } else if (!asked) {
         send_ipi(index);
     }
 }
 
 void Core::ask_farewell() {
-    if (farewell.exchange(true, std::memory_order_acq_rel)) return;
+    bool const asked = farewell.exchange(true, std::memory_order_acq_rel);
     if (this == &this_core()) {
         must_choose = true;
-    } else {
+    } else if (!asked) {
         send_ipi(index);
     }
 }
@@ -400,8 +400,10 @@ Vcpu& Core::choose() {
         queue.push_back(*current);
     }
     auto& next = take_next();
-    // Somebody who starts meanwhile gets a step at every exit, and exits often enough.
-    must_choose = starting != nullptr;
+    // Somebody who starts meanwhile gets a step at every exit, and exits often enough.  So does what was
+    // asked of this hart while it chose.
+    must_choose = starting != nullptr || background.load(std::memory_order_relaxed) ||
+                  farewell.load(std::memory_order_relaxed);
     slice_end = must_choose ? hart::time() + start_slice : queue.empty() ? never : hart::time() + slice;
     set_wait_trap(next);
     set_timer();
