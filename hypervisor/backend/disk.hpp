@@ -72,6 +72,9 @@ public:
     // The client goes: disk_has_room() does not follow any more.  Nothing of its is under way.
     virtual void forget(DiskClient& client) = 0;
 
+    // Nobody asks any more: what it holds goes, a bounded step at a time; true when nothing is left.
+    [[nodiscard]] virtual bool release_step() { return true; }
+
     // Finds memory for what comes; called while no lock is held.
     [[nodiscard]] virtual Result<void> prepare() { return {}; }
 

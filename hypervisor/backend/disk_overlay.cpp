@@ -39,7 +39,8 @@ DiskOverlay::DiskOverlay(Disk& base, PieceMemory& memory, memory::Frames& frames
 }
 
 DiskOverlay::~DiskOverlay() {
-    clear();
+    while (!release_step()) {
+    }
 }
 
 u64* DiskOverlay::table(u64 entry) {
@@ -197,23 +198,36 @@ void DiskOverlay::give_back(u64 page) {
     memory::give_back_pages(frames_, {Hpa{page}, page_bytes});
 }
 
-void DiskOverlay::clear_table(u64 entry, u32 level) {
+// True when the table and all below it are gone.
+bool DiskOverlay::clear_some(u64 entry, u32 level, u32& left) {
     for (u64 i = 0; i < fan_out; ++i) {
-        auto const below = table(entry)[i];
+        auto& below = table(entry)[i];
         if (below == 0) continue;
-        if (level > 0)
-            clear_table(below, level - 1);
-        else
+        if (level > 0) {
+            if (!clear_some(below, level - 1, left)) return false;
+        } else {
+            if (left == 0) return false;
+            --left;
             give_back(below & ~(page_bytes - 1));
+        }
+        below = 0;
     }
     give_back(entry);
+    return true;
 }
 
-void DiskOverlay::clear() {
-    state_.with([&](State& state) {
-        if (state.root != 0) clear_table(state.root, levels - 1);
-        while (auto const page = take_spare(state)) give_back(page);
+bool DiskOverlay::release_step() {
+    constexpr u32 pages_of_a_step = 64;
+    return state_.with([&](State& state) {
+        auto left = pages_of_a_step;
+        if (state.root != 0 && !clear_some(state.root, levels - 1, left)) return false;
+        state.root = 0;
+        while (auto const page = take_spare(state)) {
+            give_back(page);
+            if (left-- == 0) return false;
+        }
         state = {};
+        return true;
     });
 }
 

@@ -30,7 +30,7 @@ public:
     [[nodiscard]] Result<void> prepare() override;
 
     // Back to the base's contents, and every byte to whom it belongs.
-    void clear();
+    [[nodiscard]] bool release_step() override;
     [[nodiscard]] u64 bytes_used() const;
 
 private:
@@ -56,7 +56,7 @@ private:
     void read(State& state, DiskRequest const& request);
     static void discard(State& state, DiskRequest const& request);
     void give_back(u64 page);
-    void clear_table(u64 entry, u32 level);
+    [[nodiscard]] bool clear_some(u64 entry, u32 level, u32& left);
 
     Disk& base_;
     PieceMemory& memory_;

@@ -85,6 +85,7 @@ void Machine::ask_for_work() {
 }
 
 bool Machine::serve_work() {
+    for (u32 i = 0; i < slot_count_; ++i) slots_[i]->prepare();
     return devices_.with([&](Devices&) {
         bool more = false;
         for (u32 i = 0; i < slot_count_; ++i) more = slots_[i]->model().work() || more;

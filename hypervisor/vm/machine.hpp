@@ -90,6 +90,12 @@ public:
 
     // From any hart: the devices have something to do that their guest did not ask for.
     void ask_for_work();
+    // From any hart: memory of the VM that the board's devices read or write by themselves.  While there is
+    // any, no page of it may go.
+    void begin_dma() { dma_.fetch_add(1, std::memory_order_relaxed); }
+    void end_dma() { dma_.fetch_sub(1, std::memory_order_release); }
+    [[nodiscard]] bool has_dma() const { return dma_.load(std::memory_order_acquire) != 0; }
+
     // On the hart that sees the VM's memory; true: there is more.
     [[nodiscard]] bool serve_work();
 
@@ -169,6 +175,7 @@ private:
     Timebase timebase_;
     std::array<VirtioSlot*, max_slots> slots_{};
     u32 slot_count_ = 0;
+    std::atomic<u32> dma_ = 0;
     std::atomic<u64> alarm_ = ~u64{0};
     std::atomic<bool> reads_by_sbi_ = false;  // so it listens, whatever the port says
     std::atomic<bool> input_waits_ = true;    // until the guest takes input, the board keeps it

@@ -72,6 +72,17 @@ bool Ram::give_back_step() {
     return space().destroy_step();
 }
 
+Result<Ram::Place> Ram::find(Gpa at) {
+    if (!contains(at)) return Err{Error::out_of_range};
+    auto mapping = ram_.space().lookup(at);
+    if (!mapping) {
+        TRY(populate(at));
+        mapping = ram_.space().lookup(at);
+        if (!mapping) return Err{Error::no_memory};
+    }
+    return Place{mapping->at, mapping->leaf_bytes - (at.raw() - mapping->leaf_start), mapping->how.may.write};
+}
+
 // Calls body(Hpa, bytes done, bytes) for stretches that are contiguous, mapped, and inside one granule.
 template <class Body>
 Result<void> Ram::for_each_piece(Gpa at, u64 count, Body&& body) {

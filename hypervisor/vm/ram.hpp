@@ -54,6 +54,14 @@ public:
     [[nodiscard]] bool contains(Gpa at, u64 bytes = 1) const { return ram_.range().contains(at, bytes); }
     [[nodiscard]] bool is_mapped(Gpa at) { return ram_.space().lookup(at).has_value(); }
 
+    // Where an address lies in physical memory, and how many bytes go on from there; memory on demand comes.
+    struct Place {
+        Hpa at{};
+        u64 bytes = 0;
+        bool writable = false;
+    };
+    [[nodiscard]] Result<Place> find(Gpa at);
+
     // Memory for the first touch of an address, and this hart's own fence for it.
     // The guest's own touch: interrupts are served between steps, so the vCPU may have stopped afterwards.
     [[nodiscard]] Result<void> touch(Gpa at);

@@ -15,7 +15,7 @@ inline constexpr u32 max_slots = 20;
     return {{Gpa{0x1000'1000 + u64{slot} * 0x1000}, 0x1000}, slot < 8 ? 1 + slot : 36 + (slot - 8)};
 }
 
-// Only the holder of the VM's device lock calls it.
+// Only the holder of the VM's device lock calls it, but for prepare().
 class VirtioSlot {
 public:
     [[nodiscard]] virtual device::Device& registers() = 0;
@@ -25,6 +25,8 @@ public:
     // The VM is over: nothing outside knows the device any more, and no transfer of its is under way.  False:
     // not yet, ask again.
     [[nodiscard]] virtual bool leave() { return true; }
+    // Before its model works, while no lock is held: what the house must do for it.
+    virtual void prepare() {}
 
 protected:
     ~VirtioSlot() = default;

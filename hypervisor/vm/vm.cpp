@@ -67,6 +67,7 @@ Result<void> Vm::power_on() {
 
 Result<bool> Vm::power_on_step() {
     is_starting_.store(true, std::memory_order_release);
+    if (machine_.has_dma()) return false;  // a disk still writes for the life before
     if (!description_.on_demand && !TRY(ram_.fill_step())) return false;
     if (placing_.image <= description_.segment_count) {
         bool const is_initrd = placing_.image == description_.segment_count;

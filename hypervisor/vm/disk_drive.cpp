@@ -1,0 +1,183 @@
+// Requests of a VM's disk on their way to the house's, and back.
+#include "vm/disk_drive.hpp"
+
+#include <algorithm>
+#include <bit>
+
+#include "vm/vm.hpp"
+
+namespace antler::vm {
+
+using backend::DiskOperation;
+using backend::DiskPiece;
+using backend::DiskStatus;
+using backend::sector_bytes;
+using device::virtio::BlockDone;
+using device::virtio::BlockOperation;
+using device::virtio::BlockRequest;
+using device::virtio::BlockShape;
+using device::virtio::BlockStatus;
+
+namespace {
+
+[[nodiscard]] DiskOperation operation_of(BlockOperation operation) {
+    switch (operation) {
+        case BlockOperation::read: return DiskOperation::read;
+        case BlockOperation::write: return DiskOperation::write;
+        case BlockOperation::flush: return DiskOperation::flush;
+        case BlockOperation::discard: return DiskOperation::discard;
+        case BlockOperation::write_zeroes: break;
+    }
+    return DiskOperation::write_zeroes;
+}
+
+[[nodiscard]] BlockStatus status_of(DiskStatus status) {
+    switch (status) {
+        case DiskStatus::done: return BlockStatus::ok;
+        case DiskStatus::unsupported: return BlockStatus::unsupported;
+        case DiskStatus::failed: break;
+    }
+    return BlockStatus::io_error;
+}
+
+}  // namespace
+
+void DiskWire::wake_always() {
+    vm_.machine().ask_for_work();
+}
+
+void DiskWire::wake() {
+    if (!asked_.exchange(true, std::memory_order_seq_cst)) wake_always();
+}
+
+// Pairs with next_done(), which clears asked_ before it looks: either it sees the end, or we wake it.
+void DiskWire::disk_done(u32 token, DiskStatus status) {
+    auto& machine = vm_.machine();
+    status_[token].store(status, std::memory_order_relaxed);
+    ended_.fetch_or(u32{1} << token, std::memory_order_seq_cst);
+    wake();
+    machine.end_dma();  // the last touch: now the VM may go
+}
+
+BlockShape DiskWire::shape() const {
+    auto const shape = disk_.shape();
+    return {.sectors = shape.sectors,
+            .block_bytes = shape.block_bytes,
+            .read_only = shape.read_only,
+            .discards = shape.discards,
+            .writes_zeroes = shape.writes_zeroes,
+            .serial = serial_};
+}
+
+// The first `bytes` of what is left of a request, as far as there is room for pieces; whole sectors.
+Result<u64> DiskWire::gather(BlockRequest const& request, u64 bytes, bool writes, std::span<DiskPiece> into,
+                             usize& count) {
+    u64 done = 0;
+    u64 offset = request.offset;
+    for (auto const& segment : request.segments) {
+        while (offset < segment.bytes && done < bytes && count < into.size()) {
+            auto const found = TRY(vm_.ram().find(segment.at + offset));
+            // The disk must not write what the guest may not.
+            if (writes && !found.writable) return Err{Error::denied};
+            auto const piece = std::min({found.bytes, segment.bytes - offset, bytes - done});
+            if (count != 0 && into[count - 1].at + into[count - 1].bytes == found.at)
+                into[count - 1].bytes += static_cast<u32>(piece);
+            else
+                into[count++] = {found.at, static_cast<u32>(piece)};
+            done += piece;
+            offset += piece;
+        }
+        if (done == bytes || count == into.size()) break;
+        offset = 0;
+    }
+    // A sector that is not all there goes with the next part.
+    for (auto extra = done % sector_bytes; extra != 0;) {
+        auto& last = into[count - 1];
+        auto const step = std::min<u64>(extra, last.bytes);
+        last.bytes -= static_cast<u32>(step);
+        if (last.bytes == 0) --count;
+        extra -= step;
+        done -= step;
+    }
+    if (done == 0) return Err{Error::out_of_range};
+    return done;
+}
+
+Result<u64> DiskWire::submit(u32 slot, BlockRequest const& request) {
+    auto const bit = u32{1} << slot;
+    if ((under_way_ & bit) != 0) return Err{Error::busy};  // of the guest's life before
+    auto const operation = operation_of(request.operation);
+    auto sectors = request.sectors;
+    std::array<DiskPiece, most_pieces> pieces;  // NOLINT: filled as far as it is used
+    usize count = 0;
+    if (operation != DiskOperation::flush) {
+        auto const moves = operation == DiskOperation::read || operation == DiskOperation::write;
+        if (moves) sectors = std::min(sectors, most_sectors);
+        sectors = disk_.reach(operation, request.sector, sectors);
+        if (moves) {
+            auto const most = std::min<usize>(most_pieces, disk_.shape().most_pieces);
+            sectors = TRY(gather(request, sectors * sector_bytes, operation == DiskOperation::read,
+                                 std::span{pieces}.first(most), count)) /
+                      sector_bytes;
+        }
+    }
+    asked_.store(true,
+                 std::memory_order_relaxed);  // the model looks for what has ended when it has submitted
+    vm_.machine().begin_dma();
+    under_way_ |= bit;
+    auto const taken =
+        disk_.submit({operation, request.sector, sectors, std::span{pieces}.first(count)}, *this, slot);
+    if (taken) {
+        submitted_ = true;
+        requests_.store(requests() + 1, std::memory_order_relaxed);
+        return sectors;
+    }
+    under_way_ &= ~bit;
+    vm_.machine().end_dma();
+    if (taken.error() != Error::no_memory) return Err{taken.error()};
+    if (out_of_memory_.exchange(false)) return Err{Error::io};
+    lacks_memory_.store(true);
+    wake_always();
+    return Err{Error::busy};
+}
+
+std::optional<BlockDone> DiskWire::next_done() {
+    while (true) {
+        if (known_ == 0) {
+            if (asked_.load(std::memory_order_relaxed)) asked_.store(false, std::memory_order_seq_cst);
+            if (ended_.load(std::memory_order_seq_cst) == 0) return std::nullopt;
+            known_ = ended_.exchange(0, std::memory_order_acquire);
+        }
+        auto const token = static_cast<u32>(std::countr_zero(known_));
+        auto const bit = u32{1} << token;
+        known_ &= ~bit;
+        under_way_ &= ~bit;
+        if ((std::exchange(abandoned_, abandoned_ & ~bit) & bit) != 0) continue;
+        return BlockDone{token, status_of(status_[token].load(std::memory_order_relaxed))};
+    }
+}
+
+void DiskWire::abandon() {
+    abandoned_ |= under_way_;
+    lacks_memory_.store(false);
+    out_of_memory_.store(false);
+}
+
+void DiskWire::prepare() {
+    if (!lacks_memory_.exchange(false)) return;
+    if (!disk_.prepare()) out_of_memory_.store(true);
+}
+
+bool DiskWire::leave() {
+    abandon();
+    while (next_done()) {
+    }
+    if (under_way_ != 0) return false;
+    disk_.forget(*this);
+    return disk_.release_step();
+}
+
+DiskDrive::DiskDrive(Vm& vm, Plic::Input line, backend::Disk& disk, std::string_view serial)
+    : wire_{vm, disk, serial}, model_{vm.ram(), wire_}, registers_{line, model_} {}
+
+}  // namespace antler::vm

@@ -1,0 +1,86 @@
+// A VM's disk: the virtio model, and the disk of the house that it stands for.
+#pragma once
+
+#include <array>
+#include <atomic>
+
+#include "backend/disk.hpp"
+#include "device/virtio/block.hpp"
+#include "device/virtio/mmio.hpp"
+#include "vm/machine.hpp"
+#include "vm/ram.hpp"
+#include "vm/virtio_slot.hpp"
+
+namespace antler::vm {
+
+// Between the model and its disk: guest addresses become physical ones, and what ends on any hart is kept
+// until the VM's own hart asks.  Only disk_done() and disk_has_room() may be called without the device lock.
+class DiskWire final : public backend::DiskClient {
+public:
+    static constexpr u32 tokens = 32;
+    static constexpr u32 most_pieces = 32;
+    static constexpr u64 most_sectors = 2048;  // of one request to the disk
+
+    DiskWire(Vm& vm, backend::Disk& disk, std::string_view serial) : vm_{vm}, disk_{disk}, serial_{serial} {}
+
+    void disk_done(u32 token, backend::DiskStatus status) override;
+    void disk_has_room() override { wake(); }
+
+    // device::virtio::BlockStore
+    [[nodiscard]] device::virtio::BlockShape shape() const;
+    [[nodiscard]] Result<u64> submit(u32 slot, device::virtio::BlockRequest const& request);
+    void go() {
+        if (!std::exchange(submitted_, false)) return;
+        disk_.go();
+    }
+    [[nodiscard]] std::optional<device::virtio::BlockDone> next_done();
+    void call_again() { wake_always(); }
+    void abandon();
+
+    // While no lock is held: finds memory for a request that lacked it.
+    void prepare();
+    // The VM does not run any more: true when nothing is under way, and what the disk held was given back.
+    [[nodiscard]] bool leave();
+
+    [[nodiscard]] u64 requests() const { return requests_.load(std::memory_order_relaxed); }
+
+private:
+    [[nodiscard]] Result<u64> gather(device::virtio::BlockRequest const& request, u64 bytes, bool writes,
+                                     std::span<backend::DiskPiece> into, usize& count);
+    void wake();
+    void wake_always();
+
+    Vm& vm_;
+    backend::Disk& disk_;
+    std::string_view serial_;
+    std::array<std::atomic<backend::DiskStatus>, tokens> status_{};
+    std::atomic<u32> ended_ = 0;       // tokens that have ended since next_done() looked
+    std::atomic<bool> asked_ = false;  // whoever ends one need not say so
+    u32 known_ = 0;                    // ended, and not told to the model
+    u32 under_way_ = 0;
+    u32 abandoned_ = 0;  // of them, nobody's
+    bool submitted_ = false;
+    std::atomic<bool> lacks_memory_ = false;
+    std::atomic<bool> out_of_memory_ = false;
+    std::atomic<u64> requests_ = 0;
+};
+
+class DiskDrive final : public VirtioSlot {
+public:
+    DiskDrive(Vm& vm, Plic::Input line, backend::Disk& disk, std::string_view serial);
+
+    [[nodiscard]] device::Device& registers() override { return registers_; }
+    [[nodiscard]] device::virtio::Model& model() override { return model_; }
+    void reset() override { registers_.power_on(); }
+    [[nodiscard]] bool leave() override { return wire_.leave(); }
+    void prepare() override { wire_.prepare(); }
+
+    [[nodiscard]] DiskWire& wire() { return wire_; }
+
+private:
+    DiskWire wire_;
+    device::virtio::Block<Ram, DiskWire> model_;
+    device::virtio::Mmio<Plic::Input> registers_;
+};
+
+}  // namespace antler::vm
