@@ -8,6 +8,7 @@
 //         compatible = "antler,pack";  antler,version = <1>;  antler,size = <u64: bytes of the whole pack>;
 //         hypervisor { on-panic = "reset" | "halt";  ignore = "htinst", "htval";
 //                      log = "quiet" | "normal" | "debug"; };
+//         switches { NAME { antler,index = <u32>;  uplink; }; };
 //         vms {
 //             NAME {
 //                 antler,index = <u32>;  vcpus = <u32>;  memory = <u64 bytes>;  on-demand;
@@ -16,11 +17,27 @@
 //                 initrd = <u64 GPA, u64 offset, u64 bytes>;  cmdline = "…";
 //                 trap-vm;  trap-wfi;  trap-sret;  hide = "v", "sstc", …;
 //                 on-poweroff, on-reboot, on-crash = "destroy" | "restart" | "preserve";
+//                 restart-delay = <u32 ms>;
+//                 weight = <u32>;  cap = <u32 percent of a hart>;  dedicated;
+//                 affinity = <u64 mask of hart indexes> …;  colours = <u64 mask>;
+//                 rng;  balloon;  free-page-reporting;  watchdog;
+//                 vsock = <u64 cid>;  console-ports = <u32>;
+//                 flash = <u64 code offset, u64 code bytes, u64 variables offset, u64 variables bytes>;
+//                 vars-disk = <u32 index of a disk>;
+//                 disks { 0 { host = "serial number of a disk of the board";
+//                             extents = <u64 first sector, u64 sectors> …;
+//                             partition = "GPT label or UUID";
+//                             ramdisk = <u64 offset, u64 bytes>;
+//                             readonly;  serial = "…";  overlay = <u64 bytes of memory at most>; }; };
+//                 nets { 0 { switch = "NAME";  mac = [6 bytes];  vlan = <u32>;  isolated;  no-offload; }; };
+//                 channels { 0 { with = "NAME of a VM";  size = <u64>; }; };
 //             };
 //         };
 //     };
 //
-// on-demand, initrd, cmdline, the trap flags, hide and everything in hypervisor but on-panic may be absent.
+// A VM needs antler,index, vcpus, memory, entry and dtb; the hypervisor on-panic; all else may be absent.  A
+// disk has a host or a ramdisk; a host with neither extents nor a partition is the whole disk.  One mask of
+// affinity is for every vCPU, several are one for each.  flash and ramdisk are payloads.
 #pragma once
 
 #include <string_view>
@@ -36,25 +53,41 @@ inline constexpr u64 payload_alignment = 2_MiB;
 
 // Limits that both sides keep: the host program refuses more, and the hypervisor does not believe more.
 inline constexpr u32 most_vcpus = 64;
-inline constexpr u32 most_vms = 64;
+inline constexpr u32 most_vms = 256;
 inline constexpr u32 most_segments = 16;
+inline constexpr u32 most_switches = 16;
+inline constexpr u32 most_disks = 8;  // of a VM, like the rest
+inline constexpr u32 most_nets = 4;
+inline constexpr u32 most_channels = 8;
+inline constexpr u32 most_consoles = 8;
+inline constexpr u32 most_extents = 1024;    // of a disk
+inline constexpr usize longest_serial = 20;  // [virtio 5.2.6.1]
+inline constexpr u32 most_weight = 65'536;
+inline constexpr u32 usual_weight = 256;
+inline constexpr u64 most_flash = 32_MiB;  // each of the two
 inline constexpr usize longest_name = 31;
 inline constexpr usize longest_cmdline = 2047;  // Linux keeps 1,024 bytes on RISC-V and says when it cuts
 
 // Where a guest's RAM starts, and the room that the host program leaves for the device tree at `dtb`.
 inline constexpr Gpa ram_base{0x8000'0000};
+inline constexpr Gpa flash_base{0x2000'0000};  // of the program; its variables lie 32 MiB above
 inline constexpr u64 dtb_room = 256_KiB;
 
 namespace node {
 inline constexpr std::string_view hypervisor = "hypervisor";
+inline constexpr std::string_view switches = "switches";
 inline constexpr std::string_view vms = "vms";
+// of a VM; their children are numbered from 0
+inline constexpr std::string_view disks = "disks";
+inline constexpr std::string_view nets = "nets";
+inline constexpr std::string_view channels = "channels";
 }  // namespace node
 
 namespace property {
 // of the root
 inline constexpr std::string_view compatible = "compatible";
 inline constexpr std::string_view version = "antler,version";
-inline constexpr std::string_view size = "antler,size";
+inline constexpr std::string_view pack_size = "antler,size";
 // of the hypervisor
 inline constexpr std::string_view on_panic = "on-panic";
 inline constexpr std::string_view ignore = "ignore";
@@ -76,6 +109,39 @@ inline constexpr std::string_view hide = "hide";
 inline constexpr std::string_view on_poweroff = "on-poweroff";
 inline constexpr std::string_view on_reboot = "on-reboot";
 inline constexpr std::string_view on_crash = "on-crash";
+inline constexpr std::string_view restart_delay = "restart-delay";
+inline constexpr std::string_view weight = "weight";
+inline constexpr std::string_view cap = "cap";
+inline constexpr std::string_view dedicated = "dedicated";
+inline constexpr std::string_view affinity = "affinity";
+inline constexpr std::string_view colours = "colours";
+inline constexpr std::string_view rng = "rng";
+inline constexpr std::string_view balloon = "balloon";
+inline constexpr std::string_view free_page_reporting = "free-page-reporting";
+inline constexpr std::string_view watchdog = "watchdog";
+inline constexpr std::string_view vsock = "vsock";
+inline constexpr std::string_view console_ports = "console-ports";
+inline constexpr std::string_view flash = "flash";
+inline constexpr std::string_view vars_disk = "vars-disk";
+// of a switch
+inline constexpr std::string_view uplink = "uplink";
+// of a disk
+inline constexpr std::string_view host = "host";
+inline constexpr std::string_view extents = "extents";
+inline constexpr std::string_view partition = "partition";
+inline constexpr std::string_view ramdisk = "ramdisk";
+inline constexpr std::string_view readonly = "readonly";
+inline constexpr std::string_view serial = "serial";
+inline constexpr std::string_view overlay = "overlay";
+// of a network card
+inline constexpr std::string_view network = "switch";
+inline constexpr std::string_view mac = "mac";
+inline constexpr std::string_view vlan = "vlan";
+inline constexpr std::string_view isolated = "isolated";
+inline constexpr std::string_view no_offload = "no-offload";
+// of a channel
+inline constexpr std::string_view with = "with";
+inline constexpr std::string_view size = "size";
 }  // namespace property
 
 namespace word {
@@ -110,5 +176,7 @@ struct Initrd {
 };
 inline constexpr usize segment_cells = 8;
 inline constexpr usize initrd_cells = 6;
+inline constexpr usize extent_cells = 4;
+inline constexpr usize flash_cells = 8;
 
 }  // namespace antler::abi::pack

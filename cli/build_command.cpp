@@ -12,7 +12,9 @@
 namespace antler::cli {
 
 int build_command(Path const& file, Path const& out) {
-    auto const built = build_machine(read_description(file), out);
+    auto const description = read_description(file);
+    refuse_none(description);
+    auto const built = build_machine(description, out);
     fmt::print("{} ({}): boot it like a Linux Image\n{} ({}): hand it over as its initrd\n",
                built.image.string(), show_rounded_size(std::filesystem::file_size(built.image)),
                built.pack.string(), show_rounded_size(std::filesystem::file_size(built.pack)));

@@ -30,9 +30,10 @@ void print_vm(VmDescription const& vm, PreparedVm const& prepared) {
     fmt::print("VM {}: {} vCPU{}, {} of memory{}\n", vm.name, vm.vcpus, vm.vcpus == 1 ? "" : "s",
                show_size(vm.memory), vm.prefault ? "" : " on demand");
     print_range("memory", abi::pack::ram_base, vm.memory, "");
-    for (auto const& segment : prepared.kernel->segments)
-        print_range("kernel", segment.at, segment.memory_bytes,
-                    fmt::format("{}, {}", vm.kernel, describe(prepared.kernel->kind)));
+    if (prepared.kernel != nullptr)
+        for (auto const& segment : prepared.kernel->segments)
+            print_range("kernel", segment.at, segment.memory_bytes,
+                        fmt::format("{}, {}", vm.kernel, describe(prepared.kernel->kind)));
     if (prepared.layout.initrd)
         print_range("initramfs", *prepared.layout.initrd, prepared.initramfs->size(), vm.initramfs);
     print_range("device tree", prepared.layout.dtb, abi::pack::dtb_room, "made when the VM starts");
@@ -45,24 +46,26 @@ void print_vm(VmDescription const& vm, PreparedVm const& prepared) {
 }
 
 nlohmann::ordered_json vm_as_json(VmDescription const& vm, PreparedVm const& prepared) {
-    nlohmann::ordered_json json{{"name", vm.name},
-                                {"vcpus", vm.vcpus},
-                                {"memory", vm.memory},
-                                {"prefault", vm.prefault},
-                                {"kernel", vm.kernel_path.string()},
-                                {"kernel_kind", describe(prepared.kernel->kind)},
-                                {"entry", prepared.layout.entry.raw()},
-                                {"dtb", prepared.layout.dtb.raw()},
-                                {"cmdline", vm.cmdline},
-                                {"trap", vm.trap},
-                                {"hide", vm.hide},
-                                {"on_poweroff", vm.on_poweroff},
-                                {"on_reboot", vm.on_reboot},
-                                {"on_crash", vm.on_crash}};
-    for (auto const& segment : prepared.kernel->segments)
-        json["segments"].push_back({{"at", segment.at.raw()},
-                                    {"file_bytes", segment.bytes.size()},
-                                    {"memory_bytes", segment.memory_bytes}});
+    nlohmann::ordered_json json{
+        {"name", vm.name},
+        {"vcpus", vm.vcpus},
+        {"memory", vm.memory},
+        {"prefault", vm.prefault},
+        {"kernel", vm.kernel_path.string()},
+        {"kernel_kind", prepared.kernel == nullptr ? "" : describe(prepared.kernel->kind)},
+        {"entry", prepared.layout.entry.raw()},
+        {"dtb", prepared.layout.dtb.raw()},
+        {"cmdline", vm.cmdline},
+        {"trap", vm.trap},
+        {"hide", vm.hide},
+        {"on_poweroff", vm.on_poweroff},
+        {"on_reboot", vm.on_reboot},
+        {"on_crash", vm.on_crash}};
+    if (prepared.kernel != nullptr)
+        for (auto const& segment : prepared.kernel->segments)
+            json["segments"].push_back({{"at", segment.at.raw()},
+                                        {"file_bytes", segment.bytes.size()},
+                                        {"memory_bytes", segment.memory_bytes}});
     if (prepared.layout.initrd)
         json["initramfs"] = {{"at", prepared.layout.initrd->raw()}, {"bytes", prepared.initramfs->size()}};
     return json;
@@ -90,7 +93,9 @@ void print_json(PreparedMachine const& prepared) {
 }  // namespace
 
 int check_command(Path const& file, bool as_json) {
-    auto const prepared = prepare_machine(read_description(file));
+    auto description = read_description(file);
+    refuse_none(description);
+    auto const prepared = prepare_machine(std::move(description));
     if (as_json) {
         print_json(prepared);
         return static_cast<int>(ExitCode::success);

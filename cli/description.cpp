@@ -20,8 +20,6 @@ namespace antler::cli {
 
 namespace {
 
-constexpr u64 granule = 2_MiB;  // of guest memory
-
 std::string_view name_of(toml::node_type type) {
     switch (type) {
         case toml::node_type::none: return "nothing";
@@ -59,8 +57,11 @@ public:
                              {.hypervisor = &description.hypervisor});
             } else if (key->str() == "vm") {
                 read_vms(*key, *node, description);
+            } else if (key->str() == "switch") {
+                read_switches(*key, *node, description);
             } else {
-                static constexpr std::array<std::string_view, 3> tables{"machine", "hypervisor", "vm.NAME"};
+                static constexpr std::array<std::string_view, 4> tables{"machine", "hypervisor", "vm.NAME",
+                                                                        "switch.NAME"};
                 complain(place_of(*key), fmt::format("`{}` is not a table of a description{}", key->str(),
                                                      suggestion(key->str(), tables, "the tables are")));
             }
@@ -110,6 +111,25 @@ private:
         }
     }
 
+    void read_switches(toml::key const& key, toml::node const& node, Description& description) {
+        auto const* const table = node.as_table();
+        if (table == nullptr)
+            complain(place_of(key),
+                     fmt::format("`switch` must be a table of switches such as [switch.lan], and this is {}.",
+                                 name_of(node.type())));
+        for (auto const& [name, one] : in_order(*table)) {
+            check_name(*name, *one, "switch");
+            if (description.switches.size() == abi::pack::most_switches)
+                complain(place_of(*name), fmt::format("this is one switch too many; {} are the most.",
+                                                      abi::pack::most_switches));
+            auto& to = description.switches.emplace_back();
+            to.name = name->str();
+            fill_defaults(Section::network, {.network = &to});
+            read_section(Section::network, fmt::format("switch.{}", to.name), *name, *one, to.places,
+                         {.network = &to});
+        }
+    }
+
     void read_vms(toml::key const& key, toml::node const& node, Description& description) {
         auto const* const table = node.as_table();
         if (table == nullptr)
@@ -117,7 +137,7 @@ private:
                      fmt::format("`vm` must be a table of VMs such as [vm.web], and this is {}.",
                                  name_of(node.type())));
         for (auto const& [name, vm] : in_order(*table)) {
-            check_name(*name, *vm);
+            check_name(*name, *vm, "vm");
             if (description.vms.size() == abi::pack::most_vms)
                 complain(place_of(*name),
                          fmt::format("this is one VM too many; {} are the most.", abi::pack::most_vms));
@@ -128,7 +148,7 @@ private:
         }
     }
 
-    void check_name(toml::key const& name, toml::node const& vm) const {
+    void check_name(toml::key const& name, toml::node const& vm, std::string_view what) const {
         auto const text = name.str();
         auto const is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
         bool const good =
@@ -139,16 +159,16 @@ private:
         // [vm] with `kernel = …` below it: somebody forgot the name.
         if (!vm.is_table())
             complain(place_of(name),
-                     fmt::format("`vm.{}` must be a table that describes a VM, and this is {}; a VM is "
-                                 "written as [vm.NAME].",
-                                 text, name_of(vm.type())));
+                     fmt::format("`{0}.{1}` must be a table that describes a {2}, and this is {3}; a {2} is "
+                                 "written as [{0}.NAME].",
+                                 what, text, what == "vm" ? "VM" : "switch", name_of(vm.type())));
         if (!good)
             complain(
                 place_of(name),
                 fmt::format(
-                    "`{}` cannot be the name of a VM: a name starts with a letter, goes on with letters, "
+                    "`{}` cannot be the name of a {}: a name starts with a letter, goes on with letters, "
                     "digits, `.`, `_` and `-`, and has at most {} characters.",
-                    text, abi::pack::longest_name));
+                    text, what == "vm" ? "VM" : "switch", abi::pack::longest_name));
     }
 
     void read_section(Section section, std::string_view title, toml::key const& key, toml::node const& node,
@@ -159,6 +179,10 @@ private:
                      fmt::format("`{}` must be a table, and this is {}.", title, name_of(node.type())));
         places.table = place_of(key);
         read_table(section, title, "", *table, places, target);
+        need_required(section, title, places);
+    }
+
+    static void need_required(Section section, std::string_view title, Places const& places) {
         for (auto const& row : schema())
             if (row.section == section && row.required && !places.keys.contains(row.key))
                 complain(places.table, fmt::format("[{}] needs `{}`.", title, row.key));
@@ -170,6 +194,8 @@ private:
             std::string const path = prefix + std::string{key->str()};
             if (auto const* const row = find_row(section, path)) {
                 auto const place = place_of(*node);
+                if (row->shape == Shape::tables)
+                    read_elements(*row, fmt::format("{}.{}", title, path), *node, place, *target.vm);
                 row->store(target, value_of(*row, *node, place));
                 places.keys.emplace(path, place);
             } else if (is_prefix(section, path + ".")) {
@@ -178,11 +204,48 @@ private:
                     complain(place_of(*node),
                              fmt::format("`{}` must be a table with {}, and this is {}.", path,
                                          keys_below(section, path + "."), name_of(node->type())));
+                places.keys.emplace(path, place_of(*node));
                 read_table(section, title, path + ".", *inner, places, target);
             } else {
                 complain(place_of(*key), unknown_key(section, title, prefix, path));
             }
         }
+    }
+
+    void read_elements(Row const& row, std::string const& title, toml::node const& node, Place const& place,
+                       VmDescription& vm) {
+        auto const* const array = node.as_array();
+        if (array == nullptr)
+            complain(place, fmt::format("`{}` must be {}, and this is {}.", row.key, describe_shape(row),
+                                        name_of(node.type())));
+        if (array->size() > row.most)
+            complain(place, fmt::format("`{}` has {} entries, and {} are the most.", row.key, array->size(),
+                                        row.most));
+        for (auto const& element : *array) {
+            auto const at = place_of(element);
+            auto const* const table = element.as_table();
+            if (table == nullptr)
+                complain(at, fmt::format("an entry of `{}` must be a table with {}, and this is {}.", row.key,
+                                         keys_below(row.element, ""), name_of(element.type())));
+            if (row.element == Section::disk) {
+                auto& disk = vm.disks.emplace_back();
+                read_element(row.element, title, *table, at, disk.places, {.disk = &disk});
+            } else if (row.element == Section::net) {
+                auto& net = vm.nets.emplace_back();
+                read_element(row.element, title, *table, at, net.places, {.net = &net});
+            } else {
+                auto& channel = vm.channels.emplace_back();
+                read_element(row.element, title, *table, at, channel.places, {.channel = &channel});
+            }
+        }
+    }
+
+    void read_element(Section section, std::string const& title, toml::table const& table, Place const& place,
+                      Places& places, Target target) {
+        places.table = place;
+        fill_defaults(section, target);
+        read_table(section, title, "", table, places, target);
+        need_required(section, title, places);
     }
 
     static bool is_prefix(Section section, std::string_view prefix) {
@@ -247,6 +310,7 @@ private:
                 return {.text = std::move(text)};
             }
             case Shape::words: return {.list = list_of(row, node, place)};
+            case Shape::tables: return {};  // read_elements() has read them
         }
         return {};
     }
@@ -264,7 +328,7 @@ private:
             complain(place,
                      fmt::format("`{}` must be a size such as \"512M\" or \"2G\", and \"{}\" is not one.",
                                  row.key, shown(text)));
-        if (*bytes < row.least || *bytes > row.most || *bytes % granule != 0)
+        if (*bytes < row.least || *bytes > row.most || *bytes % row.step != 0)
             complain(place,
                      fmt::format("`{}` must be {}, and \"{}\" is not.", row.key, describe_shape(row), text));
         return *bytes;
@@ -277,6 +341,11 @@ private:
                      fmt::format("`{}` has {} bytes, and {} are the most.", row.key, text.size(), row.most));
         if (std::ranges::any_of(text, [](char c) { return static_cast<u8>(c) < ' ' || c == 0x7f; }))
             complain(place, fmt::format("`{}` must be one line without control characters.", row.key));
+        if (row.good != nullptr && !row.good(text))
+            complain(place, fmt::format("`{}` must be {}, and \"{}\" is not.", row.key,
+                                        row.shape == Shape::words ? fmt::format("an array of {}", row.form)
+                                                                  : std::string{row.form},
+                                        shown(text)));
     }
 
     static void check_word(Row const& row, std::string_view text, Place const& place) {
@@ -319,6 +388,11 @@ Description parse_description(std::string_view text, Path const& file, Catalogue
     auto description = Reader{file.string()}.read(text);
     check_description(description, catalogue);
     return description;
+}
+
+void refuse_none(Description const& description) {
+    if (!description.refused.empty())
+        complain(description.refused.front().place, description.refused.front().sentence);
 }
 
 Description read_description(Path const& file, Catalogue const& catalogue) {

@@ -1,6 +1,7 @@
 // A machine and its VMs as a person describes them in TOML, checked and with every default filled in.
 #pragma once
 
+#include <array>
 #include <map>
 #include <optional>
 #include <string>
@@ -45,6 +46,43 @@ struct HypervisorDescription {
     Places places{};
 };
 
+struct SwitchDescription {
+    std::string name{};
+    bool uplink = false;
+    std::vector<std::string> forward{};  // "127.0.0.1:2222:10.0.2.15:22"
+    Places places{};
+};
+
+struct DiskDescription {
+    std::string path{};          // as written: an image file; with ramdisk it goes into the pack
+    std::string host{};          // serial number of a disk of the board; filled in for a path
+    std::string partition{};     // GPT label or UUID on it
+    std::vector<u64> extents{};  // first sector, sectors, …
+    std::optional<u64> size{};   // a file that is missing is made so large
+    bool ramdisk = false;
+    bool readonly = false;
+    std::string serial{};
+    std::optional<u64> overlay{};  // bytes of memory for what the VM writes
+    Places places{};
+    Path file{};  // of path; may be missing where there is a size
+};
+
+struct NetDescription {
+    std::string network{};  // the switch
+    std::array<u8, 6> mac{};
+    bool mac_given = false;
+    u32 vlan = 0;
+    bool isolated = false;
+    bool offload = false;
+    Places places{};
+};
+
+struct ChannelDescription {
+    std::string with{};
+    u64 size = 0;
+    Places places{};
+};
+
 struct VmDescription {
     std::string name{};
     u32 vcpus = 0;
@@ -56,19 +94,50 @@ struct VmDescription {
     std::vector<std::string> trap{};  // vm, wfi, sret
     std::vector<std::string> hide{};  // names of ISA extensions
     std::string on_poweroff{}, on_reboot{}, on_crash{};
+    u32 restart_delay = 0;  // milliseconds
+    u32 count = 0;          // so many like this one, NAME-1 and on; 0: this one
+    u32 weight = 0;
+    u32 cap = 0;
+    bool dedicated = false;
+    std::vector<u64> affinity{};  // masks of harts
+    u64 colours = 0;              // a mask
+    bool rng = false;
+    bool balloon = false;
+    bool free_page_reporting = false;
+    bool watchdog = false;
+    u64 vsock_cid = 0;
+    u32 consoles = 0;
+    std::string firmware_code{}, firmware_variables{};  // as written
+    std::optional<u32> variables_disk{};
+    std::vector<DiskDescription> disks{};
+    std::vector<NetDescription> nets{};
+    std::vector<ChannelDescription> channels{};
     Places places{};
 
-    Path kernel_path{};                    // an existing file
-    std::optional<Path> initramfs_path{};  // an existing file; none: no initramfs, or ours
-    bool busybox = false;                  // ours
+    Path kernel_path{};                                    // an existing file
+    std::optional<Path> initramfs_path{};                  // an existing file; none: no initramfs, or ours
+    bool busybox = false;                                  // ours
+    Path firmware_code_path{}, firmware_variables_path{};  // existing files, or empty
+};
+
+// A VM that cannot be started, and why.
+struct Refusal {
+    std::string vm{};
+    Place place{};
+    std::string sentence{};
 };
 
 struct Description {
     std::string file{};  // as the person named it
     MachineDescription machine{};
     HypervisorDescription hypervisor{};
+    std::vector<SwitchDescription> switches{};
     std::vector<VmDescription> vms{};  // as they stand in the file
+    std::vector<Refusal> refused{};    // VMs that cannot be, and are not among them; the others can
 };
+
+// Throws the first refusal, for those who want all VMs or none.
+void refuse_none(Description const& description);
 
 // Throws a Failure with one sentence for the first thing that is wrong.  Paths in the text are relative to
 // the folder that `file` is in.

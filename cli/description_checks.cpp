@@ -6,6 +6,7 @@
 
 #include "cli/byte_size.hpp"
 #include "cli/description_checks.hpp"
+#include "cli/device_checks.hpp"
 #include "cli/spelling.hpp"
 #include "isa/extensions.hpp"
 
@@ -41,7 +42,21 @@ Path fetched_file(Catalogue const& catalogue, std::string_view pattern, std::str
 }
 
 void find_payloads(Description const& description, VmDescription& vm, Catalogue const& catalogue) {
+    vm.balloon = vm.places.keys.contains("balloon");
     auto const& kernel_place = vm.places.of("payload.kernel");
+    if (vm.kernel.empty() && vm.firmware_code.empty())
+        complain(vm.places.table, fmt::format("[vm.{}] needs `payload.kernel`.", vm.name));
+    if (!vm.firmware_code.empty())
+        vm.firmware_code_path =
+            existing_file(description, vm.firmware_code, "firmware", vm.places.of("payload.firmware.code"));
+    if (!vm.firmware_variables.empty())
+        vm.firmware_variables_path = existing_file(description, vm.firmware_variables, "firmware's variables",
+                                                   vm.places.of("payload.firmware.vars"));
+    if (vm.kernel.empty()) {
+        if (!vm.initramfs.empty())
+            complain(vm.places.of("payload.initramfs"), "an initramfs needs a `payload.kernel`.");
+        return;
+    }
     if (vm.kernel.starts_with(catalogue_prefix)) {
         auto const* const entry = Catalogue::find(vm.kernel);
         if (entry == nullptr) {
@@ -90,24 +105,29 @@ void check_hidden(VmDescription const& vm) {
     }
 }
 
-void check_memory(Description const& description) {
+// The VMs that fit, in their order; the others are refused.
+void check_memory(Description& description) {
     auto const whole = description.machine.memory;
+    bool const alone = description.vms.size() == 1;
     u64 sum = memory_for_antler;
-    for (auto const& vm : description.vms) {
-        sum += vm.memory;  // neither can overflow: at most 64 VMs of at most 1 TiB
-        if (sum <= whole) continue;
+    std::erase_if(description.vms, [&](VmDescription const& vm) {
+        if (sum + vm.memory <= whole) {  // it cannot overflow: at most 256 VMs of at most 1 TiB
+            sum += vm.memory;
+            return false;
+        }
         auto const& place = vm.places.of("memory.size");
-        if (description.vms.size() == 1)
+        if (alone)
             complain(place,
                      fmt::format("the VM's memory of {} and {} for Antler do not fit into the machine's {}.",
                                  show_size(vm.memory), show_size(memory_for_antler), show_size(whole)));
-        complain(
-            place,
-            fmt::format("with the memory of `{}` the VMs have {}, which with {} for Antler do not fit into "
-                        "the machine's {}.",
-                        vm.name, show_size(sum - memory_for_antler), show_size(memory_for_antler),
-                        show_size(whole)));
-    }
+        description.refused.push_back(
+            {vm.name, place,
+             fmt::format("with the memory of `{}` the VMs have {}, which with {} for Antler do not fit into "
+                         "the machine's {}.",
+                         vm.name, show_size(sum + vm.memory - memory_for_antler),
+                         show_size(memory_for_antler), show_size(whole))});
+        return true;
+    });
 }
 
 }  // namespace
@@ -115,11 +135,13 @@ void check_memory(Description const& description) {
 void check_description(Description& description, Catalogue const& catalogue) {
     auto& machine = description.machine;
     if (machine.cpu.empty()) machine.cpu = machine.aia == "none" ? cpu_without_aia : cpu_with_aia;
-    check_memory(description);
+    repeat_vms(description);
     for (auto& vm : description.vms) {
         check_hidden(vm);
         find_payloads(description, vm, catalogue);
     }
+    check_devices(description);
+    check_memory(description);
 }
 
 }  // namespace antler::cli

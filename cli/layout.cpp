@@ -8,6 +8,11 @@
 
 namespace antler::cli {
 
+Layout lay_out_firmware(u64 memory) {
+    auto const end = abi::pack::ram_base + memory;
+    return {.entry = abi::pack::flash_base, .dtb = end - abi::pack::dtb_room, .end = end};
+}
+
 std::expected<Layout, std::string> lay_out(u64 memory, KernelImage const& kernel,
                                            std::optional<u64> initrd_bytes) {
     Layout layout{.entry = kernel.entry, .end = abi::pack::ram_base + memory};

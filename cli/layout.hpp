@@ -18,6 +18,9 @@ struct Layout {
     Gpa end{};  // of the memory
 };
 
+// Of a VM that starts in its flash memory.
+[[nodiscard]] Layout lay_out_firmware(u64 memory);
+
 // The layout, or why there is none, as a whole sentence.
 [[nodiscard]] std::expected<Layout, std::string> lay_out(u64 memory, KernelImage const& kernel,
                                                          std::optional<u64> initrd_bytes);

@@ -5,6 +5,7 @@
 
 #include <utility>
 
+#include "abi/pack.hpp"
 #include "cli/byte_size.hpp"
 #include "cli/initramfs.hpp"
 
@@ -39,6 +40,34 @@ Bytes const* initramfs_of(PreparedMachine& machine, VmDescription const& vm) {
     return bytes.get();
 }
 
+// The file, read once; nothing where there is no path.
+Bytes const* file_of(PreparedMachine& machine, Path const& path) {
+    if (path.empty()) return nullptr;
+    auto& bytes = machine.files[path.string()];
+    if (bytes == nullptr) bytes = std::make_unique<Bytes>(read_file(path));
+    return bytes.get();
+}
+
+Bytes const& ramdisk_of(PreparedMachine& machine, DiskDescription const& disk) {
+    auto const& bytes = *file_of(machine, disk.file);
+    if (bytes.empty() || bytes.size() % 512 != 0)
+        complain(disk.places.of("path"),
+                 fmt::format("the disk \"{}\" has {} bytes, which are not whole sectors of 512.", disk.path,
+                             bytes.size()));
+    return bytes;
+}
+
+void check_flash(VmDescription const& vm, PackedVm const& pack) {
+    auto const check = [&](Bytes const* bytes, std::string_view key) {
+        if (bytes != nullptr && (bytes->empty() || bytes->size() > abi::pack::most_flash))
+            complain(vm.places.of(key),
+                     fmt::format("`{}` has {}, and a flash memory has {} at most.", key,
+                                 show_rounded_size(bytes->size()), show_size(abi::pack::most_flash)));
+    };
+    check(pack.firmware_code, "payload.firmware.code");
+    check(pack.firmware_variables, "payload.firmware.vars");
+}
+
 void check_room(Description const& description, Pack const& pack) {
     u64 needed = pack.size + memory_for_antler;
     for (auto const& vm : description.vms) needed += vm.memory;
@@ -52,20 +81,33 @@ void check_room(Description const& description, Pack const& pack) {
 
 }  // namespace
 
+// Somebody may have been refused, but not everybody.
+void refuse_empty(Description const& description) {
+    if (description.vms.empty()) refuse_none(description);
+}
+
 PreparedMachine prepare_machine(Description description) {
+    refuse_empty(description);
     PreparedMachine machine{.description = std::move(description)};
     std::vector<PackedVm> packed;
     for (auto const& vm : machine.description.vms) {
-        auto const& kernel = kernel_of(machine, vm);
+        auto const* const kernel = vm.kernel.empty() ? nullptr : &kernel_of(machine, vm);
         auto const* const initramfs = initramfs_of(machine, vm);
-        auto const layout =
-            lay_out(vm.memory, kernel,
-                    initramfs == nullptr ? std::optional<u64>{} : std::optional<u64>{initramfs->size()});
+        auto const layout = kernel == nullptr
+                                ? std::expected<Layout, std::string>{lay_out_firmware(vm.memory)}
+                                : lay_out(vm.memory, *kernel,
+                                          initramfs == nullptr ? std::optional<u64>{}
+                                                               : std::optional<u64>{initramfs->size()});
         if (!layout) complain(vm.places.of("memory.size"), layout.error());
-        machine.vms.push_back({&kernel, initramfs, *layout});
-        packed.push_back({&vm, &kernel, initramfs, *layout});
+        machine.vms.push_back({kernel, initramfs, *layout});
+        auto& pack = packed.emplace_back(PackedVm{&vm, kernel, initramfs, *layout});
+        pack.firmware_code = file_of(machine, vm.firmware_code_path);
+        pack.firmware_variables = file_of(machine, vm.firmware_variables_path);
+        check_flash(vm, pack);
+        for (auto const& disk : vm.disks)
+            pack.ramdisks.push_back(disk.ramdisk ? &ramdisk_of(machine, disk) : nullptr);
     }
-    machine.pack = make_pack(machine.description.hypervisor, packed);
+    machine.pack = make_pack(machine.description.hypervisor, packed, machine.description.switches);
     check_room(machine.description, machine.pack);
     return machine;
 }

@@ -74,6 +74,7 @@ public:
         }
         property(name, bytes);
     }
+    void bytes(std::string_view name, ByteView value) { property(name, value); }
     void text(std::string_view name, std::string_view value) { texts(name, {std::string{value}}); }
     void texts(std::string_view name, std::vector<std::string> const& values) {
         if (values.empty()) return;
@@ -105,6 +106,70 @@ private:
     Bytes buffer_;
 };
 
+void write_share(TreeWriter& tree, VmDescription const& said) {
+    namespace property = names::property;
+    if (said.restart_delay != 0) tree.cell(property::restart_delay, said.restart_delay);
+    if (said.weight != 0) tree.cell(property::weight, said.weight);
+    if (said.cap != 0) tree.cell(property::cap, said.cap);
+    tree.flag(property::dedicated, said.dedicated);
+    if (!said.affinity.empty()) tree.wide(property::affinity, said.affinity);
+    if (said.colours != 0) tree.wide(property::colours, {said.colours});
+    tree.flag(property::rng, said.rng);
+    tree.flag(property::balloon, said.balloon);
+    tree.flag(property::free_page_reporting, said.free_page_reporting);
+    tree.flag(property::watchdog, said.watchdog);
+    if (said.vsock_cid != 0) tree.wide(property::vsock, {said.vsock_cid});
+    if (said.consoles != 0) tree.cell(property::console_ports, said.consoles);
+}
+
+void write_disk(TreeWriter& tree, Payloads& payloads, DiskDescription const& disk, Bytes const* content) {
+    namespace property = names::property;
+    if (disk.ramdisk)
+        tree.wide(property::ramdisk, {payloads.place(*content), content->size()});
+    else
+        tree.text(property::host, disk.host);
+    if (!disk.extents.empty()) tree.wide(property::extents, disk.extents);
+    if (!disk.partition.empty()) tree.text(property::partition, disk.partition);
+    tree.flag(property::readonly, disk.readonly);
+    if (!disk.serial.empty()) tree.text(property::serial, disk.serial);
+    if (disk.overlay) tree.wide(property::overlay, {*disk.overlay});
+}
+
+// Nodes with the names 0, 1 and on.
+template <class List, class Body>
+void numbered(TreeWriter& tree, std::string_view name, List const& list, Body body) {
+    if (list.empty()) return;
+    tree.node(name, [&] {
+        for (usize i = 0; i < list.size(); ++i) tree.node(std::to_string(i), [&] { body(list[i], i); });
+    });
+}
+
+void write_devices(TreeWriter& tree, Payloads& payloads, PackedVm const& vm) {
+    namespace property = names::property;
+    auto const& said = *vm.description;
+    if (vm.firmware_code != nullptr) {
+        static Bytes const nothing;
+        auto const& variables = vm.firmware_variables != nullptr ? *vm.firmware_variables : nothing;
+        tree.wide(property::flash, {payloads.place(*vm.firmware_code), vm.firmware_code->size(),
+                                    variables.empty() ? 0 : payloads.place(variables), variables.size()});
+    }
+    if (said.variables_disk) tree.cell(property::vars_disk, *said.variables_disk);
+    numbered(tree, names::node::disks, said.disks, [&](DiskDescription const& disk, usize at) {
+        write_disk(tree, payloads, disk, at < vm.ramdisks.size() ? vm.ramdisks[at] : nullptr);
+    });
+    numbered(tree, names::node::nets, said.nets, [&](NetDescription const& net, usize) {
+        tree.text(property::network, net.network);
+        tree.bytes(property::mac, net.mac);
+        if (net.vlan != 0) tree.cell(property::vlan, net.vlan);
+        tree.flag(property::isolated, net.isolated);
+        tree.flag(property::no_offload, !net.offload);
+    });
+    numbered(tree, names::node::channels, said.channels, [&](ChannelDescription const& channel, usize) {
+        tree.text(property::with, channel.with);
+        tree.wide(property::size, {channel.size});
+    });
+}
+
 void write_vm(TreeWriter& tree, Payloads& payloads, PackedVm const& vm, u32 index) {
     namespace property = names::property;
     auto const& said = *vm.description;
@@ -115,12 +180,14 @@ void write_vm(TreeWriter& tree, Payloads& payloads, PackedVm const& vm, u32 inde
     tree.wide(property::entry, {vm.layout.entry.raw()});
     tree.wide(property::dtb, {vm.layout.dtb.raw()});
 
-    std::vector<u64> segments;
-    for (auto const& segment : vm.kernel->segments)
-        for (auto const word : {segment.at.raw(), payloads.place(segment.bytes), u64{segment.bytes.size()},
-                                segment.memory_bytes})
-            segments.push_back(word);
-    tree.wide(property::segments, segments);
+    if (vm.kernel != nullptr) {
+        std::vector<u64> segments;
+        for (auto const& segment : vm.kernel->segments)
+            for (auto const word : {segment.at.raw(), payloads.place(segment.bytes),
+                                    u64{segment.bytes.size()}, segment.memory_bytes})
+                segments.push_back(word);
+        tree.wide(property::segments, segments);
+    }
     if (vm.layout.initrd)
         tree.wide(property::initrd,
                   {vm.layout.initrd->raw(), payloads.place(*vm.initramfs), vm.initramfs->size()});
@@ -136,21 +203,31 @@ void write_vm(TreeWriter& tree, Payloads& payloads, PackedVm const& vm, u32 inde
     tree.text(property::on_poweroff, said.on_poweroff);
     tree.text(property::on_reboot, said.on_reboot);
     tree.text(property::on_crash, said.on_crash);
+    write_share(tree, said);
+    write_devices(tree, payloads, vm);
 }
 
-Bytes write_tree(HypervisorDescription const& hypervisor, std::vector<PackedVm> const& vms,
-                 Payloads& payloads, u64 size) {
+Bytes write_tree(HypervisorDescription const& hypervisor, std::vector<SwitchDescription> const& switches,
+                 std::vector<PackedVm> const& vms, Payloads& payloads, u64 size) {
     namespace property = names::property;
     TreeWriter tree;
     tree.node("", [&] {
         tree.text(property::compatible, names::word::compatible);
         tree.cell(property::version, names::version);
-        tree.wide(property::size, {size});
+        tree.wide(property::pack_size, {size});
         tree.node(names::node::hypervisor, [&] {
             tree.text(property::on_panic, hypervisor.on_panic);
             tree.texts(property::ignore, hypervisor.ignore);
             tree.text(property::log, hypervisor.log);
         });
+        if (!switches.empty())
+            tree.node(names::node::switches, [&] {
+                for (usize i = 0; i < switches.size(); ++i)
+                    tree.node(switches[i].name, [&] {
+                        tree.cell(property::index, static_cast<u32>(i));
+                        tree.flag(property::uplink, switches[i].uplink);
+                    });
+            });
         tree.node(names::node::vms, [&] {
             u32 index = 0;
             for (auto const& vm : vms)
@@ -162,13 +239,14 @@ Bytes write_tree(HypervisorDescription const& hypervisor, std::vector<PackedVm> 
 
 }  // namespace
 
-Pack make_pack(HypervisorDescription const& hypervisor, std::vector<PackedVm> const& vms) {
+Pack make_pack(HypervisorDescription const& hypervisor, std::vector<PackedVm> const& vms,
+               std::vector<SwitchDescription> const& switches) {
     // Written twice: its own size is in it, and known only when the payloads are placed.
     Payloads payloads;
-    std::ignore = write_tree(hypervisor, vms, payloads, 0);
+    std::ignore = write_tree(hypervisor, switches, vms, payloads, 0);
     Pack pack;
     pack.size = payloads.end();
-    pack.tree = write_tree(hypervisor, vms, payloads, pack.size);
+    pack.tree = write_tree(hypervisor, switches, vms, payloads, pack.size);
     pack.payloads = payloads.take();
     return pack;
 }

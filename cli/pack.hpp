@@ -13,9 +13,12 @@ namespace antler::cli {
 
 struct PackedVm {
     VmDescription const* description = nullptr;
-    KernelImage const* kernel = nullptr;
-    Bytes const* initramfs = nullptr;  // may be absent
+    KernelImage const* kernel = nullptr;  // absent where firmware is there
+    Bytes const* initramfs = nullptr;     // may be absent
     Layout layout{};
+    Bytes const* firmware_code = nullptr;  // these may be absent
+    Bytes const* firmware_variables = nullptr;
+    std::vector<Bytes const*> ramdisks{};  // for each disk; absent for those that are not
 };
 
 // The payloads are views: what they show must live as long as the pack.
@@ -32,6 +35,7 @@ struct Pack {
     [[nodiscard]] Bytes bytes() const;  // the same in memory
 };
 
-[[nodiscard]] Pack make_pack(HypervisorDescription const& hypervisor, std::vector<PackedVm> const& vms);
+[[nodiscard]] Pack make_pack(HypervisorDescription const& hypervisor, std::vector<PackedVm> const& vms,
+                             std::vector<SwitchDescription> const& switches = {});
 
 }  // namespace antler::cli

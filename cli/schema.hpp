@@ -11,14 +11,18 @@
 
 namespace antler::cli {
 
-enum class Section : u8 { machine, hypervisor, vm };
+enum class Section : u8 { machine, hypervisor, network, vm, disk, net, channel };
 
 // As it stands in a heading and in sentences.
 [[nodiscard]] constexpr std::string_view heading(Section section) {
     switch (section) {
         case Section::machine: return "machine";
         case Section::hypervisor: return "hypervisor";
+        case Section::network: return "switch.NAME";
         case Section::vm: return "vm.NAME";
+        case Section::disk: return "vm.NAME.disks";
+        case Section::net: return "vm.NAME.net";
+        case Section::channel: return "vm.NAME.channels";
     }
     return "";
 }
@@ -26,10 +30,11 @@ enum class Section : u8 { machine, hypervisor, vm };
 enum class Shape : u8 {
     number,  // whole, within least and most
     flag,    // true or false
-    size,    // a text like "512M", within least and most, a multiple of 2M
+    size,    // a text like "512M", within least and most, a multiple of `step`
     text,    // any, without control characters, of at most `most` bytes
     word,    // one of `words`
     words,   // an array of texts, all of them in `words` where there are any
+    tables,  // an array of tables with the keys of the section `element`, at most `most`
 };
 
 // A value of the right shape.
@@ -44,7 +49,11 @@ struct Value {
 struct Target {
     MachineDescription* machine = nullptr;
     HypervisorDescription* hypervisor = nullptr;
+    SwitchDescription* network = nullptr;
     VmDescription* vm = nullptr;
+    DiskDescription* disk = nullptr;
+    NetDescription* net = nullptr;
+    ChannelDescription* channel = nullptr;
 };
 
 struct Row {
@@ -58,6 +67,11 @@ struct Row {
     u64 least = 0;
     u64 most = 0;
     std::string_view words{};  // "a|b|c"
+    u64 step = u64{2} << 20;   // of sizes
+    Section element{};         // of tables
+    // Whether a text, or each text of a list, has the form that it must have; and how it is described.
+    bool (*good)(std::string_view text) = nullptr;
+    std::string_view form{};
 };
 
 [[nodiscard]] std::span<Row const> schema();

@@ -15,7 +15,7 @@ constexpr std::string_view introduction = R"(# The description of a machine
 <!-- Made by `antler check --schema-markdown`; change cli/schema.cpp, not this file. -->
 
 A description is a [TOML](https://toml.io) file: one table for the machine, one for the hypervisor, and one for
-each VM. The key names are those of Cloud Hypervisor's VmConfig. `antler check FILE` says what a description
+each VM and each switch. The key names are those of Cloud Hypervisor's VmConfig. `antler check FILE` says what a description
 makes; the first thing that is wrong gets one sentence with file, line and column, and nothing is started.
 
 ```toml
@@ -27,6 +27,10 @@ memory = "2G"
 cpus = { boot_vcpus = 2 }
 memory = { size = "512M" }
 payload = { kernel = "debian:linux", initramfs = "busybox", cmdline = "console=ttyS0" }
+disks = [{ path = "web.img", size = "64M" }]
+net = [{ switch = "lan" }]
+
+[switch.lan]
 ```
 
 A size is a text of digits and one of K, M, G and T, which are powers of 1,024. Relative paths start at the folder
@@ -75,13 +79,15 @@ std::string describe_shape(Row const& row) {
         case Shape::number: return fmt::format("a whole number from {} to {}", row.least, row.most);
         case Shape::flag: return "true or false";
         case Shape::size:
-            return fmt::format("a size from \"{}\" to \"{}\", a multiple of \"2M\"", show_size(row.least),
-                               show_size(row.most));
-        case Shape::text: return "a text";
+            return fmt::format("a size from \"{}\" to \"{}\", a multiple of \"{}\"", show_size(row.least),
+                               show_size(row.most), show_size(row.step));
+        case Shape::text: return row.form.empty() ? "a text" : std::string{row.form};
         case Shape::word: return enumerate(words, "or");
         case Shape::words:
+            if (!row.form.empty()) return fmt::format("an array of {}", row.form);
             return words.empty() ? "an array of texts"
                                  : fmt::format("an array with any of {}", enumerate(words));
+        case Shape::tables: return fmt::format("an array of tables, at most {}", row.most);
     }
     return "";
 }
@@ -98,6 +104,11 @@ std::string schema_markdown() {
             "{} characters long. Names with other characters than letters, digits, `_` and `-` need "
             "quotes: `[vm.\"a.b\"]`.",
             abi::pack::longest_name));
+    add_section(text, Section::disk, "An entry of `disks`: it has a `path` or a `host`.");
+    add_section(text, Section::net, "An entry of `net`.");
+    add_section(text, Section::channel, "An entry of `channels`.");
+    add_section(text, Section::network,
+                "A switch that joins VMs with each other, and with an `uplink` with the network outside.");
     text += "\n## The catalogue\n\n| `payload.kernel` | |\n|---|---|\n";
     for (auto const& entry : catalogue_entries)
         text += fmt::format("| `{}` | {} |\n", entry.name, entry.sentence);

@@ -93,6 +93,9 @@ foreach(kind IN ITEMS unit model)
     endforeach()
 endforeach()
 
+# What the host program packs is read by the hypervisor's reader.
+target_link_libraries(unit-cli PRIVATE portable-control portable-abi)
+
 # tests/fuzz/FOLDER/NAME.cpp is the fuzzer fuzz-NAME.
 foreach(folder IN ITEMS isa abi memory backend device sched vm sbi nested control cli)
     file(GLOB fuzzers CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/fuzz/${folder}/*.cpp)

@@ -33,7 +33,7 @@ Result<Pack> Pack::open(std::span<u8 const> bytes, Hpa where) {
     auto const root = found.tree_.root();
     if (!root.compatible(pack::word::compatible)) return Err{Error::bad_format};
     if (root.number(pack::property::version) != pack::version) return Err{Error::not_supported};
-    auto const size = root.number(pack::property::size);
+    auto const size = root.number(pack::property::pack_size);
     if (!size || *size > bytes.size()) return Err{Error::out_of_range};
     found.range_ = {where, *size};
     return found;
@@ -60,6 +60,34 @@ u32 Pack::vm_count() const {
     u32 count = 0;
     for ([[maybe_unused]] auto const vm : vms->children()) ++count;
     return count < pack::most_vms ? count : pack::most_vms;
+}
+
+u32 Pack::switch_count() const {
+    auto const switches = tree_.root().child(pack::node::switches);
+    if (!switches) return 0;
+    u32 count = 0;
+    for ([[maybe_unused]] auto const one : switches->children()) ++count;
+    return count < pack::most_switches ? count : pack::most_switches;
+}
+
+Result<SwitchDescription> Pack::describe_switch(u32 index) const {
+    auto const switches = tree_.root().child(pack::node::switches);
+    if (!switches) return Err{Error::not_found};
+    for (auto const node : switches->children()) {
+        if (node.number(pack::property::index) != index) continue;
+        if (node.name().size() > pack::longest_name) return Err{Error::bad_format};
+        return SwitchDescription{node.name(), node.has(pack::property::uplink)};
+    }
+    return Err{Error::not_found};
+}
+
+std::optional<u32> Pack::find_switch(std::string_view name) const {
+    auto const switches = tree_.root().child(pack::node::switches);
+    if (!switches) return std::nullopt;
+    auto const node = switches->child(name);
+    auto const index = node ? node->number(pack::property::index) : std::nullopt;
+    if (!index || *index >= pack::most_switches) return std::nullopt;
+    return static_cast<u32>(*index);
 }
 
 Result<HpaRange> Pack::payload(u64 offset, u64 bytes) const {
@@ -117,6 +145,7 @@ Result<vm::Description> Pack::describe(u32 index) const {
         vm.policies.on_crash = afterwards(node, pack::property::on_crash, Afterwards::destroy);
         if (auto const hidden = node.property(pack::property::hide))
             vm.hidden = {reinterpret_cast<char const*>(hidden->bytes.data()), hidden->bytes.size()};
+        TRY(describe_devices(node, vm));
         return vm;
     }
     return Err{Error::not_found};

@@ -1,6 +1,7 @@
 // Reads what the host program packed: options of the hypervisor, and descriptions of virtual machines.
 #pragma once
 
+#include <optional>
 #include <span>
 
 #include "abi/fdt_reader.hpp"
@@ -16,6 +17,12 @@ struct Options {
     enum class Log : u8 { quiet, normal, debug } log = Log::normal;
 };
 
+// A switch that joins VMs, and where it says so the network card of the board.
+struct SwitchDescription {
+    std::string_view name{};
+    bool uplink = false;
+};
+
 class Pack {
 public:
     // `bytes` is the whole pack, at the bus address `where`.
@@ -23,12 +30,19 @@ public:
 
     [[nodiscard]] Options options() const;
     [[nodiscard]] u32 vm_count() const;
+    [[nodiscard]] u32 switch_count() const;
+    // The switch whose antler,index is `index`.
+    [[nodiscard]] Result<SwitchDescription> describe_switch(u32 index) const;
     // The VM whose antler,index is `index`.
     [[nodiscard]] Result<vm::Description> describe(u32 index) const;
 
 private:
     explicit Pack(abi::FdtReader tree) : tree_{tree} {}
     [[nodiscard]] Result<HpaRange> payload(u64 offset, u64 bytes) const;
+    [[nodiscard]] std::optional<u32> find_switch(std::string_view name) const;
+    [[nodiscard]] Result<void> describe_devices(abi::FdtNode const& node, vm::Description& vm) const;
+    [[nodiscard]] Result<vm::DiskDescription> describe_disk(abi::FdtNode const& node) const;
+    [[nodiscard]] Result<vm::NetDescription> describe_net(abi::FdtNode const& node) const;
 
     abi::FdtReader tree_;
     HpaRange range_{};

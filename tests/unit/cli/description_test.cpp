@@ -32,7 +32,7 @@ protected:
     // What is said about it, without the folder.
     std::string complaint(std::string_view text) const {
         try {
-            std::ignore = parse(text);
+            refuse_none(parse(text));
         } catch (Failure const& failure) {
             EXPECT_EQ(failure.code(), ExitCode::bad_input);
             std::string what = failure.what();
@@ -172,8 +172,8 @@ TEST_F(ADescription, EveryMistakeGetsItsSentence) {
         {"[machin]\nharts = 1\n",
          "m.toml:1:2: `machin` is not a table of a description; did you mean `machine`?"},
         {"[disks]\n",
-         "m.toml:1:2: `disks` is not a table of a description; the tables are machine, hypervisor and "
-         "vm.NAME."},
+         "m.toml:1:2: `disks` is not a table of a description; the tables are machine, hypervisor, vm.NAME "
+         "and switch.NAME."},
         {"machine = 3\n", "m.toml:1:1: `machine` must be a table, and this is a whole number."},
         {"hypervisor = []\n", "m.toml:1:1: `hypervisor` must be a table, and this is an array."},
         {"vm = 1.5\n",
@@ -199,25 +199,55 @@ TEST_F(ADescription, EveryMistakeGetsItsSentence) {
         // Keys.
         {"[machine]\nhart = 2\n", "m.toml:2:1: `hart` is not a key of [machine]; did you mean `harts`?"},
         {"[machine]\ndisks = 2\n",
-         "m.toml:2:1: `disks` is not a key of [machine]; the keys are harts, memory, cpu, "
-         "aia, icount and qemu_args."},
+         "m.toml:2:1: `disks` is not a key of [machine]; it belongs into [vm.NAME]."},
         {"[vm.a]\ncpu = 2\n", "m.toml:2:1: `cpu` is not a key of [vm.a]; did you mean `cpus`?"},
         {"[vm.a]\nkernel = \"Image\"\n",
          "m.toml:2:1: `kernel` is not a key of [vm.a]; did you mean `payload.kernel`?"},
         {"[vm.a]\nharts = 2\n", "m.toml:2:1: `harts` is not a key of [vm.a]; it belongs into [machine]."},
-        {"[vm.a]\nnet = []\n",
-         "m.toml:2:1: `net` is not a key of [vm.a]; the keys are cpus.boot_vcpus, memory.size, "
-         "memory.prefault, "
-         "payload.kernel, payload.initramfs, payload.cmdline, policies.trap, policies.hide, on_poweroff, "
-         "on_reboot "
-         "and on_crash."},
+        {"[machine]\nquiet = 2\n",
+         "m.toml:2:1: `quiet` is not a key of [machine]; the keys are harts, memory, cpu, "
+         "aia, icount and qemu_args."},
+        // Disks, cards, channels.
+        {"[vm.a]\npayload.kernel = \"Image\"\ndisks = [{ path = \"no.img\" }]\n",
+         "m.toml:3:19: the disk \"no.img\" does not exist."},
+        {"[vm.a]\npayload.kernel = \"Image\"\ndisks = [{ readonly = true }]\n",
+         "m.toml:3:10: a disk has a `path` or a `host`, and not both."},
+        {"[vm.a]\npayload.kernel = \"Image\"\ndisks = [{ path = \"root.cpio\" }]\n[vm.b]\n"
+         "payload.kernel = \"Image\"\ndisks = [{ path = \"root.cpio\" }]\n",
+         "m.toml:6:19: the disk \"root.cpio\" belongs to another VM too; give both `readonly` or an "
+         "`overlay`."},
+        {"[vm.a]\npayload.kernel = \"Image\"\nnet = [{ switch = \"lan\" }]\n",
+         "m.toml:3:19: there is no switch `lan`; add a table [switch.lan]."},
+        {"[switch.lan]\n[vm.a]\npayload.kernel = \"Image\"\nnet = [{ switch = \"lna\" }]\n",
+         "m.toml:4:19: there is no switch `lna`; did you mean `lan`?"},
+        {"[vm.a]\npayload.kernel = \"Image\"\nnet = [{ mac = \"01:00:00:00:00:00\" }]\n",
+         "m.toml:3:16: `mac` must be an address of one card such as \"52:54:00:12:34:56\", and "
+         "\"01:00:00:00:00:00\" is not."},
+        {"[vm.a]\nnet = [{ vlan = 1 }]\n", "m.toml:2:8: [vm.a.net] needs `switch`."},
+        {"[vm.a]\nnet = [3]\n",
+         "m.toml:2:8: an entry of `net` must be a table with `switch`, `mac`, `vlan`, `isolated` and "
+         "`offload`, "
+         "and this is a whole number."},
+        {"[vm.a]\npayload.kernel = \"Image\"\nchannels = [{ with = \"a\" }]\n",
+         "m.toml:3:22: a channel joins a VM with another, not with itself."},
+        {"[vm.a]\ncpus.affinity = [\"3-1\"]\n",
+         "m.toml:2:18: `cpus.affinity` must be an array of a list of harts such as \"0-1,3\", and \"3-1\" is "
+         "not."},
+        {"[switch.lan]\nforward = [\"0.0.0.0:22:10.0.2.15:22\"]\n",
+         "m.toml:2:12: `forward` must be an array of \"127.0.0.1:PORT:ADDRESS:PORT\", and "
+         "\"0.0.0.0:22:10.0.2.15:22\" is not."},
+        {"[vm.a]\npayload.kernel = \"Image\"\ncount = 2\n[vm.a-2]\npayload.kernel = \"Image\"\n",
+         "m.toml:4:5: there are two VMs with the name `a-2`."},
+        {"[vm.a]\npayload.kernel = \"Image\"\nvsock.cid = 3\n[vm.b]\npayload.kernel = \"Image\"\n"
+         "vsock.cid = 3\n",
+         "m.toml:6:13: `a` has the `vsock.cid` 3 already."},
         {"[vm.a]\npayload = { kernel = \"Image\", initrd = \"x\" }\n",
          "m.toml:2:31: `payload.initrd` is not a key of [vm.a]; did you mean `payload.initramfs`?"},
         {"[vm.a.cpus]\nmax_vcpus = 2\n",
          "m.toml:2:1: `cpus.max_vcpus` is not a key of [vm.a]; did you mean "
          "`cpus.boot_vcpus`?"},
         {"[vm.a]\nmemory = \"512M\"\n",
-         "m.toml:2:10: `memory` must be a table with `size` and `prefault`, and this is a text."},
+         "m.toml:2:10: `memory` must be a table with `size`, `prefault` and `colours`, and this is a text."},
         {"[vm.a]\n", "m.toml:1:5: [vm.a] needs `payload.kernel`."},
         {"[vm.a]\npayload.cmdline = \"x\"\n", "m.toml:1:5: [vm.a] needs `payload.kernel`."},
         // Types and ranges.
@@ -327,10 +357,41 @@ TEST_F(ADescription, TheFirstMistakeInTheFileIsTheOneThatIsNamed) {
 
 TEST_F(ADescription, HasSoManyVmsAtMost) {
     std::string text = "[machine]\nmemory = \"1T\"\n";
-    for (int i = 0; i < 64; ++i)
+    for (int i = 0; i < 256; ++i)
         text += "[vm.v" + std::to_string(i) + "]\nmemory.size = \"4M\"\npayload.kernel = \"Image\"\n";
-    EXPECT_EQ(parse(text).vms.size(), 64u);
-    EXPECT_EQ(complaint(text + "[vm.last]\n"), "m.toml:195:5: this is one VM too many; 64 are the most.");
+    EXPECT_EQ(parse(text).vms.size(), 256u);
+    EXPECT_EQ(complaint(text + "[vm.last]\n"), "m.toml:771:5: this is one VM too many; 256 are the most.");
+}
+
+TEST_F(ADescription, AVmThatCannotBeLeavesTheOthers) {
+    auto const description = parse(
+        "[vm.a]\npayload.kernel = \"Image\"\ndisks = [{ path = \"gone.img\" }]\n"
+        "[vm.b]\npayload.kernel = \"Image\"\n[vm.c]\nmemory.size = \"2G\"\npayload.kernel = \"Image\"\n");
+    ASSERT_EQ(description.vms.size(), 1u);
+    EXPECT_EQ(description.vms[0].name, "b");
+    ASSERT_EQ(description.refused.size(), 2u);
+    EXPECT_EQ(description.refused[0].vm, "a");
+    EXPECT_EQ(description.refused[1].vm, "c");
+}
+
+TEST_F(ADescription, OneTableMakesManyVmsWithAddressesOfTheirOwn) {
+    auto const description = parse(
+        "[switch.lan]\n[vm.tiny]\ncount = 100\nmemory.size = \"4M\"\npayload.kernel = \"Image\"\n"
+        "net = [{ switch = \"lan\" }]\n");
+    ASSERT_EQ(description.vms.size(), 100u);
+    EXPECT_EQ(description.vms[0].name, "tiny-1");
+    EXPECT_EQ(description.vms[99].name, "tiny-100");
+    EXPECT_NE(description.vms[0].nets[0].mac, description.vms[1].nets[0].mac);
+}
+
+TEST_F(ADescription, ReadersShareADrive) {
+    auto const description = parse(
+        "[vm.a]\npayload.kernel = \"Image\"\ndisks = [{ path = \"root.cpio\", overlay = \"1M\" }, { path = "
+        "\"new.img\", size = \"1M\" }]\n[vm.b]\npayload.kernel = \"Image\"\n"
+        "disks = [{ path = \"./root.cpio\", readonly = true }]\n");
+    EXPECT_EQ(description.vms[0].disks[0].host, "antler-0");
+    EXPECT_EQ(description.vms[0].disks[1].host, "antler-1");
+    EXPECT_EQ(description.vms[1].disks[0].host, "antler-0");
 }
 
 TEST_F(ADescription, LongTextsAreCounted) {

@@ -7,6 +7,7 @@
 #include "abi/fdt_reader.hpp"
 #include "abi/pack.hpp"
 #include "base/units.hpp"
+#include "control/pack_reader.hpp"
 #include "tests/unit/cli/images.hpp"
 #include "tests/unit/cli/temporary_folder.hpp"
 
@@ -45,6 +46,84 @@ u64 number(abi::FdtNode const& node, std::string_view name) {
     return node.property(name)->number().value();
 }
 
+TEST(Pack, SaysWhatDevicesAVmHas) {
+    auto vm = vm_named("web");
+    vm.weight = 512;
+    vm.cap = 50;
+    vm.dedicated = true;
+    vm.affinity = {1, 2};
+    vm.colours = 0xf;
+    vm.rng = vm.watchdog = true;
+    vm.vsock_cid = 3;
+    vm.consoles = 2;
+    vm.restart_delay = 100;
+    vm.disks.resize(2);
+    vm.disks[0].host = "antler-0";
+    vm.disks[0].extents = {2048, 100, 4096, 50};
+    vm.disks[0].overlay = 1_MiB;
+    vm.disks[0].serial = "root";
+    vm.disks[1].ramdisk = true;
+    vm.disks[1].readonly = true;
+    vm.nets.resize(1);
+    vm.nets[0].network = "lan";
+    vm.nets[0].mac = {2, 1, 2, 3, 4, 5};
+    vm.nets[0].vlan = 7;
+    vm.nets[0].isolated = vm.nets[0].offload = true;
+    vm.channels.resize(1);
+    vm.channels[0].with = "rtos";
+    vm.channels[0].size = 64_KiB;
+    vm.variables_disk = 1;
+    auto const kernel = *parse_kernel(test::linux_image());
+    Bytes const ramdisk(1024, 9);
+    Bytes const firmware(3000, 4);
+    auto packed_vm = packed(vm, kernel, nullptr);
+    packed_vm.firmware_code = &firmware;
+    packed_vm.ramdisks = {nullptr, &ramdisk};
+    SwitchDescription lan, wan;
+    lan.name = "lan";
+    wan.name = "wan";
+    wan.uplink = true;
+    auto const bytes = make_pack(quiet(), {packed_vm}, {wan, lan}).bytes();
+
+    auto const pack = control::Pack::open(bytes, Hpa{0x9000'0000});
+    ASSERT_TRUE(pack.ok());
+    EXPECT_EQ(pack.value().switch_count(), 2u);
+    EXPECT_TRUE(pack.value().describe_switch(0).value().uplink);
+    EXPECT_EQ(pack.value().describe_switch(1).value().name, "lan");
+    auto const read = pack.value().describe(0);
+    ASSERT_TRUE(read.ok());
+    auto const& found = read.value();
+    EXPECT_EQ(found.share.weight, 512u);
+    EXPECT_EQ(found.share.cap, 50u);
+    EXPECT_TRUE(found.share.dedicated);
+    EXPECT_EQ(found.share.harts_of(0), 1u);
+    EXPECT_EQ(found.share.harts_of(1), 2u);
+    EXPECT_EQ(found.colours, 0xfu);
+    EXPECT_TRUE(found.extras.rng && found.extras.watchdog && !found.extras.balloon);
+    EXPECT_EQ(found.extras.vsock_cid, 3u);
+    EXPECT_EQ(found.extras.console_ports, 2u);
+    EXPECT_EQ(found.policies.restart_delay_ms, 100u);
+    ASSERT_EQ(found.disk_count, 2u);
+    EXPECT_EQ(found.disks[0].host, "antler-0");
+    EXPECT_EQ(found.disks[0].extents.size(), 4u);
+    EXPECT_EQ(found.disks[0].extents[2], 4096u);
+    EXPECT_EQ(found.disks[0].overlay_bytes, 1_MiB);
+    EXPECT_EQ(found.disks[0].serial, "root");
+    EXPECT_EQ(found.disks[1].ramdisk.size, 1024u);
+    EXPECT_TRUE(found.disks[1].readonly);
+    ASSERT_EQ(found.net_count, 1u);
+    EXPECT_EQ(found.nets[0].network, 1u);
+    EXPECT_EQ(found.nets[0].switch_name, "lan");
+    EXPECT_EQ(found.nets[0].mac, vm.nets[0].mac);
+    EXPECT_EQ(found.nets[0].vlan, 7u);
+    EXPECT_TRUE(found.nets[0].isolated && found.nets[0].offload);
+    ASSERT_EQ(found.channel_count, 1u);
+    EXPECT_EQ(found.channels[0].with, "rtos");
+    EXPECT_EQ(found.channels[0].bytes, 64_KiB);
+    EXPECT_EQ(found.flash.code.size, 3000u);
+    EXPECT_EQ(found.flash.disk, 1u);
+}
+
 TEST(Pack, SaysWhatTheDescriptionSaid) {
     auto vm = vm_named("web");
     vm.prefault = false;
@@ -62,7 +141,7 @@ TEST(Pack, SaysWhatTheDescriptionSaid) {
     auto const root = tree.value().root();
     EXPECT_EQ(root.property(names::property::compatible)->text(), names::word::compatible);
     EXPECT_EQ(root.property(names::property::version)->cell(0), names::version);
-    EXPECT_EQ(number(root, names::property::size), bytes.size());
+    EXPECT_EQ(number(root, names::property::pack_size), bytes.size());
 
     auto const hypervisor = *root.child(names::node::hypervisor);
     EXPECT_EQ(hypervisor.property(names::property::on_panic)->text(), "halt");
@@ -150,7 +229,7 @@ TEST(Pack, TheSameContentsAreStoredOnceWhateverTheirFile) {
 
 TEST(Pack, VmsKeepTheirOrder) {
     std::vector<VmDescription> vms;
-    for (usize i = 0; i < names::most_vms; ++i) vms.push_back(vm_named("vm" + std::to_string(99 - i)));
+    for (usize i = 0; i < 64; ++i) vms.push_back(vm_named("vm" + std::to_string(99 - i)));
     for (auto& vm : vms)
         vm.cmdline = std::string(names::longest_cmdline, 'x');  // the largest tree there can be
     auto const kernel = *parse_kernel(test::linux_image());

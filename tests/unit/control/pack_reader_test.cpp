@@ -102,7 +102,7 @@ std::vector<u8> pack(std::vector<PackedVm> const& vms, PackedHypervisor const& h
     out.begin("");
     out.text(property::compatible, compatible);
     out.cell(property::version, version);
-    out.wides(property::size, {size});
+    out.wides(property::pack_size, {size});
     out.begin(names::node::hypervisor);
     out.text(property::on_panic, hypervisor.on_panic);
     if (!hypervisor.log.empty()) out.text(property::log, hypervisor.log);
