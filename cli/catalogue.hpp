@@ -29,6 +29,8 @@ inline constexpr std::array catalogue_entries{
 
 // A payload.kernel that starts like this is looked up here and is not a path.
 inline constexpr std::string_view catalogue_prefix = "debian:";
+// And one that starts like this is one of the small guests of this tree, guests/NAME.
+inline constexpr std::string_view guest_prefix = "guest:";
 
 class Catalogue {
 public:

@@ -68,6 +68,12 @@ void find_payloads(Description const& description, VmDescription& vm, Catalogue 
         vm.kernel_path = fetched_file(catalogue, entry->kernel, vm.kernel, kernel_place);
         if (vm.initramfs.empty() && !entry->initrd.empty())
             vm.initramfs_path = fetched_file(catalogue, entry->initrd, vm.kernel, kernel_place);
+    } else if (vm.kernel.starts_with(guest_prefix)) {
+        vm.kernel_path = guest_elf(vm.kernel.substr(guest_prefix.size()));
+        if (!std::filesystem::exists(vm.kernel_path))
+            complain(
+                kernel_place,
+                fmt::format("`{}` is not a guest that was built: guests/ has their sources.", vm.kernel));
     } else {
         vm.kernel_path = existing_file(description, vm.kernel, "kernel", kernel_place);
     }

@@ -14,7 +14,7 @@ struct OwnerId {
 };
 
 inline constexpr OwnerId house_owner{0};
-inline constexpr u16 max_owners = 256;  // the house and 255 virtual machines
+inline constexpr u16 max_owners = 320;  // the house, the virtual machines, and what they share
 
 // House frames are mapped on every hart, guest frames nowhere but in windows.
 enum class Pool : u8 { house, guest };
