@@ -61,6 +61,7 @@ void add_questions(CommandTree& tree) {
     auto const panic = add<PanicOptions>(
         tree, "panic", "Print what the hypervisor left when it panicked before its last start",
         panic_command);
+    panic.first->add_flag("--now", panic.second->now, "Let it panic now, to see what it leaves");
     panic.first->add_flag("--erase", panic.second->erase, "And forget it");
     add_where(*panic.first, *panic.second);
 }

@@ -227,6 +227,14 @@ private:
             if (step == nullptr)
                 complain(place(node), "A step of a dialogue is `{ expect = … }` or `{ type = … }`.");
             DialogueStep made{.type = (*step)["type"].value_or(std::string{})};
+            auto const ask = (*step)["ask"].value_or(std::string{});
+            for (auto const word : split_words(ask, ' ')) made.ask.emplace_back(word);
+            if (!made.ask.empty()) {
+                made.answer = patterns((*step)["expect"]);
+                made.exit = (*step)["exit"].value_or(0);
+                scenario.dialogue.push_back(std::move(made));
+                continue;
+            }
             if (auto const text = (*step)["expect"].value<std::string>()) made.expect = pattern(*text);
             scenario.dialogue.push_back(std::move(made));
         }

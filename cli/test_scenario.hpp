@@ -21,6 +21,10 @@ struct Pattern {
 struct DialogueStep {
     std::optional<Pattern> expect{};  // wait for it
     std::string type{};               // otherwise type this
+    // Or say this to another `antler`, about this machine, again until it answers with that and ends so.
+    std::vector<std::string> ask{};
+    std::vector<Pattern> answer{};
+    int exit = 0;
 };
 
 struct MonitorQuestion {

@@ -21,6 +21,7 @@
 #include "cli/test_scenario.hpp"
 #include "cli/test_stage.hpp"
 #include "cli/test_transcript.hpp"
+#include "cli/work_directory.hpp"
 
 namespace antler::cli {
 namespace {
@@ -78,6 +79,7 @@ private:
         if (!scenario_.description.empty())
             write_file(file, as_bytes(with_word(scenario_.description, "${monitor}", socket_.string())));
         auto const description = scenario_.description.empty() ? scenario_.file : file;
+        machine_ = description.stem().string();
         words_.push_back((build_directory() / "host" / "antler").string());
         for (auto const& word : scenario_.command)
             words_.push_back(with_word(word, "${description}", description.string()));
@@ -92,6 +94,7 @@ private:
             if (auto said = forbidden(); !said.empty()) return said;
             expected_.look_at(transcript_);
             advance_dialogue();
+            if (!wrong_.empty()) return wrong_;
             type();
             bool const seen = expected_.done() && step_ == scenario_.dialogue.size();
             if (seen && !asked_ && !scenario_.monitor.empty()) {
@@ -128,6 +131,10 @@ private:
     void advance_dialogue() {
         for (; step_ < scenario_.dialogue.size(); ++step_) {
             auto const& step = scenario_.dialogue[step_];
+            if (!step.ask.empty()) {
+                if (!has_answered(step)) return;
+                continue;
+            }
             if (step.expect) {
                 auto const found = transcript_.find(*step.expect, heard_);
                 if (!found) return;
@@ -136,6 +143,31 @@ private:
                 pending_ += step.type;
             }
         }
+    }
+
+    // Another `antler` asks; what is not so yet may be so a little later.
+    bool has_answered(DialogueStep const& step) {
+        if (!asked_until_) asked_until_ = Clock::now() + 3 * grace;
+        auto words = step.ask;
+        words.insert(words.begin(), words_.front());
+        words.insert(words.end(), {"--machine", machine_});
+        auto const got = capture(words, 6 * grace);
+        (void)::write(log_out_.get(), got.output.data(), got.output.size());
+        Transcript said;
+        said.append(got.output);
+        Sequence expected{step.answer};
+        expected.look_at(said);
+        bool const ended = !got.timed_out && WIFEXITED(got.status) && WEXITSTATUS(got.status) == step.exit;
+        if (ended && expected.done()) {
+            asked_until_.reset();
+            return true;
+        }
+        if (Clock::now() < *asked_until_) return false;
+        wrong_ = ended ? fmt::format("`antler {}` never said /{}/", fmt::join(step.ask, " "),
+                                     expected.missing().text)
+                       : fmt::format("`antler {}` ended with {} instead of exit code {}",
+                                     fmt::join(step.ask, " "), end_of_process(got.status), step.exit);
+        return false;
     }
 
     void type() {
@@ -238,6 +270,7 @@ private:
     Descriptor log_out_;
     Path socket_{};
     std::vector<std::string> words_{};
+    std::string machine_{};  // by which other commands find it
     Descriptor input_{};
     std::string pending_{};  // to be typed
     Transcript transcript_{};
@@ -246,6 +279,8 @@ private:
     usize heard_ = 0;     // by the dialogue
     usize harmless_ = 0;  // up to here nothing forbidden was said
     bool asked_ = false;
+    std::optional<Clock::time_point> asked_until_{};  // the step of the dialogue that is asked now
+    std::string wrong_{};
 };
 
 void run_scenario(Scenario const& scenario, TestReport& report) {
@@ -265,6 +300,9 @@ TestStage system_stage(TestOptions const& options) {
     TestStage stage{.name = "system",
                     .sentence = "machines in QEMU",
                     .budget_seconds = options.long_form ? 3600 : 15 * 60};
+    // Machines of this run are found by name here, and by nobody else.
+    auto const names = std::make_shared<WorkDirectory>();
+    ::setenv("XDG_RUNTIME_DIR", names->path().c_str(), 1);
     std::vector<Path> files;
     std::error_code none;
     for (auto const& entry : std::filesystem::directory_iterator{root_directory() / "tests" / "system", none})
@@ -277,9 +315,10 @@ TestStage system_stage(TestOptions const& options) {
     // Those that take longest begin first, so that the last one does not run alone.
     std::ranges::sort(scenarios, {}, [](Scenario const& s) { return std::pair{-s.timeout_seconds, s.name}; });
     for (auto& scenario : scenarios)
-        stage.tasks.push_back({.name = scenario.name,
-                               .alone = scenario.alone,
-                               .run = [scenario](TestReport& report) { run_scenario(scenario, report); }});
+        stage.tasks.push_back(
+            {.name = scenario.name, .alone = scenario.alone, .run = [scenario, names](TestReport& report) {
+                 run_scenario(scenario, report);
+             }});
     return stage;
 }
 

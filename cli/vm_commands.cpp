@@ -359,6 +359,11 @@ int set_memory_command(MemoryOptions const& options) {
 
 int panic_command(PanicOptions const& options) {
     auto client = client_of(options);
+    if (options.now) {
+        (void)client.send(Type::panic, wire::Nothing{});
+        (void)client.next(std::chrono::milliseconds{500});  // nobody answers
+        return 0;
+    }
     std::string dump;
     for (;;) {
         auto const answer =

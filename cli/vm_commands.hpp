@@ -49,6 +49,7 @@ struct ShareOptions : Asked {
 int share_command(ShareOptions const& options);
 
 struct PanicOptions : Asked {
+    bool now = false;
     bool erase = false;
 };
 // The hypervisor's last words before the reset.
