@@ -3,6 +3,7 @@
 
 #include <new>
 
+#include "boot/disks.hpp"
 #include "boot/drivers.hpp"
 #include "boot/lives.hpp"
 #include "boot/system.hpp"
@@ -127,6 +128,7 @@ u64 serve_background() {
         later = std::min(later, port->server.work(*port->channel, base.nanos({now - all.started_at})));
         if (port->polled) later = std::min(later, boot::poll_period);
     }
+    if (auto const disks = boot::check_disks(all)) later = std::min(later, *disks);
     return later == control::Server::never ? ~u64{0} : now + base.ticks(later).n;
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/units.hpp"
 #include "boot/consoles.hpp"
+#include "boot/disks.hpp"
 #include "boot/networks.hpp"
 #include "boot/system.hpp"
 
@@ -76,6 +77,7 @@ Result<void> build(System& all, Lot& lot, Life& life, OwnerId owner) {
         .ram = *life.ram};
     life.vm = TRY(life.store.make<vm::Vm>(parts));
     life.vm->give_consoles(lot.consoles);
+    TRY(add_disks(all, *life.vm, life.store));
     TRY(add_net_cards(all, *life.vm, life.store));
     for (u32 id = 0; id < description.vcpus; ++id) TRY(give_vcpu(all, life, id));
     all.next_home += description.vcpus;

@@ -4,6 +4,7 @@
 #include "base/panic.hpp"
 #include "boot/audit.hpp"
 #include "boot/control.hpp"
+#include "boot/disks.hpp"
 #include "boot/drivers.hpp"
 #include "boot/memory.hpp"
 #include "boot/report.hpp"
@@ -219,6 +220,7 @@ void create_vms(System& all, control::Pack const& pack) {
     gather_harts(all, core.id);
     open_hart(core);
     open_drivers(all);
+    open_disks(all);
     read_clock(all);
     gather_entropy(all);
     open_control(all);

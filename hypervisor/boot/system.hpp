@@ -11,6 +11,7 @@
 #include "base/locked.hpp"
 #include "boot/console.hpp"
 #include "boot/consoles.hpp"
+#include "boot/disks.hpp"
 #include "boot/entropy.hpp"
 #include "boot/image.hpp"
 #include "boot/lives.hpp"
@@ -77,6 +78,7 @@ struct System {
 
     memory::Frames frames{};
     memory::House house{};
+    Disks disks{};
     Networks networks{};
     std::optional<memory::Tags> tags{};
     std::atomic<bool> harts_run = false;  // other harts than the boot hart
