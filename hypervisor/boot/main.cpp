@@ -164,6 +164,12 @@ void gather_harts(System& all, u64 boot_hart) {
         if (hart.id == boot_hart || all.core_count == max_harts) continue;
         if (!new_core(all, hart.id)) say("antler: no memory for hart {}, which is left out\n", hart.id);
     }
+    if (all.core_count == 1) return;
+    for (u32 i = 0; i < all.core_count; ++i) {
+        all.team_cores[i] = all.cores[i];
+        all.cores[i]->team = &all.team;
+    }
+    all.team.cores = std::span{all.team_cores}.first(all.core_count);
 }
 
 void start_harts(System& all) {
@@ -308,7 +314,7 @@ extern "C" [[noreturn]] void antler_secondary(BootCore* core) {
 // Not returning, it need not keep what its caller had in registers.
 extern "C" [[noreturn]] void antler_guest_exit(hart::GuestRegisters* registers) {
     auto& vcpu = static_cast<vm::Vcpu&>(*registers);
-    auto& all = *static_cast<BootCore*>(vcpu.home)->system;
+    auto& all = *static_cast<BootCore&>(*vcpu.home).system;
     antler_enter_guest(&vm::turn(vcpu, all.decode_options, all.services));
 }
 

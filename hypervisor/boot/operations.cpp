@@ -25,7 +25,8 @@ u64 since_start(System const& all) {
 wire::VcpuState state_of(vm::Vcpu const& vcpu) {
     switch (vcpu.place) {
         case vm::Vcpu::Place::nowhere: return wire::VcpuState::off;
-        case vm::Vcpu::Place::queued: return wire::VcpuState::queued;
+        case vm::Vcpu::Place::queued:
+        case vm::Vcpu::Place::throttled: return wire::VcpuState::queued;
         case vm::Vcpu::Place::running: return wire::VcpuState::running;
         case vm::Vcpu::Place::blocked: return wire::VcpuState::waiting;
         case vm::Vcpu::Place::held: return wire::VcpuState::suspended;
@@ -42,7 +43,7 @@ wire::AfterEnd after(vm::Afterwards what) {
     return wire::AfterEnd::destroy;
 }
 
-constexpr Outcome not_yet{wire::Status::not_supported, "this hypervisor cannot do that"};
+constexpr u32 most_weight = 65'536;
 
 }  // namespace
 
@@ -140,7 +141,14 @@ bool Operations::vcpu_statistics(u32 id, u32 index, wire::VcpuStatistics& into) 
     auto* const vm = running_vm(all_, id);
     auto const* const vcpu = vm != nullptr ? vm->vcpu(index) : nullptr;
     if (vcpu == nullptr) return false;
-    into = {.index = index};
+    auto const nanos = [&](u64 ticks) { return all_.board.timebase.nanos({ticks}).n; };
+    into = {.index = index,
+            .run_time = nanos(vcpu->times.run),
+            .steal_time = nanos(vcpu->times.stolen),
+            .migrations = vcpu->times.migrations};
+    auto const lived = hart::time() - vm->started_at();
+    auto const busy = vcpu->times.run + vcpu->times.stolen;
+    into.wait_time = nanos(lived > busy ? lived - busy : 0);
     static_assert(static_cast<usize>(vm::ExitKind::count) <= wire::exit_names.size());
     for (usize i = 0; i < vcpu->exits.size(); ++i) into.exits[i] = vcpu->exits[i];
     return true;
@@ -162,12 +170,24 @@ Outcome Operations::act(wire::Type what, u32 id) {
     return outcome;
 }
 
-Outcome Operations::pin(u32, u32, u64) {
-    return not_yet;
+Outcome Operations::pin(u32 id, u32 index, u64 harts) {
+    auto* const vm = running_vm(all_, id);
+    auto* const vcpu = vm != nullptr ? vm->vcpu(index) : nullptr;
+    if (vcpu == nullptr) return {wire::Status::not_found, "there is no such vCPU"};
+    auto const there = all_.core_count == max_harts ? ~u64{0} : (u64{1} << all_.core_count) - 1;
+    if ((harts & there) == 0) return {wire::Status::invalid, "the board has none of these harts"};
+    vm->pin(*vcpu, harts);
+    return {};
 }
 
-Outcome Operations::share(u32, u32, u32) {
-    return not_yet;
+Outcome Operations::share(u32 id, u32 weight, u32 cap) {
+    auto* const vm = running_vm(all_, id);
+    if (vm == nullptr) return {wire::Status::bad_state, "it is off"};
+    if (weight == 0 || weight > most_weight) return {wire::Status::invalid, "a weight is from 1 to 65536"};
+    constexpr u32 percent = 100;
+    if (cap > percent) return {wire::Status::invalid, "a cap is a percentage of one hart"};
+    vm->set_share(weight, cap);
+    return {};
 }
 
 Outcome Operations::set_memory(u32 id, u64 bytes) {

@@ -86,6 +86,8 @@ struct System {
 
     std::array<BootCore*, max_harts> cores{};
     u32 core_count = 0;
+    vm::Team team{};
+    std::array<vm::Core*, max_harts> team_cores{};
     u32 next_home = 0;  // the hart that gets the next vCPU, modulo their number
     std::array<vm::Vm*, abi::pack::most_vms>
         vms{};                                    // those that live; changed by the boot hart, under `input`

@@ -1,37 +1,85 @@
-// Who waits for a hart: first come, first served.  Knows entities, never a vCPU.
+// Who waits for a hart: whoever had least of it, by weight, comes first.  Knows entities, never a vCPU.
 #pragma once
 
 #include "base/types.hpp"
 
 namespace antler::sched {
 
+inline constexpr u32 default_weight = 256;
+
+// A cap is an allowance of ticks in each period; what is over it waits for the next.
+struct Allowance {
+    u64 per_period = 0;  // none: no cap
+    u64 left = 0;
+    u64 period_end = 0;
+
+    // Charges what was used up to now; false: it has had all of this period.
+    [[nodiscard]] bool charge(u64 ticks, u64 now, u64 period) {
+        if (per_period == 0) return true;
+        if (now >= period_end) {
+            period_end = now + period;
+            left = per_period;
+        }
+        left = ticks < left ? left - ticks : 0;
+        return left != 0;
+    }
+};
+
 // Something that can wait in one queue at a time; touched only by the hart that owns the queue.
 struct Entity {
     Entity* next = nullptr;
+    Entity* previous = nullptr;
     bool waiting = false;
+    u32 weight = default_weight;
+    u64 virtual_time = 0;  // what it had, in sixteenths of a tick of a hart shared by equals
+    Allowance allowance{};
+
+    void charge(u64 ticks) {
+        constexpr u64 sixteenths = 16;
+        virtual_time +=
+            weight == default_weight ? ticks * sixteenths : ticks * (sixteenths * default_weight) / weight;
+    }
 };
 
+// Sorted by virtual time, equals in the order of their arrival.  What ran just now belongs at the end and
+// what slept at the front, so the place is found quickly from either side.
 class RunQueue {
 public:
     [[nodiscard]] bool empty() const { return first_ == nullptr; }
+    [[nodiscard]] u32 size() const { return size_; }
+    [[nodiscard]] Entity* first() const { return first_; }
+    // What whoever was served last had: newcomers begin here.
+    [[nodiscard]] u64 floor() const { return floor_; }
 
-    void push_back(Entity& entity) {
+    void push(Entity& entity) {
         if (entity.waiting) return;
         entity.waiting = true;
-        entity.next = nullptr;
-        if (first_ == nullptr) {
-            first_ = &entity;
+        ++size_;
+        auto* before = last_;
+        if (first_ != nullptr && is_before(entity, *first_)) {
+            before = nullptr;
         } else {
-            last_->next = &entity;
+            while (before != nullptr && is_before(entity, *before)) before = before->previous;
         }
-        last_ = &entity;
+        entity.previous = before;
+        entity.next = before == nullptr ? first_ : before->next;
+        (before == nullptr ? first_ : before->next) = &entity;
+        (entity.next == nullptr ? last_ : entity.next->previous) = &entity;
+    }
+
+    // One that slept: it keeps a little of what it did not use, so that it comes soon, and no more.
+    void wake(Entity& entity, u64 most_credit) {
+        if (entity.waiting) return;
+        auto const least = floor_ - most_credit;
+        if (static_cast<i64>(entity.virtual_time - least) < 0) entity.virtual_time = least;
+        push(entity);
     }
 
     [[nodiscard]] Entity* pop_front() {
         auto* const entity = first_;
         if (entity == nullptr) return nullptr;
-        first_ = entity->next;
-        entity->waiting = false;
+        remove(*entity);
+        if (static_cast<i64>(entity->virtual_time - floor_) > 0) floor_ = entity->virtual_time;
         return entity;
     }
 
@@ -39,15 +87,27 @@ public:
     void remove(Entity& entity) {
         if (!entity.waiting) return;
         entity.waiting = false;
-        Entity* before = nullptr;
-        for (auto* at = first_; at != &entity; at = at->next) before = at;
-        (before == nullptr ? first_ : before->next) = entity.next;
-        if (last_ == &entity) last_ = before;
+        --size_;
+        (entity.previous == nullptr ? first_ : entity.previous->next) = entity.next;
+        (entity.next == nullptr ? last_ : entity.next->previous) = entity.previous;
     }
 
+    // Virtual time counts from each queue's own beginning.
+    void leave(Entity& entity) {
+        remove(entity);
+        entity.virtual_time -= floor_;
+    }
+    void arrive(Entity& entity) { entity.virtual_time += floor_; }
+
 private:
+    [[nodiscard]] static bool is_before(Entity const& one, Entity const& other) {
+        return static_cast<i64>(one.virtual_time - other.virtual_time) < 0;
+    }
+
     Entity* first_ = nullptr;
     Entity* last_ = nullptr;
+    u64 floor_ = 0;
+    u32 size_ = 0;
 };
 
 }  // namespace antler::sched

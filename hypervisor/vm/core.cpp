@@ -65,6 +65,7 @@ void Core::adopt(Vcpu& vcpu) {
 void Core::dismiss(Vcpu& vcpu) {
     if (!vcpu.is_resident) return;
     vcpu.is_resident = false;
+    deadlines.remove(vcpu);
     for (auto** link = &residents; *link != nullptr; link = &(*link)->next_at_home) {
         if (*link != &vcpu) continue;
         *link = vcpu.next_at_home;
@@ -73,16 +74,18 @@ void Core::dismiss(Vcpu& vcpu) {
 }
 
 void Core::make_runnable(Vcpu& vcpu) {
-    if (vcpu.place == Vcpu::Place::running || vcpu.place == Vcpu::Place::queued) return;
+    using Place = Vcpu::Place;
+    if (vcpu.place == Place::running || vcpu.place == Place::queued || vcpu.place == Place::throttled) return;
     if (vcpu.paused.load(std::memory_order_relaxed)) {
-        vcpu.place = Vcpu::Place::held;
+        vcpu.place = Place::held;
         return;
     }
-    vcpu.place = Vcpu::Place::queued;
     auto suspended = abi::sbi::HartState::suspended;
     vcpu.hart_state.compare_exchange_strong(suspended, abi::sbi::HartState::started);
-    queue.push_back(vcpu);
     must_choose = true;
+    vcpu.times.since = hart::time();
+    enqueue(vcpu, true);
+    if (vcpu.at != sched::no_deadline) note_deadline(vcpu);
 }
 
 void Core::block(Vcpu& vcpu) {
@@ -92,11 +95,13 @@ void Core::block(Vcpu& vcpu) {
 }
 
 void Core::hold(Vcpu& vcpu) {
-    bool const would_run = vcpu.place == Vcpu::Place::running || vcpu.place == Vcpu::Place::queued;
-    queue.remove(vcpu);
+    bool const would_run = vcpu.place == Vcpu::Place::running || vcpu.place == Vcpu::Place::queued ||
+                           vcpu.place == Vcpu::Place::throttled;
+    unqueue(vcpu);
     forget(vcpu);
     if (would_run) vcpu.place = Vcpu::Place::held;
     vcpu.paused.store(true, std::memory_order_release);
+    deadlines.remove(vcpu);
     must_choose = true;
 }
 
@@ -107,11 +112,13 @@ void Core::go_on(Vcpu& vcpu) {
         make_runnable(vcpu);
     }
     wake_if_pending(vcpu);
+    note_deadline(vcpu);
     set_timer();
 }
 
 void Core::retire(Vcpu& vcpu) {
-    queue.remove(vcpu);
+    unqueue(vcpu);
+    deadlines.remove(vcpu);
     vcpu.place = Vcpu::Place::nowhere;
     must_choose = true;
 }
@@ -162,6 +169,10 @@ void Core::serve_fences() {
     auto* vcpu = inbox.exchange(nullptr, std::memory_order_acquire);
     while (vcpu != nullptr) {
         auto* const next = vcpu->next_in_inbox;
+        if (pass_on(*vcpu)) {
+            vcpu = next;
+            continue;
+        }
         auto const before =
             vcpu->requests.fetch_and(~static_cast<u32>(Request::fence), std::memory_order_seq_cst);
         if (includes(before, Request::fence)) vcpu->vm.serve_fences(*vcpu, current == vcpu);
@@ -173,8 +184,13 @@ void Core::serve_fences() {
 void Core::serve_inbox() {
     serve_flushes();
     auto* vcpu = inbox.exchange(nullptr, std::memory_order_acquire);
+    serve_arrivals();
     while (vcpu != nullptr) {
         auto* const next = vcpu->next_in_inbox;
+        if (pass_on(*vcpu)) {
+            vcpu = next;
+            continue;
+        }
         // Cleared before the requests are read: a request that comes later finds it clear and sends again.
         vcpu->in_inbox.store(false, std::memory_order_seq_cst);
         deliver(*vcpu);
@@ -211,7 +227,11 @@ void Core::deliver(Vcpu& vcpu) {
     // A request from the VM's former life may come late.
     if (includes(asked, Request::stop) && vcpu.vm.is_ending()) vcpu.vm.stopped(vcpu);
     if (includes(asked, Request::pause_changed)) vcpu.vm.serve_pause(vcpu);
-    if (includes(asked, Request::timer_changed)) set_timer();
+    if (includes(asked, Request::share_changed)) reconsider(vcpu);
+    if (includes(asked, Request::timer_changed)) {
+        note_deadline(vcpu);
+        set_timer();
+    }
     wake_if_pending(vcpu);
 }
 
@@ -233,7 +253,7 @@ void Core::wake_if_pending(Vcpu& vcpu) {
     if (vcpu.place != Vcpu::Place::blocked || vcpu.paused.load(std::memory_order_relaxed)) return;
     auto const hvip = current == &vcpu ? csr::hvip::read_raw() : vcpu.csrs.hvip;
     auto const due = vcpu.vm.timer_deadline(vcpu, *this);
-    if (hvip == 0 && due > hart::time()) return;
+    if (hvip == 0 && due > hart::time()) return deadlines.set(vcpu, due);
     if (vcpu.restarts_on_wake) vcpu.vm.resume_at_entry(vcpu);
     make_runnable(vcpu);
 }
@@ -241,11 +261,14 @@ void Core::wake_if_pending(Vcpu& vcpu) {
 void Core::timer_fired() {
     timer_set = 0;  // what fired stays pending until another time is set
     auto const now = hart::time();
-    for (auto* vcpu = residents; vcpu != nullptr; vcpu = vcpu->next_at_home) {
-        if (vcpu->paused.load(std::memory_order_relaxed)) continue;  // its time stands still
-        vcpu->vm.serve_timer(*vcpu, *this, now);
-        wake_if_pending(*vcpu);
+    while (deadlines.next() <= now) {
+        auto& vcpu = static_cast<Vcpu&>(*deadlines.first());
+        deadlines.remove(vcpu);
+        vcpu.vm.serve_timer(vcpu, *this, now);
+        wake_if_pending(vcpu);
+        if (vcpu.place != Vcpu::Place::blocked) note_deadline(vcpu);
     }
+    release_throttled(now);
     start_what_is_due(now);
     if (now >= slice_end) must_choose = true;
     if (now >= poll_at) {
@@ -266,14 +289,9 @@ void Core::set_timer() {
     if (watch_at < next) next = watch_at;
     for (auto const* vm = delayed; vm != nullptr; vm = vm->next_to_start)
         if (vm->start_at < next) next = vm->start_at;
-    for (auto* vcpu = residents; vcpu != nullptr; vcpu = vcpu->next_at_home) {
-        if (vcpu->paused.load(std::memory_order_relaxed)) continue;
-        if (vcpu->place == Vcpu::Place::blocked || vcpu->timer != abi::sbi::never ||
-            vcpu->vm.has_alarm(*vcpu)) {
-            auto const due = vcpu->vm.timer_deadline(*vcpu, *this);
-            if (due < next) next = due;
-        }
-    }
+    if (deadlines.next() < next) next = deadlines.next();
+    for (auto const* vcpu = throttled; vcpu != nullptr; vcpu = vcpu->next_throttled)
+        if (vcpu->allowance.period_end < next) next = vcpu->allowance.period_end;
     if (next == timer_set) return;
     timer_set = next;
     set_host_timer({next});
@@ -288,6 +306,7 @@ bool Core::serve_interrupts() {
         csr::sip::clear_bits(host_software);
         stop_if_panicking();
         serve_inbox();
+        look_around();
         if (background.load(std::memory_order_relaxed) || farewell.load(std::memory_order_relaxed))
             must_choose = true;
     }
@@ -371,18 +390,21 @@ void Core::wait_until_runnable() {
     slice_end = never;  // nobody's turn ends
     while (queue.empty()) {
         set_timer();
+        say_idle();
         // Interrupts stay off: wfi resumes when one is pending, and it is served here.
         bool const served = serve_interrupts();
         if (background.load(std::memory_order_relaxed)) look_after_machine();
         if (farewell.load(std::memory_order_relaxed)) say_farewell();
         if (starting != nullptr) {
             start_step();
-        } else if (!served && inbox.load(std::memory_order_relaxed) == nullptr) {
+        } else if (!served && inbox.load(std::memory_order_relaxed) == nullptr &&
+                   arrivals.load(std::memory_order_relaxed) == nullptr) {
             hart::wait_for_interrupt();
             note_closing();
         }
         serve_inbox();
     }
+    if (team != nullptr) team->idle.fetch_and(~Team::bit(index));
 }
 
 Vcpu& Core::choose() {
@@ -394,17 +416,18 @@ Vcpu& Core::choose() {
     if (inbox.load(std::memory_order_relaxed) != nullptr) send_ipi(index);
     if (current != nullptr && current->place == Vcpu::Place::running && !must_choose) return *current;
     must_choose = false;
+    charge_current(hart::time());
     if (starting != nullptr) start_step();
-    if (current != nullptr && current->place == Vcpu::Place::running) {
-        current->place = Vcpu::Place::queued;
-        queue.push_back(*current);
-    }
+    if (current != nullptr && current->place == Vcpu::Place::running) put_back(*current);
+    if (team != nullptr) share_work();
     auto& next = take_next();
     // Somebody who starts meanwhile gets a step at every exit, and exits often enough.  So does what was
     // asked of this hart while it chose.
     must_choose = starting != nullptr || background.load(std::memory_order_relaxed) ||
                   farewell.load(std::memory_order_relaxed);
-    slice_end = must_choose ? hart::time() + start_slice : queue.empty() ? never : hart::time() + slice;
+    charged_at = hart::time();
+    slice_end = must_choose ? charged_at + start_slice : turn_end(next);
+    if (team != nullptr) tell_crowd();
     set_wait_trap(next);
     set_timer();
     return next;
@@ -415,6 +438,7 @@ Vcpu& Core::take_next() {
         if (queue.empty()) wait_until_runnable();
         auto& next = static_cast<Vcpu&>(*queue.pop_front());
         next.place = Vcpu::Place::running;
+        next.times.stolen += hart::time() - next.times.since;
         if (current == &next) return next;
         if (current != nullptr) unload(*current);
         load(next);
@@ -423,10 +447,18 @@ Vcpu& Core::take_next() {
     }
 }
 
-// wfi is the guest's own while nobody else waits for this hart.   [norm:hstatus_vtw_op]
+// wfi is the guest's own while nobody else waits for this hart, nor for another.   [norm:hstatus_vtw_op]
 void Core::set_wait_trap(Vcpu& vcpu) {
     using vtw = isa::Hstatus::vtw;
-    vcpu.hstatus = vtw::set(vcpu.hstatus, vcpu.vm.policies().trap_wait || !queue.empty());
+    bool const native = !vcpu.vm.policies().trap_wait && queue.empty() && (is_dedicated || !others_wait());
+    vcpu.hstatus = vtw::set(vcpu.hstatus, !native);
+    if (team == nullptr || native == waits_natively) return;
+    waits_natively = native;
+    if (native && !is_dedicated) {
+        team->native.fetch_or(Team::bit(index));
+    } else {
+        team->native.fetch_and(~Team::bit(index));
+    }
 }
 
 void Core::load(Vcpu& vcpu) {

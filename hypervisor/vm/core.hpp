@@ -10,8 +10,10 @@
 #include "hart/hart.hpp"
 #include "isa/features.hpp"
 #include "memory/hart_view.hpp"
+#include "sched/deadlines.hpp"
 #include "sched/run_queue.hpp"
 #include "vm/heartbeat.hpp"
+#include "vm/team.hpp"
 #include "vm/vcpu.hpp"
 
 namespace antler::vm {
@@ -33,10 +35,17 @@ struct Core : hart::Hart {
     Vm* delayed = nullptr;      // VMs that will be, when their time comes
     Vcpu* residents = nullptr;  // every vCPU whose home this is
     sched::RunQueue queue{};
-    std::atomic<Vcpu*> inbox = nullptr;  // pushed by any hart, taken whole by this one
-    bool must_choose = false;            // someone else should run
-    u64 slice_end = never;               // host time
-    u64 poll_period = 0;                 // of a console that cannot interrupt; only one hart polls
+    sched::Deadlines deadlines{};
+    Team* team = nullptr;                   // none: nobody moves
+    std::atomic<Vcpu*> arrivals = nullptr;  // vCPUs that move here, pushed by their former homes
+    Vcpu* throttled = nullptr;              // residents that have had their share of this period
+    u64 charged_at = 0;                     // until then whoever runs has paid
+    u64 balance_at = 0;                     // when this hart looks again whether another has less to do
+    bool is_dedicated = false;              // it serves one vCPU only
+    std::atomic<Vcpu*> inbox = nullptr;     // pushed by any hart, taken whole by this one
+    bool must_choose = false;               // someone else should run
+    u64 slice_end = never;                  // host time
+    u64 poll_period = 0;                    // of a console that cannot interrupt; only one hart polls
     u64 poll_at = never;
     u64 background_at = never;             // when this hart looks after the machine again
     std::atomic<bool> background = false;  // it should at once
@@ -55,8 +64,10 @@ struct Core : hart::Hart {
     u64 longest_closed = 0;
 
     static constexpr u64 never = ~u64{0};
-    static constexpr u64 slice = 50'000;       // ticks; refined by the scheduler's policy
-    static constexpr u64 start_slice = 1'000;  // while a VM starts beside the one that runs
+    static constexpr u64 slice = 50'000;            // ticks
+    static constexpr u64 cap_period = 1'000'000;    // ticks
+    static constexpr u64 balance_period = 500'000;  // ticks
+    static constexpr u64 start_slice = 1'000;       // while a VM starts beside the one that runs
 
     // After an exit was handled: serves the inbox, chooses, switches worlds; returns whose registers to load.
     [[nodiscard]] Vcpu& settle() {
@@ -98,6 +109,8 @@ struct Core : hart::Hart {
     // The host's timer interrupt: wakes who waited for it, ends a slice, then sets the next one.
     void timer_fired();
     void set_timer();
+    // The vCPU's timer or alarm, or whether it waits, is not as it was.
+    void note_deadline(Vcpu& vcpu);
 
     // This hart is the vCPU's home from now on.  Any hart may do it, while nobody else knows the vCPU.
     void house(Vcpu& vcpu);
@@ -105,6 +118,10 @@ struct Core : hart::Hart {
     void adopt(Vcpu& vcpu);
     void dismiss(Vcpu& vcpu);
     void make_runnable(Vcpu& vcpu);
+    // Its weight, cap or affinity has changed.
+    void reconsider(Vcpu& vcpu);
+    // This hart looks whether its guest should trap wfi, and whom another hart could run.
+    void look_around();
     // Powers the VM on in short steps, between the guests' turns, from vm.start_at on.
     void start_later(Vm& vm);
     void block(Vcpu& vcpu);
@@ -133,6 +150,30 @@ private:
     void load(Vcpu& vcpu);
     void unload(Vcpu& vcpu);
     void wait_until_runnable();
+    void charge_current(u64 now);
+    void put_back(Vcpu& vcpu);
+    void enqueue(Vcpu& vcpu, bool slept);
+    void unqueue(Vcpu& vcpu);
+    [[nodiscard]] u64 turn_end(Vcpu const& vcpu) const;
+    [[nodiscard]] bool others_wait() const {
+        return team != nullptr && (team->crowded.load(std::memory_order_relaxed) & ~Team::bit(index)) != 0;
+    }
+    [[nodiscard]] bool pass_on(Vcpu& vcpu);
+    void release_throttled(u64 now);
+    [[nodiscard]] bool may_run(Vcpu const& vcpu) const;
+    [[nodiscard]] Core* better_place(Vcpu const& vcpu, u64 harts) const;
+    void give_away(Vcpu& vcpu, Core& to);
+    void share_work();
+    void send_strangers();
+    void tell_crowd();
+    void say_idle();
+    void serve_arrivals();
+    [[nodiscard]] u32 burden() const {
+        return waiting_count.load(std::memory_order_relaxed) + (current != nullptr ? 1 : 0);
+    }
+    std::atomic<u32> waiting_count = 0;  // what others see of the queue
+    bool waits_natively = false;         // what the team was told last
+    bool has_strangers = false;          // somebody in the queue should run elsewhere
     void set_wait_trap(Vcpu& vcpu);
 };
 

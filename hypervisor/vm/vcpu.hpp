@@ -13,6 +13,7 @@
 #include "hart/float_vector.hpp"
 #include "hart/guest_csrs.hpp"
 #include "hart/registers.hpp"
+#include "sched/deadlines.hpp"
 #include "sched/run_queue.hpp"
 #include "vm/guest_fence.hpp"
 
@@ -31,6 +32,7 @@ enum class Request : u32 {
     timer_changed = 1u << 5,     // its home hart should look at the deadlines again
     device_work = 1u << 6,       // its VM's devices have something to do in its memory
     pause_changed = 1u << 8,     // its VM is suspended, or goes on: Vm::is_suspended()
+    share_changed = 1u << 9,     // its weight, cap or affinity
 };
 
 // Why a guest left its mode, counted for the operator.
@@ -42,19 +44,47 @@ struct Entry {
     u64 opaque = 0;
 };
 
-class Vcpu : public hart::GuestRegisters, public sched::Entity {
+// The hart that runs a vCPU.  It changes only by that hart's own hand; others may see it a little late, and
+// what reaches the former home is passed on.
+class Home {
+public:
+    Home& operator=(Core* core) {
+        core_.store(core, std::memory_order_release);
+        return *this;
+    }
+    operator Core*() const { return core_.load(std::memory_order_acquire); }  // NOLINT: it is a pointer
+    Core& operator*() const { return *static_cast<Core*>(*this); }
+    Core* operator->() const { return *this; }
+
+private:
+    std::atomic<Core*> core_ = nullptr;
+};
+
+// How long a vCPU ran and waited, in ticks.
+struct Times {
+    u64 run = 0;
+    u64 stolen = 0;  // runnable, and somebody else ran
+    u64 since = 0;   // when it came to where it is now
+    u64 migrations = 0;
+};
+
+class Vcpu : public hart::GuestRegisters, public sched::Entity, public sched::Deadline {
 public:
     // Where it is in the scheduler's eyes; only its home hart touches this.
     // One that is held would run if its VM were not suspended.
-    enum class Place : u8 { nowhere, queued, running, blocked, held };
+    // One that is throttled has had its share of this period.
+    enum class Place : u8 { nowhere, queued, running, blocked, held, throttled };
 
     Vcpu(Vm& machine, u32 number) : vm{machine}, id{number} {}
     Vcpu(Vcpu const&) = delete;
     Vcpu& operator=(Vcpu const&) = delete;
 
     Vm& vm;
-    u32 const id;          // its hart id
-    Core* home = nullptr;  // the hart that runs it
+    u32 const id;  // its hart id
+    Home home{};
+    std::atomic<u64> affinity = ~u64{0};  // harts that may run it, as bits
+    Vcpu* next_arrival = nullptr;         // on its way to its new home
+    std::atomic<bool> moves = false;      // it is on its way
 
     // Only its home hart touches these.
     hart::GuestCsrs csrs{};
@@ -67,6 +97,8 @@ public:
     std::array<u64, static_cast<usize>(ExitKind::count)> exits{};
     Vcpu* next_at_home = nullptr;  // list of the vCPUs of its home hart that do not stand still
     bool is_resident = false;      // it is in that list
+    Vcpu* next_throttled = nullptr;
+    Times times{};
 
     // Any hart may touch these.
     std::atomic<u32> requests = 0;

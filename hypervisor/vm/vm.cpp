@@ -176,7 +176,26 @@ void Vm::begin(Vcpu& vcpu) {
     // Fences for it were not sent while it was stopped.
     last_on_hart_[vcpu.home->index].store(nullptr, std::memory_order_relaxed);
     vcpu.hart_state.store(HartState::started, std::memory_order_release);
+    vcpu.virtual_time = vcpu.home->queue.floor();
+    give_share(vcpu);
     vcpu.home->make_runnable(vcpu);
+}
+
+void Vm::set_share(u32 weight, u32 cap) {
+    weight_.store(weight, std::memory_order_relaxed);
+    cap_.store(cap, std::memory_order_relaxed);
+    for (u32 id = 0; id < description_.vcpus; ++id) vcpus_[id]->signal(Request::share_changed);
+}
+
+void Vm::pin(Vcpu& vcpu, u64 harts) {
+    vcpu.affinity.store(harts, std::memory_order_relaxed);
+    vcpu.signal(Request::share_changed);
+}
+
+void Vm::give_share(Vcpu& vcpu) {
+    constexpr u32 percent = 100;
+    vcpu.weight = weight_.load(std::memory_order_relaxed);
+    vcpu.allowance.per_period = Core::cap_period * cap_.load(std::memory_order_relaxed) / percent;
 }
 
 void Vm::resume_at_entry(Vcpu& vcpu) {
@@ -367,6 +386,7 @@ void Vm::set_timer(Vcpu& vcpu, u64 guest_time) {
     if (shown_.sstc) return hart::csr::vstimecmp::write_raw(guest_time);
     hart::csr::hvip::clear_bits(isa::Hvip::bit(isa::Interrupt::vs_timer));
     vcpu.timer = guest_time;
+    vcpu.home->note_deadline(vcpu);
     vcpu.home->set_timer();
 }
 

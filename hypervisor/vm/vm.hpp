@@ -122,6 +122,14 @@ public:
     // What follows its end keeps its memory for whoever wants to look at it.
     [[nodiscard]] bool is_preserved() const { return preserved_; }
 
+    // Its part of the harts: a weight against others', and at most so many percent of a hart for each vCPU
+    // (0: no limit).
+    void set_share(u32 weight, u32 cap);
+    void pin(Vcpu& vcpu, u64 harts);
+    // Its harts serve nobody else.
+    [[nodiscard]] bool is_dedicated() const { return dedicated_; }
+    void dedicate() { dedicated_ = true; }
+
     // SBI's hart_start: moves a stopped hart to start_pending and tells its home.   [sbi ext-hsm]
     [[nodiscard]] abi::sbi::Status start_hart(u64 id, Entry entry);
 
@@ -131,6 +139,11 @@ public:
     void resume_at_entry(Vcpu& vcpu);
     void serve_pause(Vcpu& vcpu);
     void serve_fences(Vcpu& vcpu, bool is_loaded);
+    void give_share(Vcpu& vcpu);
+    // The vCPU moves to another hart: what this one may have cached of it is old when it comes back.
+    void left(Vcpu const&, Core const& core) {
+        last_on_hart_[core.index].store(nullptr, std::memory_order_relaxed);
+    }
     // The clock's alarm is vCPU 0's business, also while that vCPU waits in its guest.
     [[nodiscard]] bool has_alarm(Vcpu const& vcpu) const {
         return vcpu.id == 0 && machine_.alarm() != ~u64{0};
@@ -169,6 +182,9 @@ private:
     std::atomic<Ending> ending_ = Ending::none;
     std::atomic<u32> alive_ = 0;  // vCPUs that have not stopped
     Placing placing_{};
+    std::atomic<u32> weight_ = sched::default_weight;
+    std::atomic<u32> cap_ = 0;  // percent
+    bool dedicated_ = false;
     std::atomic<bool> over_ = false;
     bool crashed_ = false;
     bool preserved_ = false;

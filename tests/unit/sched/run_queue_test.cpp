@@ -1,4 +1,4 @@
-// First come, first served, and nobody twice.
+// Equals come in the order of their arrival, and nobody twice.
 #include "sched/run_queue.hpp"
 
 #include <gtest/gtest.h>
@@ -15,7 +15,7 @@ TEST(RunQueue, GivesBackInTheOrderOfArrival) {
     std::array<Entity, 3> all;
     EXPECT_TRUE(queue.empty());
     EXPECT_EQ(queue.pop_front(), nullptr);
-    for (auto& entity : all) queue.push_back(entity);
+    for (auto& entity : all) queue.push(entity);
     for (auto& entity : all) EXPECT_EQ(queue.pop_front(), &entity);
     EXPECT_TRUE(queue.empty());
 }
@@ -23,9 +23,9 @@ TEST(RunQueue, GivesBackInTheOrderOfArrival) {
 TEST(RunQueue, HasNobodyTwice) {
     RunQueue queue;
     Entity one, two;
-    queue.push_back(one);
-    queue.push_back(two);
-    queue.push_back(one);
+    queue.push(one);
+    queue.push(two);
+    queue.push(one);
     EXPECT_EQ(queue.pop_front(), &one);
     EXPECT_EQ(queue.pop_front(), &two);
     EXPECT_TRUE(queue.empty());
@@ -35,11 +35,11 @@ TEST(RunQueue, LosesOnlyWhoIsRemoved) {
     for (usize gone = 0; gone < 3; ++gone) {
         RunQueue queue;
         std::array<Entity, 3> all;
-        for (auto& entity : all) queue.push_back(entity);
+        for (auto& entity : all) queue.push(entity);
         queue.remove(all[gone]);
         queue.remove(all[gone]);  // does not wait any more
         Entity later;
-        queue.push_back(later);
+        queue.push(later);
         for (usize i = 0; i < 3; ++i)
             if (i != gone) EXPECT_EQ(queue.pop_front(), &all[i]);
         EXPECT_EQ(queue.pop_front(), &later);
@@ -57,7 +57,7 @@ TEST(RunQueue, IsAQueueWhateverIsDoneToIt) {
         auto const waits = std::find(expected.begin(), expected.end(), &entity);
         switch (random() % 3) {
             case 0:
-                queue.push_back(entity);
+                queue.push(entity);
                 if (waits == expected.end()) expected.push_back(&entity);
                 break;
             case 1:

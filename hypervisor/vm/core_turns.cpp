@@ -1,0 +1,96 @@
+// Whose turn it is on one hart: what each vCPU has had, its cap, and how long it may go on.
+#include "vm/core.hpp"
+#include "vm/vm.hpp"
+
+namespace antler::vm {
+
+namespace {
+
+// How much of what it did not use a vCPU keeps while it sleeps.
+constexpr u64 most_credit = Core::slice * 16;
+
+}  // namespace
+
+// Up to now; whoever runs next begins then.
+void Core::charge_current(u64 now) {
+    if (current == nullptr) return;
+    auto const ran = now - charged_at;
+    charged_at = now;
+    current->charge(ran);
+    current->times.run += ran;
+    (void)current->allowance.charge(ran, now, cap_period);
+    current->times.since = now;
+}
+
+void Core::put_back(Vcpu& vcpu) {
+    vcpu.place = Vcpu::Place::nowhere;
+    enqueue(vcpu, false);
+}
+
+void Core::enqueue(Vcpu& vcpu, bool slept) {
+    auto const& allowance = vcpu.allowance;
+    if (allowance.per_period != 0 && allowance.left == 0 && hart::time() < allowance.period_end) {
+        vcpu.place = Vcpu::Place::throttled;
+        vcpu.next_throttled = throttled;
+        throttled = &vcpu;
+        return;
+    }
+    vcpu.place = Vcpu::Place::queued;
+    if (!may_run(vcpu)) has_strangers = true;
+    if (slept) {
+        queue.wake(vcpu, most_credit);
+    } else {
+        queue.push(vcpu);
+    }
+}
+
+void Core::unqueue(Vcpu& vcpu) {
+    queue.remove(vcpu);
+    if (vcpu.place != Vcpu::Place::throttled) return;
+    for (auto** link = &throttled; *link != nullptr; link = &(*link)->next_throttled)
+        if (*link == &vcpu) {
+            *link = vcpu.next_throttled;
+            return;
+        }
+}
+
+void Core::release_throttled(u64 now) {
+    for (auto** link = &throttled; *link != nullptr;) {
+        auto& vcpu = **link;
+        if (vcpu.allowance.period_end > now) {
+            link = &vcpu.next_throttled;
+            continue;
+        }
+        *link = vcpu.next_throttled;
+        vcpu.place = Vcpu::Place::nowhere;
+        make_runnable(vcpu);
+    }
+}
+
+u64 Core::turn_end(Vcpu const& vcpu) const {
+    auto end = queue.empty() ? never : charged_at + slice;
+    auto const& allowance = vcpu.allowance;
+    if (allowance.per_period == 0) return end;
+    auto const left = charged_at >= allowance.period_end ? allowance.per_period : allowance.left;
+    return charged_at + left < end ? charged_at + left : end;
+}
+
+void Core::note_deadline(Vcpu& vcpu) {
+    bool const wants =
+        vcpu.is_resident && !vcpu.paused.load(std::memory_order_relaxed) &&
+        (vcpu.place == Vcpu::Place::blocked || vcpu.timer != abi::sbi::never || vcpu.vm.has_alarm(vcpu));
+    deadlines.set(vcpu, wants ? vcpu.vm.timer_deadline(vcpu, *this) : sched::no_deadline);
+}
+
+void Core::reconsider(Vcpu& vcpu) {
+    vcpu.vm.give_share(vcpu);
+    bool const waits = vcpu.place == Vcpu::Place::queued || vcpu.place == Vcpu::Place::throttled;
+    if (waits) {
+        unqueue(vcpu);
+        vcpu.place = Vcpu::Place::nowhere;
+        make_runnable(vcpu);
+    }
+    must_choose = true;
+}
+
+}  // namespace antler::vm
