@@ -16,9 +16,10 @@
 namespace antler::cli {
 namespace {
 
-constexpr std::array<std::string_view, 20> keys{
-    "about",  "machine", "hypervisor", "vm",   "guest",   "run",  "command", "arguments", "type", "dialogue",
-    "expect", "forbid",  "allow",      "ends", "monitor", "exit", "timeout", "alone",     "long", "expand"};
+constexpr std::array<std::string_view, 21> keys{
+    "about",   "machine",   "hypervisor", "switch",   "vm",     "guest",  "run",
+    "command", "arguments", "type",       "dialogue", "expect", "forbid", "allow",
+    "ends",    "monitor",   "exit",       "timeout",  "alone",  "long",   "expand"};
 
 // No machine says these in health.
 constexpr std::array<std::string_view, 6> never_said{"panic",          "BUG:",       "Oops",
@@ -147,7 +148,7 @@ private:
             scenario.file = root_directory() / *run;
         } else {
             toml::table description;
-            for (auto const* part : {"machine", "hypervisor", "vm"})
+            for (auto const* part : {"machine", "hypervisor", "switch", "vm"})
                 if (auto const* tables = table[part].as_table()) description.insert(part, *tables);
             if (auto const guest = table["guest"].value<std::string>())
                 set_kernel(description, "guest", "guest:" + *guest);

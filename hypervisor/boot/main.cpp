@@ -248,6 +248,7 @@ void create_vms(System& all, control::Pack const& pack) {
         say("antler: no pack: {}; nothing to run\n", describe(pack.error()));
         end_machine(all, false);
     }
+    open_uplinks(all, pack.value());
     create_vms(all, pack.value());
     if (all.vms_alive == 0) end_machine(all, all.any_crashed);
     start_harts(all);

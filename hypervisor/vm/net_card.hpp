@@ -66,6 +66,7 @@ public:
     [[nodiscard]] device::Device& registers() override { return registers_; }
     [[nodiscard]] device::virtio::Model& model() override { return model_; }
     void reset() override { registers_.power_on(); }
+
     [[nodiscard]] bool leave() override { return wire_.unplug(); }
 
     [[nodiscard]] NetWire& wire() { return wire_; }
