@@ -11,7 +11,9 @@
 namespace antler::abi::control {
 
 inline constexpr u16 protocol_version = 1;
+// The first line; the others have a dot and a number behind it.  Each is one operator's at a time.
 inline constexpr std::string_view port_name = "org.antler.control";
+inline constexpr u32 most_lines = 4;
 
 enum class Type : u16 {
     // requests: what is asked → what the reply holds, and which items come before

@@ -1,8 +1,10 @@
 // Frames over a socket.
 #include "cli/control_client.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -40,7 +42,26 @@ Descriptor connected(Path const& path) {
 
 }  // namespace
 
-ControlClient::ControlClient(Path const& socket) : socket_{connected(socket)} {
+// A line is whose lock is held; the sockets themselves do not say whether somebody else is there.
+void ControlClient::take_line(Path const& first) {
+    for (u32 line = 0; line < wire::most_lines; ++line) {
+        auto path = first;
+        if (line != 0) path += "." + std::to_string(line);
+        if (line != 0 && !std::filesystem::exists(path)) break;
+        auto lock_path = path;
+        lock_path += ".lock";
+        Descriptor lock{::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)};
+        if (lock.open() && ::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) continue;
+        socket_ = connected(path);
+        lock_ = std::move(lock);
+        return;
+    }
+    throw Failure{ExitCode::internal,
+                  "As many as can are talking to the machine already; one of them has to leave first."};
+}
+
+ControlClient::ControlClient(Path const& socket) {
+    take_line(socket);
     // Another client's words may still be on their way, and must not be taken for ours.
     sequence_ = std::random_device{}() & 0x7fff'ffff;
     greet();
@@ -58,9 +79,7 @@ void ControlClient::greet() {
         instance_ = welcome.instance;
         return;
     } while (Clock::now() < end);
-    throw Failure{
-        ExitCode::internal,
-        "The machine does not answer: another `antler` may be talking to it, or it has not started."};
+    throw Failure{ExitCode::internal, "The machine does not answer; it may not have started yet."};
 }
 
 void ControlClient::write(std::string_view bytes) {

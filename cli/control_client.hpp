@@ -52,7 +52,8 @@ public:
     using Clock = std::chrono::steady_clock;
     static constexpr std::chrono::milliseconds patience{5'000};
 
-    // Connects to the socket and says hello; a Failure where nobody answers.
+    // Connects to the first line that nobody else has, of the socket and those beside it, and says hello; a
+    // Failure where nobody answers.
     explicit ControlClient(Path const& socket);
 
     [[nodiscard]] std::string const& version() const { return version_; }
@@ -88,11 +89,13 @@ public:
 
 private:
     void write(std::string_view bytes);
+    void take_line(Path const& first);
     void greet();
     [[nodiscard]] Answer wait_for_reply(u32 sequence, Clock::time_point end);
     [[nodiscard]] std::optional<Said> receive(Clock::time_point end);
     static void wait_a_little();
 
+    Descriptor lock_;  // of the line we have
     Descriptor socket_;
     std::unique_ptr<std::array<u8, wire::most_frame>> room_ =
         std::make_unique<std::array<u8, wire::most_frame>>();

@@ -36,8 +36,14 @@ Arguments qemu_arguments(Path const& program, QemuMachine const& machine, int co
     if (!machine.control.empty()) {
         // Nobody need be there; who comes and goes does not stop the machine.
         add("-global", "virtio-mmio.force-legacy=false", "-device", "virtio-serial-device");
-        add("-chardev", "socket,id=control,server=on,wait=off,path=" + machine.control.string());
-        add("-device", "virtserialport,chardev=control,name=" + std::string{abi::control::port_name});
+        for (u32 line = 0; line < abi::control::most_lines; ++line) {
+            auto const ending = line == 0 ? std::string{} : "." + std::to_string(line);
+            auto const id = "control" + std::to_string(line);
+            add("-chardev",
+                "socket,id=" + id + ",server=on,wait=off,path=" + machine.control.string() + ending);
+            add("-device",
+                "virtserialport,chardev=" + id + ",name=" + std::string{abi::control::port_name} + ending);
+        }
     }
     add("-kernel", machine.kernel.string());
     if (!machine.initrd.empty()) add("-initrd", machine.initrd.string());

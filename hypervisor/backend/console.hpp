@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <span>
 #include <string_view>
 
@@ -11,8 +12,16 @@
 
 namespace antler::backend {
 
-// Who types: nobody, the board's own serial port, or the control channel.
+// So many operators at once.
+inline constexpr u32 most_channels = 4;
+
+// Who types: nobody, the board's own serial port, or the first of the control channels, which the others
+// follow.
 enum class ConsoleOwner : u8 { nobody, port, channel };
+
+[[nodiscard]] constexpr ConsoleOwner owner_of(u32 channel) {
+    return static_cast<ConsoleOwner>(static_cast<u32>(ConsoleOwner::channel) + channel);
+}
 
 using ConsoleKind = abi::control::ConsoleKind;
 
@@ -93,10 +102,13 @@ struct Console {
 
     // The hub's.
     u32 slot = nowhere;
-    u32 handle = 0;              // never the same for two consoles
-    bool watched = false;        // the channel wants to hear it
-    u64 sent = 0;                // up to where the channel has heard it
-    bool owner_changed = false;  // by somebody else than the channel, which is not told yet
+    u32 handle = 0;  // never the same for two consoles
+    struct Ear {
+        bool open = false;           // the channel wants to hear it
+        bool owner_changed = false;  // somebody took the input from the channel, which is not told yet
+        u64 heard = 0;               // up to where
+    };
+    std::array<Ear, most_channels> ears{};
 };
 
 }  // namespace antler::backend

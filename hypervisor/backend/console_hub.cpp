@@ -30,11 +30,11 @@ bool ConsoleHub::add(Console& console) {
 
 void ConsoleHub::remove(Console& console) {
     if (console.slot == Console::nowhere) return;
-    unmark(console);
+    for (u32 channel = 0; channel < most_channels; ++channel) unmark(console, channel);
     slots_[console.slot] = nullptr;
     if (at_port_ == &console) at_port_ = nullptr;
     console.slot = Console::nowhere;
-    console.watched = false;
+    console.ears = {};
 }
 
 Console* ConsoleHub::find(std::string_view vm, u32 index) const {
@@ -57,9 +57,13 @@ Console* ConsoleHub::from_slot(usize slot) const {
 
 bool ConsoleHub::write(Console& console, std::string_view text) {
     console.said.write(text);
-    if (!console.watched) return false;
-    mark(console);
-    return !std::exchange(told_, true);
+    bool wake = false;
+    for (u32 channel = 0; channel < most_channels; ++channel) {
+        if (!console.ears[channel].open) continue;
+        mark(console, channel);
+        wake = !std::exchange(listeners_[channel].told, true) || wake;
+    }
+    return wake;
 }
 
 usize ConsoleHub::type(Console& console, ConsoleOwner who, std::span<u8 const> bytes) {
@@ -82,21 +86,23 @@ usize ConsoleHub::take_typed(Console& console, std::span<u8> into) {
 
 void ConsoleHub::change_owner(Console& console, ConsoleOwner owner) {
     if (console.owner == owner) return;
-    if (console.owner == ConsoleOwner::channel && console.watched) {
-        console.owner_changed = true;
-        mark(console);
+    for (u32 channel = 0; channel < most_channels; ++channel) {
+        if (console.owner != owner_of(channel) || !console.ears[channel].open) continue;
+        console.ears[channel].owner_changed = true;
+        mark(console, channel);
     }
     console.owner = owner;
 }
 
-void ConsoleHub::own_by_channel(Console& console, bool take) {
+void ConsoleHub::own_by_channel(Console& console, u32 channel) {
     if (!has_input(console)) return;
-    if (take) {
-        console.owner = ConsoleOwner::channel;
-        console.owner_changed = false;
-    } else if (console.owner == ConsoleOwner::channel) {
+    change_owner(console, owner_of(channel));
+    console.ears[channel].owner_changed = false;
+}
+
+void ConsoleHub::disown(Console& console, u32 channel) {
+    if (console.owner == owner_of(channel))
         console.owner = at_port_ == &console ? ConsoleOwner::port : ConsoleOwner::nobody;
-    }
 }
 
 void ConsoleHub::put_at_port(Console* console) {
@@ -117,56 +123,62 @@ Console* ConsoleHub::rotate_port() {
     return nullptr;
 }
 
-void ConsoleHub::watch(Console& console, u64 history) {
-    console.watched = true;
-    console.owner_changed = false;
+void ConsoleHub::watch(Console& console, u32 channel, u64 history) {
     auto const kept = console.said.kept();
-    console.sent = console.said.written() - std::min<u64>(history, kept);
-    if (console.sent != console.said.written()) mark(console);
+    console.ears[channel] = {.open = true, .heard = console.said.written() - std::min<u64>(history, kept)};
+    if (console.ears[channel].heard != console.said.written()) mark(console, channel);
 }
 
-void ConsoleHub::unwatch(Console& console) {
-    own_by_channel(console, false);
-    console.watched = false;
-    console.owner_changed = false;
-    unmark(console);
+void ConsoleHub::unwatch(Console& console, u32 channel) {
+    disown(console, channel);
+    console.ears[channel] = {};
+    unmark(console, channel);
 }
 
-void ConsoleHub::unwatch_all() {
+void ConsoleHub::unwatch_all(u32 channel) {
     for (usize slot = 0; slot < used_; ++slot)
-        if (slots_[slot] != nullptr) unwatch(*slots_[slot]);
+        if (slots_[slot] != nullptr) unwatch(*slots_[slot], channel);
 }
 
-Console* ConsoleHub::next_unheard() {
-    for (usize step = 0; step <= unheard_.size(); ++step) {
-        auto const word = (turn_ / word_bits + step) % unheard_.size();
-        auto bits = unheard_[word];
-        if (step == 0) bits &= ~u64{0} << turn_ % word_bits;
+Console* ConsoleHub::next_unheard(u32 channel) {
+    auto& listener = listeners_[channel];
+    auto const& unheard = listener.unheard;
+    for (usize step = 0; step <= unheard.size(); ++step) {
+        auto const word = (listener.turn / word_bits + step) % unheard.size();
+        auto bits = unheard[word];
+        if (step == 0) bits &= ~u64{0} << listener.turn % word_bits;
         if (bits == 0) continue;
         auto const slot = word * word_bits + static_cast<usize>(std::countr_zero(bits));
-        turn_ = (slot + 1) % most_consoles;
+        listener.turn = (slot + 1) % most_consoles;
         return slots_[slot];
     }
     return nullptr;
 }
 
-bool ConsoleHub::rest() {
-    for (auto const word : unheard_)
+bool ConsoleHub::rest(u32 channel) {
+    auto& listener = listeners_[channel];
+    for (auto const word : listener.unheard)
         if (word != 0) return false;
-    told_ = false;
+    listener.told = false;
     return true;
 }
 
-ScrollBack::Piece ConsoleHub::hear(Console& console, std::span<u8> into) {
-    auto const piece = console.said.read(console.sent, into);
-    console.sent = piece.position + piece.size;
-    if (console.sent == console.said.written() && !console.owner_changed) unmark(console);
+void ConsoleHub::unmark_if_heard(Console const& console, u32 channel) {
+    auto const& ear = console.ears[channel];
+    if (ear.heard == console.said.written() && !ear.owner_changed) unmark(console, channel);
+}
+
+ScrollBack::Piece ConsoleHub::hear(Console& console, u32 channel, std::span<u8> into) {
+    auto& ear = console.ears[channel];
+    auto const piece = console.said.read(ear.heard, into);
+    ear.heard = piece.position + piece.size;
+    unmark_if_heard(console, channel);
     return piece;
 }
 
-void ConsoleHub::owner_told(Console& console) {
-    console.owner_changed = false;
-    if (console.sent == console.said.written()) unmark(console);
+void ConsoleHub::owner_told(Console& console, u32 channel) {
+    console.ears[channel].owner_changed = false;
+    unmark_if_heard(console, channel);
 }
 
 }  // namespace antler::backend

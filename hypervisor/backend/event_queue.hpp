@@ -22,11 +22,20 @@ struct Event {
     TextBuffer<120> sentence{};
 };
 
-// Bounded: what finds no room is counted.
+// Of one channel.  Bounded: what finds no room is counted; what is of no interest is not kept.
 class EventQueue {
 public:
+    // To nothing: what was kept is forgotten.
+    void subscribe(u32 topics) {
+        topics_ = topics;
+        if (topics != 0) return;
+        events_.clear();
+        lost_ = 0;
+    }
+
     // True: the channel should be told, for the first time since the queue was empty.
     [[nodiscard]] bool push(Event const& event) {
+        if ((topics_ & topic_of(event.type)) == 0) return false;
         bool const first = events_.empty() && lost_ == 0;
         if (!events_.push(event)) ++lost_;
         return first;
@@ -41,8 +50,18 @@ public:
     }
 
 private:
-    Ring<Event, 64> events_{};
+    [[nodiscard]] static constexpr u32 topic_of(abi::control::Type type) {
+        using abi::control::Type;
+        namespace topic = abi::control::topic;
+        if (type == Type::event_vm_state) return topic::vm_state;
+        if (type == Type::event_create_progress) return topic::create_progress;
+        if (type == Type::event_hart_stuck) return topic::harts;
+        return topic::log;
+    }
+
+    Ring<Event, 32> events_{};
     u32 lost_ = 0;
+    u32 topics_ = 0;
 };
 
 }  // namespace antler::backend

@@ -9,7 +9,14 @@ namespace antler::backend {
 
 struct Outward {
     ConsoleHub hub{};
-    EventQueue events{};
+    std::array<EventQueue, most_channels> events{};
+
+    // True: a channel that rests should be told.
+    [[nodiscard]] bool happened(Event const& event) {
+        bool wake = false;
+        for (auto& queue : events) wake = queue.push(event) || wake;
+        return wake;
+    }
 };
 
 using LockedOutward = Locked<Outward, Rank::output>;

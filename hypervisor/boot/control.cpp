@@ -30,7 +30,8 @@ bool open_virtio(System& all, ControlPort& port) {
         if (!port.virtio.start(transport, memory.value(), abi::control::port_name)) return;
         if (!listen_to(all, transport.source(), port.virtio)) return;
         port.polled = !transport.source();
-        port.channel = &port.virtio_channel.emplace(port.virtio);
+        for (u32 line = 0; line < platform::VirtioSerial::lines; ++line)
+            port.add(all, port.virtio_channels[line].emplace(port.virtio, line));
         found = true;
     });
     return found;
@@ -46,13 +47,18 @@ bool open_serial(System& all, ControlPort& port) {
     if (!listen_to(all, wired ? std::optional{wire->source} : std::nullopt, channel)) return false;
     channel.start();
     port.polled = !wired;
-    port.channel = &channel;
+    port.add(all, channel);
     return true;
 }
 
 }  // namespace
 
-ControlPort::ControlPort(System& all) : operations{all}, server{operations, all.outward}, virtio{wake} {}
+ControlPort::ControlPort(System& all) : operations{all}, virtio{wake} {}
+
+void ControlPort::add(System& all, control::Channel& channel) {
+    lines[line_count].emplace(operations, all.outward, channel, line_count);
+    ++line_count;
+}
 
 void SerialChannel::start() {
     port_.start();
@@ -110,8 +116,7 @@ void tell_state(System& all, u32 id, std::string_view why) {
 
 void tell(System& all, backend::Event const& event) {
     if (all.control_port == nullptr) return;
-    bool const first =
-        all.outward.with([&](backend::Outward& outward) { return outward.events.push(event); });
+    bool const first = all.outward.with([&](backend::Outward& outward) { return outward.happened(event); });
     if (first) wake();
 }
 
@@ -125,7 +130,10 @@ u64 serve_background() {
     auto const base = all.board.timebase;
     auto later = boot::serve_lives(all) ? boot::life_period : control::Server::never;
     if (auto* const port = all.control_port; port != nullptr) {
-        later = std::min(later, port->server.work(*port->channel, base.nanos({now - all.started_at})));
+        for (u32 i = 0; i < port->line_count; ++i) {
+            auto& line = *port->lines[i];
+            later = std::min(later, line.server.work(line.channel, base.nanos({now - all.started_at})));
+        }
         if (port->polled) later = std::min(later, boot::poll_period);
     }
     if (auto const disks = boot::check_disks(all)) later = std::min(later, *disks);

@@ -14,13 +14,14 @@ struct System;
 
 class VirtioChannel final : public control::Channel {
 public:
-    explicit VirtioChannel(platform::VirtioSerial& port) : port_{port} {}
-    [[nodiscard]] bool connected() override { return port_.connected(); }
-    [[nodiscard]] usize receive(std::span<u8> into) override { return port_.receive(into); }
-    [[nodiscard]] usize send(std::span<u8 const> bytes) override { return port_.send(bytes); }
+    VirtioChannel(platform::VirtioSerial& port, u32 line) : port_{port}, line_{line} {}
+    [[nodiscard]] bool connected() override { return port_.connected(line_); }
+    [[nodiscard]] usize receive(std::span<u8> into) override { return port_.receive(line_, into); }
+    [[nodiscard]] usize send(std::span<u8 const> bytes) override { return port_.send(line_, bytes); }
 
 private:
     platform::VirtioSerial& port_;
+    u32 line_;
 };
 
 // Nobody can tell whether a serial line leads anywhere, so somebody is taken to be there.
@@ -37,16 +38,25 @@ private:
     platform::Serial8250 port_;
 };
 
-// Everything that exists only where there is a channel.
+// Somebody may talk to us here.
+struct ControlLine {
+    ControlLine(Operations& operations, backend::LockedOutward& outward, control::Channel& where, u32 number)
+        : server{operations, outward, number}, channel{where} {}
+    control::Server server;
+    control::Channel& channel;
+};
+
+// Everything that exists only where there is a channel: of a virtio console four, or one serial port.
 struct ControlPort {
     explicit ControlPort(System& all);
+    void add(System& all, control::Channel& channel);
 
     Operations operations;
-    control::Server server;
     platform::VirtioSerial virtio;
-    std::optional<VirtioChannel> virtio_channel{};
+    std::array<std::optional<VirtioChannel>, platform::VirtioSerial::lines> virtio_channels{};
     std::optional<SerialChannel> serial_channel{};
-    control::Channel* channel = nullptr;
+    std::array<std::optional<ControlLine>, backend::most_channels> lines{};
+    u32 line_count = 0;
     bool polled = false;  // what it says has no interrupt of its own
 };
 

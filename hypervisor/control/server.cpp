@@ -24,7 +24,7 @@ Nanos Server::work(Channel& channel, Nanos now) {
     }
     if (more || (moved && out_tail_ != out_head_)) return soon;
     // Whoever talks is not heard byte by byte: a turn after the last one heard, we rest, and are told.
-    if (heard_ || !outward_.with([](backend::Outward& outward) { return outward.hub.rest(); }))
+    if (heard_ || !outward_.with([&](backend::Outward& outward) { return outward.hub.rest(channel_); }))
         return out_tail_ == out_head_ ? soon : Nanos{10 * soon.n};
     // Nobody tells us when the other side has made room, or when an answer is ready.
     if (out_tail_ != out_head_ || request_) return Nanos{10 * soon.n};
@@ -86,9 +86,11 @@ void Server::forget_client() {
     listing_.reset();
     finder_.clear();
     out_head_ = out_tail_;
-    topics_ = 0;
     greeted_ = false;
-    outward_.with([](backend::Outward& outward) { outward.hub.unwatch_all(); });
+    outward_.with([&](backend::Outward& outward) {
+        outward.hub.unwatch_all(channel_);
+        outward.events[channel_].subscribe(0);
+    });
 }
 
 void Server::reply(Outcome const& outcome) {
@@ -102,19 +104,19 @@ void Server::reply(Outcome const& outcome) {
 }
 
 bool Server::tell_event() {
-    auto const [event, lost] = outward_.with([](backend::Outward& outward) {
-        return std::pair{outward.events.pop(), outward.events.take_lost()};
+    auto const [event, lost] = outward_.with([&](backend::Outward& outward) {
+        auto& events = outward.events[channel_];
+        return std::pair{events.pop(), events.take_lost()};
     });
-    if (lost != 0 && topics_ != 0) this->event(Type::event_lost, wire::EventsLost{lost});
+    if (lost != 0) this->event(Type::event_lost, wire::EventsLost{lost});
     if (!event) return lost != 0;
     auto const& e = *event;
-    if (e.type == Type::event_vm_state && (topics_ & wire::topic::vm_state) != 0)
+    if (e.type == Type::event_vm_state)
         this->event(e.type, wire::VmStateChanged{e.id, e.before, e.now, e.name.view(), e.sentence.view()});
-    if (e.type == Type::event_hart_stuck && (topics_ & wire::topic::harts) != 0)
+    if (e.type == Type::event_hart_stuck)
         this->event(e.type, wire::HartStuck{e.id, e.number, e.at, e.pc, e.name.view()});
-    if (e.type == Type::event_log && (topics_ & wire::topic::log) != 0)
-        this->event(e.type, wire::LogLine{e.at, e.sentence.view()});
-    if (e.type == Type::event_create_progress && (topics_ & wire::topic::create_progress) != 0)
+    if (e.type == Type::event_log) this->event(e.type, wire::LogLine{e.at, e.sentence.view()});
+    if (e.type == Type::event_create_progress)
         this->event(e.type, wire::CreateProgress{e.id, e.at, e.number});
     return true;
 }
@@ -126,14 +128,14 @@ bool Server::tell_console() {
     backend::ScrollBack::Piece piece;
     std::optional<bool> owner;
     bool const any = outward_.with([&](backend::Outward& outward) {
-        auto* const console = outward.hub.next_unheard();
+        auto* const console = outward.hub.next_unheard(channel_);
         if (console == nullptr) return false;
         handle = console->handle;
-        if (console->owner_changed) {
-            owner = console->owner == backend::ConsoleOwner::channel;
-            outward.hub.owner_told(*console);
+        if (console->ears[channel_].owner_changed) {
+            owner = console->owner == backend::owner_of(channel_);
+            outward.hub.owner_told(*console, channel_);
         }
-        piece = outward.hub.hear(*console, bytes);
+        piece = outward.hub.hear(*console, channel_, bytes);
         return true;
     });
     if (!any) return false;

@@ -16,8 +16,9 @@ namespace antler::control {
 // request is taken while there is no room for its answer.
 class Server {
 public:
-    Server(Operations& operations, backend::LockedOutward& outward)
-        : operations_{operations}, outward_{outward} {}
+    // `channel` is its number among the channels, below backend::most_channels.
+    Server(Operations& operations, backend::LockedOutward& outward, u32 channel = 0)
+        : operations_{operations}, outward_{outward}, channel_{channel} {}
     Server(Server const&) = delete;
     Server& operator=(Server const&) = delete;
 
@@ -90,6 +91,7 @@ private:
 
     Operations& operations_;
     backend::LockedOutward& outward_;
+    u32 channel_;
     wire::FrameFinder<> finder_{};
     std::optional<wire::Frame> request_{};  // its payload is in the finder, which waits meanwhile
     std::optional<Listing> listing_{};
@@ -100,7 +102,6 @@ private:
     bool was_connected_ = false;
     bool heard_ = false;  // a console, at this call
     bool greeted_ = false;
-    u32 topics_ = 0;
     u32 event_sequence_ = 0;
     Nanos last_byte_{};
     u32 transfer_ = 0;  // the one that is open

@@ -3,7 +3,6 @@
 
 namespace antler::control {
 
-using backend::ConsoleOwner;
 using backend::Outward;
 using wire::Status;
 using wire::Type;
@@ -16,7 +15,7 @@ void Server::console(Type type) {
         return with<wire::ConsoleHandle>([&](auto const& m) {
             bool const found = outward_.with([&](Outward& outward) {
                 auto* const console = outward.hub.by_handle(m.handle);
-                if (console != nullptr) outward.hub.unwatch(*console);
+                if (console != nullptr) outward.hub.unwatch(*console, channel_);
                 return console != nullptr;
             });
             reply({found ? Status::ok : Status::not_found});
@@ -25,7 +24,8 @@ void Server::console(Type type) {
         return with<wire::ConsoleOwn>([&](auto const& m) {
             bool const found = outward_.with([&](Outward& outward) {
                 auto* const console = outward.hub.by_handle(m.handle);
-                if (console != nullptr) outward.hub.own_by_channel(*console, m.take);
+                if (console != nullptr && m.take) outward.hub.own_by_channel(*console, channel_);
+                if (console != nullptr && !m.take) outward.hub.disown(*console, channel_);
                 return console != nullptr;
             });
             reply({found ? Status::ok : Status::not_found});
@@ -43,10 +43,11 @@ void Server::open_console(wire::ConsoleOpen const& message) {
     auto const opened = outward_.with([&](Outward& outward) -> std::optional<wire::ConsoleOpened> {
         auto* const console = outward.hub.find(message.vm, message.console);
         if (console == nullptr) return std::nullopt;
-        outward.hub.watch(*console, message.history);
-        if (message.own) outward.hub.own_by_channel(*console, true);
-        return wire::ConsoleOpened{console->handle, console->sent, static_cast<u32>(console->said.size()),
-                                   console->owner == ConsoleOwner::channel};
+        outward.hub.watch(*console, channel_, message.history);
+        if (message.own) outward.hub.own_by_channel(*console, channel_);
+        return wire::ConsoleOpened{console->handle, console->ears[channel_].heard,
+                                   static_cast<u32>(console->said.size()),
+                                   console->owner == backend::owner_of(channel_)};
     });
     if (opened) return reply_with(*opened);
     bool const is_vm = message.vm.empty() || operations_.find_vm(message.vm);
@@ -58,8 +59,8 @@ void Server::console_input(wire::ConsoleInput const& message) {
     auto const status = outward_.with([&](Outward& outward) {
         auto* const console = outward.hub.by_handle(message.handle);
         if (console == nullptr) return Status::not_found;
-        if (console->owner != ConsoleOwner::channel) return Status::not_owner;
-        count = outward.hub.type(*console, ConsoleOwner::channel, message.bytes);
+        if (console->owner != backend::owner_of(channel_)) return Status::not_owner;
+        count = outward.hub.type(*console, backend::owner_of(channel_), message.bytes);
         return Status::ok;
     });
     if (status != Status::ok) return reply({status});

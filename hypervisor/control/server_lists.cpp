@@ -73,7 +73,7 @@ bool Server::list_item(Listing& listing) {
                                  .kept = static_cast<u32>(console->said.kept()),
                                  .written = console->said.written(),
                                  .accepted = console->accepted,
-                                 .ours = console->owner == backend::ConsoleOwner::channel,
+                                 .ours = console->owner == backend::owner_of(channel_),
                                  .owned = console->owner != backend::ConsoleOwner::nobody};
     });
     if (!info) return false;

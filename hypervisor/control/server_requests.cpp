@@ -29,7 +29,8 @@ void Server::answer() {
             });
         case Type::subscribe:
             return with<wire::Subscribe>([&](auto const& m) {
-                topics_ = m.topics;
+                outward_.with(
+                    [&](backend::Outward& outward) { outward.events[channel_].subscribe(m.topics); });
                 reply({});
             });
         case Type::read_panic_dump: return with<wire::ReadPanicDump>([&](auto const& m) { read_dump(m); });
@@ -100,8 +101,10 @@ void Server::hello(wire::Hello const& message) {
     // What an earlier client left is nobody's.
     if (transfer_ != 0) operations_.create_abort();
     transfer_ = 0;
-    topics_ = 0;
-    outward_.with([](backend::Outward& outward) { outward.hub.unwatch_all(); });
+    outward_.with([&](backend::Outward& outward) {
+        outward.hub.unwatch_all(channel_);
+        outward.events[channel_].subscribe(0);
+    });
     greeted_ = true;
     auto welcome = operations_.welcome();
     welcome.protocol = wire::protocol_version;

@@ -1,4 +1,4 @@
-// The control queues find the port; its own two queues carry bytes.
+// The control queues find the ports; two queues of its own carry each port's bytes.
 #include "platform/virtio_serial.hpp"
 
 #include <algorithm>
@@ -30,21 +30,25 @@ constexpr u16 out_queue(u32 port) {
     return static_cast<u16>(in_queue(port) + 1);
 }
 
+bool is_named(std::string_view name, std::string_view ours) {
+    name = name.substr(0, name.find('\0'));  // there may be one behind the name
+    return name == ours || (name.starts_with(ours) && name.substr(ours.size()).starts_with('.'));
+}
+
 }  // namespace
 
-// Six pages of queues, then buffers: control in, control out, in, out.
-u8* VirtioSerial::buffer(DriverQueue const& queue, u32 index) const {
-    auto* const control_in = memory_.data() + 6 * page_bytes;
-    auto* const control_out = control_in + entries * control_bytes;
-    auto* const in = control_out + entries * control_bytes;
-    auto* const out = in + entries * receive_bytes;
-    static_assert(6 * page_bytes + entries * (2 * control_bytes + receive_bytes + send_bytes) <=
+// A page for each queue, then buffers: control in, control out, and for each port in and out.
+u8* VirtioSerial::control_buffer(bool in, u32 index) const {
+    auto* const buffers = memory_.data() + 2 * (1 + ports) * page_bytes;
+    return buffers + (in ? index : control_entries + index) * control_bytes;
+}
+
+u8* VirtioSerial::buffer(u32 port, bool in, u32 index) const {
+    constexpr u64 each = entries * (receive_bytes + send_bytes);
+    static_assert(2 * (1 + ports) * page_bytes + 2 * control_entries * control_bytes + ports * each <=
                   memory_bytes);
-    if (&queue == &control_in_) return control_in + index * control_bytes;
-    if (&queue == &control_out_) return control_out + index * control_bytes;
-    for (auto const& one : in_)
-        if (&queue == &one) return in + index * receive_bytes;
-    return out + index * send_bytes;
+    auto* const buffers = control_buffer(false, control_entries) + port * each;
+    return in ? buffers + index * receive_bytes : buffers + entries * receive_bytes + index * send_bytes;
 }
 
 Result<void> VirtioSerial::start(VirtioTransport& transport, std::span<u8> memory, std::string_view name) {
@@ -53,31 +57,31 @@ Result<void> VirtioSerial::start(VirtioTransport& transport, std::span<u8> memor
     auto const agreed = TRY(device.negotiate(multiport));
     if ((agreed & multiport) == 0) return Err{Error::not_supported};
     auto const there = std::min(device.config32(max_ports_offset), ports);
-    transport_ = &transport;
     memory_ = memory;
     name_ = name;
     u32 page = 0;
-    auto const open = [&](u16 index, DriverQueue& queue) -> Result<void> {
-        auto const count = device.queue_entries(index, entries);
+    auto const open = [&](u16 index, DriverQueue& queue, u16 most) -> Result<void> {
+        auto const count = device.queue_entries(index, most);
         if (count == 0) return Err{Error::not_supported};
         return device.open_queue(index, queue, memory.subspan(page++ * page_bytes, page_bytes), count);
     };
-    TRY(open(control_in_queue, control_in_));
-    TRY(open(control_out_queue, control_out_));
+    TRY(open(control_in_queue, control_in_, control_entries));
+    TRY(open(control_out_queue, control_out_, control_entries));
     for (u32 port = 0; port < there; ++port) {
-        TRY(open(in_queue(port), in_[port]));
-        TRY(open(out_queue(port), out_[port]));
+        TRY(open(in_queue(port), ports_[port].in, entries));
+        TRY(open(out_queue(port), ports_[port].out, entries));
     }
+    transport_ = &transport;
     device.start();
-    for (u32 i = 0; control_in_.room() != 0 && i < entries; ++i)
-        offer(control_in_, control_in_queue, i, control_bytes);
+    for (u32 i = 0; control_in_.room() != 0 && i < control_entries; ++i)
+        offer(control_in_, control_in_queue, control_buffer(true, i), i, control_bytes);
     (void)control_in_.listen();
     say(0, device_ready, 1);
     return {};
 }
 
-void VirtioSerial::offer(DriverQueue& queue, u16 number, u32 index, u32 bytes) {
-    DmaPiece const piece{Hpa{reinterpret_cast<u64>(buffer(queue, index))}, bytes};
+void VirtioSerial::offer(DriverQueue& queue, u16 number, u8* buffer, u32 index, u32 bytes) {
+    DmaPiece const piece{Hpa{reinterpret_cast<u64>(buffer)}, bytes};
     if (!queue.add({}, {&piece, 1}, index)) return;  // there is room for as many as there are buffers
     if (queue.publish()) transport_->notify(number);
 }
@@ -87,8 +91,8 @@ void VirtioSerial::say(u32 id, u16 event, u16 value) {
     }
     // The device takes these at once; one that does not is broken, and what it misses is its loss.
     if (control_out_.room() == 0) return;
-    auto const index = control_said_++ % entries;
-    auto* const place = buffer(control_out_, index);
+    auto const index = control_said_++ % control_entries;
+    auto* const place = control_buffer(false, index);
     Control const message{id, event, value};
     __builtin_memcpy(place, &message, sizeof message);
     DmaPiece const piece{Hpa{reinterpret_cast<u64>(place)}, sizeof message};
@@ -97,11 +101,10 @@ void VirtioSerial::say(u32 id, u16 event, u16 value) {
 }
 
 void VirtioSerial::serve_control() {
-    if (transport_ == nullptr) return;
     do {
         while (auto const done = control_in_.take()) {
-            auto const index = done->token % entries;
-            auto const* const bytes = buffer(control_in_, index);
+            auto const index = done->token % control_entries;
+            auto* const bytes = control_buffer(true, index);
             auto const size = std::min(done->written, control_bytes);
             Control message{};
             if (size >= sizeof message) {
@@ -109,7 +112,7 @@ void VirtioSerial::serve_control() {
                 heard(message,
                       {reinterpret_cast<char const*>(bytes) + sizeof message, size - sizeof message});
             }
-            offer(control_in_, control_in_queue, index, control_bytes);
+            offer(control_in_, control_in_queue, bytes, index, control_bytes);
         }
     } while (!control_in_.listen());
 }
@@ -118,80 +121,86 @@ void VirtioSerial::heard(Control const& message, std::string_view name) {
     auto const id = message.id;
     if (message.event == device_add) return say(id, port_ready, id < ports ? 1 : 0);
     if (id >= ports) return;
+    auto& port = ports_[id];
     if (message.event == console_port) say(id, port_open, 1);
     if (message.event == port_open || message.event == device_remove) {
-        open_[id] = message.event == port_open && message.value != 0;
-        if (!open_[id] && id == port_) was_closed_ = true;
+        port.open = message.event == port_open && message.value != 0;
+        port.was_closed = port.was_closed || !port.open;
     }
-    // The name may be followed by a NUL.
-    if (message.event == port_name && name.substr(0, name.find('\0')) == name_ && port_ == ports)
-        port_found(id);
+    if (message.event == port_name && id != 0 && !port.named && is_named(name, name_)) port_found(id);
 }
 
 void VirtioSerial::port_found(u32 id) {
-    if (!in_[id].is_open()) return;
-    port_ = id;
-    for (u32 i = 0; in_[id].room() != 0 && i < entries; ++i) offer(in_[id], in_queue(id), i, receive_bytes);
-    (void)in_[id].listen();
+    auto& port = ports_[id];
+    if (!port.in.is_open()) return;
+    port.named = true;
+    for (u32 i = 0; port.in.room() != 0 && i < entries; ++i)
+        offer(port.in, in_queue(id), buffer(id, true, i), i, receive_bytes);
+    (void)port.in.listen();
     say(id, port_open, 1);
 }
 
-bool VirtioSerial::connected() {
+bool VirtioSerial::connected(u32 line) {
     serve_control();
-    if (port_ == ports) return false;
+    auto& port = ports_[line + 1];
+    if (!port.named) return false;
     // Who came when the last one had gone is somebody else, and is told so by one "nobody" between them.
-    if (std::exchange(was_closed_, false)) {
-        if (open_[port_]) wake_();
+    if (std::exchange(port.was_closed, false)) {
+        if (port.open) wake_();
         return false;
     }
-    return open_[port_];
+    return port.open;
 }
 
-usize VirtioSerial::receive(std::span<u8> into) {
-    if (port_ == ports) return 0;
-    auto& queue = in_[port_];
-    if (arrived_taken_ == arrived_bytes_) {
+usize VirtioSerial::receive(u32 line, std::span<u8> into) {
+    auto const id = line + 1;
+    auto& port = ports_[id];
+    if (!port.named) return 0;
+    if (port.arrived_taken == port.arrived_bytes) {
         // Whoever was here before is taken leave of first: what comes now may be somebody else's.
         serve_control();
-        if (was_closed_) {
+        if (port.was_closed) {
             wake_();
             return 0;
         }
-        auto done = queue.take();
-        if (!done && !queue.listen()) done = queue.take();
+        auto done = port.in.take();
+        if (!done && !port.in.listen()) done = port.in.take();
         if (!done) return 0;
-        arrived_ = done->token % entries;
-        arrived_bytes_ = std::min(done->written, receive_bytes);
-        arrived_taken_ = 0;
+        port.arrived = done->token % entries;
+        port.arrived_bytes = std::min(done->written, receive_bytes);
+        port.arrived_taken = 0;
     }
-    auto const count = std::min<usize>(into.size(), arrived_bytes_ - arrived_taken_);
-    __builtin_memcpy(into.data(), buffer(queue, arrived_) + arrived_taken_, count);
-    arrived_taken_ += static_cast<u32>(count);
-    if (arrived_taken_ == arrived_bytes_) offer(queue, in_queue(port_), arrived_, receive_bytes);
+    auto const count = std::min<usize>(into.size(), port.arrived_bytes - port.arrived_taken);
+    auto* const bytes = buffer(id, true, port.arrived);
+    __builtin_memcpy(into.data(), bytes + port.arrived_taken, count);
+    port.arrived_taken += static_cast<u32>(count);
+    if (port.arrived_taken == port.arrived_bytes)
+        offer(port.in, in_queue(id), bytes, port.arrived, receive_bytes);
     return count;
 }
 
-usize VirtioSerial::send(std::span<u8 const> bytes) {
-    if (port_ == ports) return 0;
-    auto& queue = out_[port_];
+usize VirtioSerial::send(u32 line, std::span<u8 const> bytes) {
+    auto const id = line + 1;
+    auto& port = ports_[id];
+    if (!port.named) return 0;
     // Buffers come back in the order they went, so the next one is free when any is.
-    while (queue.take()) {
+    while (port.out.take()) {
     }
     usize sent = 0;
     while (sent < bytes.size()) {
-        if (queue.in_flight() == entries || queue.room() == 0) {
-            (void)queue.listen();
+        if (port.out.in_flight() == entries || port.out.room() == 0) {
+            (void)port.out.listen();
             break;
         }
-        auto const index = sending_++ % entries;
+        auto const index = port.sending++ % entries;
         auto const count = std::min<usize>(bytes.size() - sent, send_bytes);
-        auto* const place = buffer(queue, index);
+        auto* const place = buffer(id, false, index);
         __builtin_memcpy(place, bytes.data() + sent, count);
         DmaPiece const piece{Hpa{reinterpret_cast<u64>(place)}, static_cast<u32>(count)};
-        if (!queue.add({&piece, 1}, {}, index)) break;
+        if (!port.out.add({&piece, 1}, {}, index)) break;
         sent += count;
     }
-    if (queue.publish()) transport_->notify(out_queue(port_));
+    if (port.out.publish()) transport_->notify(out_queue(id));
     return sent;
 }
 

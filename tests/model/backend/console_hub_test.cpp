@@ -81,7 +81,7 @@ void take(World& world, usize i) {
 }
 
 void hear(World& world) {
-    auto* const console = world.hub.next_unheard();
+    auto* const console = world.hub.next_unheard(0);
     for (usize i = 0; i < 3; ++i) {
         auto const& model = world.models[i];
         if (console == nullptr) RC_ASSERT(!model.watched || model.heard == model.said.size());
@@ -90,9 +90,9 @@ void hear(World& world) {
     auto const i = static_cast<usize>(console - world.consoles.data());
     auto& model = world.models[i];
     RC_ASSERT(model.present && model.watched);
-    if (console->owner_changed) world.hub.owner_told(*console);
+    if (console->ears[0].owner_changed) world.hub.owner_told(*console, 0);
     std::array<u8, 10> into{};
-    auto const piece = world.hub.hear(*console, into);
+    auto const piece = world.hub.hear(*console, 0, into);
     RC_ASSERT(piece.position == std::max<u64>(model.heard, model.oldest()));
     RC_ASSERT(std::string(into.begin(), into.begin() + static_cast<long>(piece.size)) ==
               model.said.substr(piece.position, 10));
@@ -115,14 +115,14 @@ RC_GTEST_PROP(ConsoleHubModel, does_what_strings_would, ()) {
             rotate(world);
         } else if (what == 2) {
             auto const history = *rc::gen::inRange<u64>(0, 50);
-            world.hub.watch(console, history);
+            world.hub.watch(console, 0, history);
             model.watched = true;
             model.heard = model.said.size() - std::min<u64>(history, model.said.size() - model.oldest());
         } else if (what == 3) {
-            world.hub.own_by_channel(console, true);
+            world.hub.own_by_channel(console, 0);
             model.owner = ConsoleOwner::channel;
         } else if (what == 4) {
-            world.hub.unwatch(console);
+            world.hub.unwatch(console, 0);
             model.watched = false;
             if (model.owner == ConsoleOwner::channel)
                 model.owner = world.at_port == i ? ConsoleOwner::port : ConsoleOwner::nobody;

@@ -99,14 +99,14 @@ TEST(ConsoleHub, input_belongs_to_one_owner) {
     EXPECT_EQ(hub.type(a, ConsoleOwner::port, bytes("x")), 0u);
     hub.put_at_port(&a);
     EXPECT_EQ(hub.type(a, ConsoleOwner::port, bytes("x")), 1u);
-    hub.watch(a, 0);
-    hub.own_by_channel(a, true);
+    hub.watch(a, 0, 0);
+    hub.own_by_channel(a, 0);
     EXPECT_EQ(hub.type(a, ConsoleOwner::port, bytes("y")), 0u);
     EXPECT_EQ(hub.type(a, ConsoleOwner::channel, bytes("z")), 1u);
     std::array<u8, 8> typed{};
     EXPECT_EQ(hub.take_typed(a, typed), 2u);
     EXPECT_EQ(typed[1], 'z');
-    hub.own_by_channel(a, false);
+    hub.disown(a, 0);
     EXPECT_EQ(a.owner, ConsoleOwner::port) << "the port still looks there";
 }
 
@@ -130,15 +130,15 @@ TEST(ConsoleHub, the_port_rotates_over_consoles_with_input_and_takes_them_from_t
     EXPECT_EQ(hub.rotate_port(), nullptr);
     ASSERT_TRUE(hub.add(log) && hub.add(a) && hub.add(b));
     EXPECT_EQ(hub.rotate_port(), &a);
-    hub.watch(b, 0);
-    hub.own_by_channel(b, true);
+    hub.watch(b, 0, 0);
+    hub.own_by_channel(b, 0);
     EXPECT_EQ(hub.rotate_port(), &b);
     EXPECT_EQ(a.owner, ConsoleOwner::nobody);
     EXPECT_EQ(b.owner, ConsoleOwner::port);
-    EXPECT_EQ(hub.next_unheard(), &b) << "the channel is told";
-    EXPECT_TRUE(b.owner_changed);
-    hub.owner_told(b);
-    EXPECT_EQ(hub.next_unheard(), nullptr);
+    EXPECT_EQ(hub.next_unheard(0), &b) << "the channel is told";
+    EXPECT_TRUE(b.ears[0].owner_changed);
+    hub.owner_told(b, 0);
+    EXPECT_EQ(hub.next_unheard(0), nullptr);
     EXPECT_EQ(hub.rotate_port(), &a);
     hub.remove(a);
     EXPECT_EQ(hub.at_port(), nullptr);
@@ -150,26 +150,26 @@ TEST(ConsoleHub, the_channel_is_woken_once_until_it_has_heard_all) {
     OwnConsole a{"a", 0};
     ASSERT_TRUE(hub.add(a));
     EXPECT_FALSE(hub.write(a, "nobody listens"));
-    hub.watch(a, 7);
-    EXPECT_FALSE(hub.rest());
+    hub.watch(a, 0, 7);
+    EXPECT_FALSE(hub.rest(0));
     std::array<u8, 64> room{};
-    ASSERT_EQ(hub.next_unheard(), &a);
-    EXPECT_EQ(hub.hear(a, room).size, 7u);
-    EXPECT_TRUE(hub.rest());
+    ASSERT_EQ(hub.next_unheard(0), &a);
+    EXPECT_EQ(hub.hear(a, 0, room).size, 7u);
+    EXPECT_TRUE(hub.rest(0));
     EXPECT_TRUE(hub.write(a, "1"));
     EXPECT_FALSE(hub.write(a, "2"));
-    ASSERT_EQ(hub.next_unheard(), &a);
-    auto const piece = hub.hear(a, room);
+    ASSERT_EQ(hub.next_unheard(0), &a);
+    auto const piece = hub.hear(a, 0, room);
     EXPECT_EQ(std::string(room.begin(), room.begin() + static_cast<long>(piece.size)), "12");
     EXPECT_EQ(piece.position, 14u);
     EXPECT_FALSE(hub.write(a, "3")) << "it is still listening to the turn it was woken for";
-    ASSERT_EQ(hub.next_unheard(), &a);
-    EXPECT_EQ(hub.hear(a, room).size, 1u);
-    EXPECT_EQ(hub.next_unheard(), nullptr);
+    ASSERT_EQ(hub.next_unheard(0), &a);
+    EXPECT_EQ(hub.hear(a, 0, room).size, 1u);
+    EXPECT_EQ(hub.next_unheard(0), nullptr);
     EXPECT_FALSE(hub.write(a, "4")) << "it has not gone to rest yet";
-    EXPECT_FALSE(hub.rest());
-    EXPECT_EQ(hub.hear(a, room).size, 1u);
-    EXPECT_TRUE(hub.rest());
+    EXPECT_FALSE(hub.rest(0));
+    EXPECT_EQ(hub.hear(a, 0, room).size, 1u);
+    EXPECT_TRUE(hub.rest(0));
     EXPECT_TRUE(hub.write(a, "5"));
 }
 
@@ -177,10 +177,10 @@ TEST(ConsoleHub, a_slow_channel_sees_the_gap_in_the_position) {
     ConsoleHub hub;
     OwnConsole a{"a", 0};
     ASSERT_TRUE(hub.add(a));
-    hub.watch(a, 0);
+    hub.watch(a, 0, 0);
     (void)hub.write(a, "0123456789abcdefghij");
     std::array<u8, 64> room{};
-    auto const piece = hub.hear(a, room);
+    auto const piece = hub.hear(a, 0, room);
     EXPECT_EQ(piece.position, 4u);
     EXPECT_EQ(piece.size, 16u);
 }
@@ -190,16 +190,16 @@ TEST(ConsoleHub, talkative_consoles_take_turns) {
     OwnConsole a{"a", 0};
     OwnConsole b{"b", 0};
     ASSERT_TRUE(hub.add(a) && hub.add(b));
-    hub.watch(a, 0);
-    hub.watch(b, 0);
+    hub.watch(a, 0, 0);
+    hub.watch(b, 0, 0);
     (void)hub.write(a, "aaaaaaaa");
     (void)hub.write(b, "bbbbbbbb");
     std::array<u8, 4> room{};
     for (auto* const expected : {&a, &b, &a, &b}) {
-        ASSERT_EQ(hub.next_unheard(), expected);
-        EXPECT_EQ(hub.hear(*expected, room).size, 4u);
+        ASSERT_EQ(hub.next_unheard(0), expected);
+        EXPECT_EQ(hub.hear(*expected, 0, room).size, 4u);
     }
-    EXPECT_EQ(hub.next_unheard(), nullptr);
+    EXPECT_EQ(hub.next_unheard(0), nullptr);
 }
 
 }  // namespace
