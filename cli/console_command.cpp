@@ -78,7 +78,7 @@ private:
             std::fwrite(output.bytes.data(), 1, output.bytes.size(), stdout);
         }
         if (said.type() == Type::event_console_owner && !said.as<wire::ConsoleOwner>().ours) {
-            fmt::print(stderr, "\r\nantler: the board's own port has taken the input.\r\n");
+            fmt::print(stderr, "\r\nantler: somebody else has taken the input.\r\n");
             owns_ = false;
         }
     }
