@@ -2,6 +2,7 @@
 #include "boot/lot.hpp"
 
 #include "base/units.hpp"
+#include "boot/channels.hpp"
 #include "boot/consoles.hpp"
 #include "boot/disks.hpp"
 #include "boot/networks.hpp"
@@ -79,17 +80,19 @@ Result<void> build(System& all, Lot& lot, Life& life, OwnerId owner) {
     life.vm->give_consoles(lot.consoles);
     TRY(add_disks(all, *life.vm, life.store));
     TRY(add_net_cards(all, *life.vm, life.store));
+    TRY(add_channels(all, *life.vm, life.store));
     for (u32 id = 0; id < description.vcpus; ++id) TRY(give_vcpu(all, life, id));
     all.next_home += description.vcpus;
     return {};
 }
 
 // Objects first, then what they stood on.  The space is empty.
-void give_back(Lot& lot) {
+void give_back(System& all, Lot& lot) {
     auto& life = *lot.life;
     if (life.vm != nullptr) {
         lot.starts += life.vm->starts();
         lot.last_words = life.vm->last_words();
+        leave_channels(all, *life.vm);
         life.vm->~Vm();
     }
     if (life.ram != nullptr) life.ram->~Ram();
@@ -135,7 +138,7 @@ control::Outcome refusal(Error why) {
         case Error::out_of_range: return {Status::invalid, "its description names memory that it has not"};
         case Error::busy: return {Status::busy, "something that it needs is in use"};
         case Error::misaligned:
-        case Error::denied:
+        case Error::denied: return {Status::invalid, "a channel of it has another size at its other end"};
         case Error::bad_state:
         case Error::io: break;
     }
@@ -205,7 +208,7 @@ void scrap_vm(System& all, u32 id) {
     }
     while (lot.life->ram != nullptr && !lot.life->ram->give_back_step()) {
     }
-    give_back(lot);
+    give_back(all, lot);
 }
 
 bool take_apart_step(System& all, u32 id) {
@@ -242,7 +245,7 @@ bool take_apart_step(System& all, u32 id) {
         case Stage::gives_back:
             for (u32 step = 0; step < steps_a_call; ++step) {
                 if (!life.ram->give_back_step()) continue;
-                give_back(lot);
+                give_back(all, lot);
                 return true;
             }
             return false;

@@ -9,6 +9,7 @@
 #include "backend/outward.hpp"
 #include "base/format.hpp"
 #include "base/locked.hpp"
+#include "boot/channels.hpp"
 #include "boot/console.hpp"
 #include "boot/consoles.hpp"
 #include "boot/disks.hpp"
@@ -93,7 +94,8 @@ struct System {
         vms{};                                    // those that live; changed by the boot hart, under `input`
     std::array<Lot, abi::pack::most_vms> lots{};  // those that are defined; the boot hart's
     Transfer transfer{};                          // of a pack that comes
-    u32 vm_count = 0;                             // defined
+    Channels channels{};
+    u32 vm_count = 0;  // defined
     std::atomic<u32> vms_alive = 0;
     std::atomic<bool> any_crashed = false;
     std::atomic<bool> panicking = false;

@@ -14,7 +14,7 @@ namespace antler::device {
 // Filled while the VM is built, read by all its vCPUs afterwards; find() takes no lock.
 class Bus {
 public:
-    static constexpr usize max_regions = 32;
+    static constexpr usize max_regions = 40;
 
     Bus() = default;
     Bus(Bus const&) = delete;  // the last hit is remembered by its address

@@ -7,6 +7,7 @@
 #include "abi/fdt_property.hpp"
 #include "abi/fdt_writer.hpp"
 #include "isa/extensions.hpp"
+#include "vm/channel.hpp"
 #include "vm/machine.hpp"
 
 namespace antler::vm {
@@ -236,6 +237,21 @@ void write_soc(FdtWriter& tree, u32 vcpus, u32 slots) {
     tree.end_node();
 }
 
+// Memory and registers, named; whom it leads to.
+void write_channels(FdtWriter& tree, std::span<ChannelEnd* const> channels) {
+    for (auto const* const end : channels) {
+        auto const place = end->place();
+        tree.begin_node("channel", place.memory.start.raw());
+        tree.text("compatible", "antler,channel");
+        tree.wides("reg",
+                   {place.memory.start.raw(), place.memory.size, place.bell.start.raw(), place.bell.size});
+        tree.texts("reg-names", {"memory", "bell"});
+        write_interrupt(tree, place.source);
+        tree.text("antler,with", end->with());
+        tree.end_node();
+    }
+}
+
 void write_power(FdtWriter& tree, std::string_view name, std::string_view compatible, u32 value) {
     tree.begin_node(name);
     tree.text("compatible", compatible);
@@ -265,8 +281,9 @@ usize guest_tree_room(GuestTreeOptions const& options) {
     auto const known = options.host_extensions.size() + options.host_isa.size() + 64;
     // An old string's letters become names with a NUL each.
     constexpr usize each_slot = 160;
-    return fixed + options.slots * each_slot + options.command_line.size() + options.rng_seed.size() +
-           options.vcpus * (each_cpu + 4 * known);
+    constexpr usize each_channel = 256;
+    return fixed + options.slots * each_slot + options.channels.size() * each_channel +
+           options.command_line.size() + options.rng_seed.size() + options.vcpus * (each_cpu + 4 * known);
 }
 
 Result<std::span<u8>> write_guest_tree(std::span<u8> buffer, GuestTreeOptions const& options) {
@@ -289,6 +306,7 @@ Result<std::span<u8>> write_guest_tree(std::span<u8> buffer, GuestTreeOptions co
 
     write_cpus(tree, options);
     write_soc(tree, options.vcpus, options.slots);
+    write_channels(tree, options.channels);
     write_power(tree, "poweroff", "syscon-poweroff", Test::poweroff);
     write_power(tree, "reboot", "syscon-reboot", Test::reboot);
     tree.end_node();

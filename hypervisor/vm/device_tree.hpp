@@ -11,6 +11,8 @@
 
 namespace antler::vm {
 
+class ChannelEnd;
+
 struct GuestTreeOptions {
     u32 vcpus = 1;  // hart ids 0 to vcpus - 1
     GpaRange memory{};
@@ -18,6 +20,7 @@ struct GuestTreeOptions {
     GpaRange initrd{};               // size 0: none
     std::span<u8 const> rng_seed{};  // fresh for each boot; empty: none, and a guest that waits for entropy
     Timebase timebase{};
+    std::span<ChannelEnd* const> channels{};
     u32 slots = 0;  // of virtio devices
 
     // What the hart has, as its own tree names it: a list with a NUL behind each name, or, where there is

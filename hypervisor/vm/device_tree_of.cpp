@@ -20,6 +20,7 @@ GuestTreeOptions options_of(Vm const& vm, std::span<u8 const> seed) {
         .initrd = {description.initrd.at, description.initrd.memory_bytes},
         .rng_seed = seed,
         .timebase = vm.timebase(),
+        .channels = vm.machine().channels(),
         .slots = vm.machine().slot_count(),
         .host_extensions = vm.host_isa().extensions,
         .host_isa = vm.host_isa().isa,

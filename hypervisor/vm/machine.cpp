@@ -4,6 +4,7 @@
 #include <new>
 
 #include "hart/fence.hpp"
+#include "vm/channel.hpp"
 #include "vm/outside.hpp"
 #include "vm/vm.hpp"
 
@@ -57,6 +58,7 @@ void Machine::reset(u32 vcpus) {
         devices.~Devices();
         new (&devices) Devices{vm_, vcpus, timebase_};
         for (u32 i = 0; i < slot_count_; ++i) slots_[i]->reset();
+        for (auto* const end : channels()) end->reset();
         input_waits_.store(true, std::memory_order_relaxed);
         reads_by_sbi_.store(false, std::memory_order_relaxed);
     });
@@ -75,6 +77,17 @@ Result<void> Machine::add(VirtioSlot& slot) {
     return {};
 }
 
+Result<void> Machine::add_channel(memory::Store& store, Channel& channel, u32 side) {
+    if (channel_count_ == max_channels) return Err{Error::full};
+    auto const line = devices_.with(
+        [&](Devices& devices) { return devices.plic.input(channel_place(channel_count_, 0).source); });
+    auto* const end = TRY(store.make<ChannelEnd>(vm_, channel, side, channel_count_, line));
+    TRY(bus_.attach(end->place().bell, *end));
+    channels_[channel_count_++] = end;
+    end->enter();
+    return {};
+}
+
 void Machine::ask_for_work() {
     // Any vCPU that runs will do, since all see the same memory.
     for (u32 id = 0; id < vm_.vcpu_count(); ++id) {
@@ -88,6 +101,7 @@ bool Machine::serve_work() {
     for (u32 i = 0; i < slot_count_; ++i) slots_[i]->prepare();
     return devices_.with([&](Devices&) {
         bool more = false;
+        for (auto* const end : channels()) end->work();
         for (u32 i = 0; i < slot_count_; ++i) more = slots_[i]->model().work() || more;
         return more;
     });
@@ -97,7 +111,8 @@ bool Machine::leave() {
     return devices_.with([&](Devices&) {
         bool gone = true;
         for (u32 i = 0; i < slot_count_; ++i) gone = slots_[i]->leave() && gone;
-        return gone;
+        for (auto* const end : channels()) end->leave();
+        return gone && !has_dma();
     });
 }
 

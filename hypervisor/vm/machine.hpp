@@ -14,12 +14,16 @@
 #include "device/plic.hpp"
 #include "device/syscon_test.hpp"
 #include "device/uart16550.hpp"
+#include "memory/store.hpp"
+#include "vm/description.hpp"
 #include "vm/outside.hpp"
 #include "vm/virtio_slot.hpp"
 
 namespace antler::vm {
 
 class Vm;
+class ChannelEnd;
+struct Channel;
 
 // The map of QEMU's virt board, so that images built for it boot unchanged.
 inline constexpr GpaRange test_region{Gpa{0x10'0000}, 0x1000};
@@ -87,6 +91,11 @@ public:
     [[nodiscard]] Plic::Input next_slot_line();
     [[nodiscard]] Result<void> add(VirtioSlot& slot);
     [[nodiscard]] u32 slot_count() const { return slot_count_; }
+    // The next channel; its end lies in the store.
+    [[nodiscard]] Result<void> add_channel(memory::Store& store, Channel& channel, u32 side);
+    [[nodiscard]] std::span<ChannelEnd* const> channels() const {
+        return std::span{channels_}.first(channel_count_);
+    }
 
     // From any hart: the devices have something to do that their guest did not ask for.
     void ask_for_work();
@@ -175,6 +184,8 @@ private:
     Timebase timebase_;
     std::array<VirtioSlot*, max_slots> slots_{};
     u32 slot_count_ = 0;
+    std::array<ChannelEnd*, max_channels> channels_{};
+    u32 channel_count_ = 0;
     std::atomic<u32> dma_ = 0;
     std::atomic<u64> alarm_ = ~u64{0};
     std::atomic<bool> reads_by_sbi_ = false;  // so it listens, whatever the port says
