@@ -101,24 +101,31 @@ void give_back(System& all, Lot& lot) {
     lot.life.reset();
 }
 
-// Whether every hart has said farewell since it was asked, and nobody waits in an inbox.
-bool is_forgotten(System& all, Life& life) {
-    for (u32 i = 0; all.harts_run && i < all.core_count; ++i)
-        if (all.cores[i]->farewells.load(std::memory_order_acquire) == life.farewells[i]) return false;
-    return true;
+// The next round that begins; is_over() begins it.
+u64 next_round(System const& all) {
+    return all.farewells.begun + 1;
+}
+
+bool is_over(System& all, u64 round) {
+    auto& rounds = all.farewells;
+    if (rounds.begun != rounds.done) {
+        for (u32 i = 0; all.harts_run && i < all.core_count; ++i)
+            if (all.cores[i]->farewells.load(std::memory_order_acquire) == rounds.since[i]) return false;
+        rounds.done = rounds.begun;
+    }
+    if (rounds.done >= round) return true;
+    ++rounds.begun;
+    for (u32 i = 0; i < all.core_count; ++i) {
+        rounds.since[i] = all.cores[i]->farewells.load(std::memory_order_acquire);
+        all.cores[i]->ask_farewell();
+    }
+    return false;
 }
 
 bool waits_in_inbox(Life& life) {
     for (u32 id = 0; id < life.vm->vcpu_count(); ++id)
         if (auto const* const vcpu = life.vm->vcpu(id); vcpu != nullptr && vcpu->in_inbox.load()) return true;
     return false;
-}
-
-void ask_farewell(System& all, Life& life) {
-    for (u32 i = 0; i < all.core_count; ++i) {
-        life.farewells[i] = all.cores[i]->farewells.load(std::memory_order_acquire);
-        all.cores[i]->ask_farewell();
-    }
 }
 
 }  // namespace
@@ -225,19 +232,19 @@ bool take_apart_step(System& all, u32 id) {
             return false;
         case Stage::quiet:
             if (!life.vm->machine().leave()) return false;
-            ask_farewell(all, life);
+            life.round = next_round(all);
             life.stage = Stage::leaves;
             return false;
         case Stage::leaves:
-            if (!is_forgotten(all, life)) return false;
+            if (!is_over(all, life.round)) return false;
             if (waits_in_inbox(life)) {
-                ask_farewell(all, life);
+                life.round = next_round(all);
                 return false;
             }
             // Who took the last one out of an inbox may still look at it: one more round, without any.
             if (!life.is_last_round) {
                 life.is_last_round = true;
-                ask_farewell(all, life);
+                life.round = next_round(all);
                 return false;
             }
             life.stage = Stage::gives_back;

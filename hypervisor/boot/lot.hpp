@@ -26,7 +26,14 @@ struct Life {
     enum class Stage : u8 { lives, quiet, leaves, gives_back };
     Stage stage = Stage::lives;
     bool is_last_round = false;
-    std::array<u32, 64> farewells{};  // of each hart, when it was asked for the next
+    u64 round = 0;  // of farewells, that it waits for
+};
+
+// All harts together say farewell to whoever leaves, in rounds.
+struct Farewells {
+    u64 begun = 0;
+    u64 done = 0;
+    std::array<u32, 64> since{};  // of each hart, when the round began
 };
 
 // One is free while it has no name.

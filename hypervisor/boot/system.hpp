@@ -94,6 +94,7 @@ struct System {
         vms{};                                    // those that live; changed by the boot hart, under `input`
     std::array<Lot, abi::pack::most_vms> lots{};  // those that are defined; the boot hart's
     Transfer transfer{};                          // of a pack that comes
+    Farewells farewells{};
     Channels channels{};
     u32 vm_count = 0;  // defined
     std::atomic<u32> vms_alive = 0;
