@@ -56,15 +56,25 @@ protected:
     ~DiskClient() = default;
 };
 
+class Disk;
+
+// Where a request goes: the disk that does it, and the place there.  No disk: it cannot be done.
+struct DiskTarget {
+    Disk* disk = nullptr;
+    u64 sector = 0;
+    u64 sectors = 0;  // how many one request may name: at least one, but for a flush
+};
+
 class Disk {
 public:
     [[nodiscard]] virtual DiskShape shape() const = 0;
 
-    // How many of these sectors one request may name, from the first on: at least one, where the disk has it.
-    [[nodiscard]] virtual u64 reach(DiskOperation operation, u64 sector, u64 sectors) const = 0;
+    // Who is to be asked for the first of these sectors.  The others may lie elsewhere.
+    [[nodiscard]] virtual DiskTarget locate(DiskOperation operation, u64 sector, u64 sectors) = 0;
 
-    // Taken: disk_done() follows, or has been called.  Error::busy: nothing happened, and disk_has_room()
-    // follows; Error::no_memory: nothing happened, prepare() may help; other errors: it will never work.
+    // Of what locate() said.  Taken: disk_done() follows, or has been called.  Error::busy: nothing happened,
+    // and disk_has_room() follows; Error::no_memory: nothing happened, prepare() may help; other errors: it
+    // will never work.
     [[nodiscard]] virtual Result<void> submit(DiskRequest const& request, DiskClient& client, u32 token) = 0;
     // Begins what was submitted: called once for many requests.
     virtual void go() = 0;

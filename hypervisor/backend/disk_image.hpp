@@ -13,7 +13,10 @@ public:
     [[nodiscard]] DiskShape shape() const override {
         return {.sectors = image_.size() / sector_bytes, .read_only = true};
     }
-    [[nodiscard]] u64 reach(DiskOperation, u64, u64 sectors) const override { return sectors; }
+    [[nodiscard]] DiskTarget locate(DiskOperation operation, u64 sector, u64 sectors) override {
+        if (operation != DiskOperation::read && operation != DiskOperation::flush) return {};
+        return {this, sector, sectors};
+    }
     [[nodiscard]] Result<void> submit(DiskRequest const& request, DiskClient& client, u32 token) override {
         if (request.operation == DiskOperation::read) {
             if (!shape().has(request.sector, request.sectors)) return Err{Error::out_of_range};

@@ -97,16 +97,17 @@ bool DiskOverlay::is_mine(State& state, u64 sector) {
     return entry != nullptr && (*entry >> (sector % chunk_sectors) & 1) != 0;
 }
 
-u64 DiskOverlay::reach(DiskOperation operation, u64 sector, u64 sectors) const {
-    if (operation != DiskOperation::read) return sectors;
+DiskTarget DiskOverlay::locate(DiskOperation operation, u64 sector, u64 sectors) {
+    if (operation != DiskOperation::read) return {this, sector, sectors};
     // Sectors of one kind: ours, or the base's.
-    auto const same = state_.with([&](State& state) {
-        auto const mine = is_mine(state, sector);
-        u64 count = 1;
-        while (count < sectors && is_mine(state, sector + count) == mine) ++count;
-        return mine ? std::pair{true, count} : std::pair{false, count};
+    bool mine = false;
+    auto const count = state_.with([&](State& state) {
+        mine = is_mine(state, sector);
+        u64 same = 1;
+        while (same < sectors && is_mine(state, sector + same) == mine) ++same;
+        return same;
     });
-    return same.first ? same.second : base_.reach(operation, sector, same.second);
+    return mine ? DiskTarget{this, sector, count} : base_.locate(operation, sector, count);
 }
 
 void DiskOverlay::read(State& state, DiskRequest const& request) {
@@ -159,12 +160,7 @@ Result<void> DiskOverlay::submit(DiskRequest const& request, DiskClient& client,
         return {};
     }
     if (request.operation == DiskOperation::read) {
-        auto const mine = state_.with([&](State& state) {
-            if (!is_mine(state, request.sector)) return false;
-            read(state, request);
-            return true;
-        });
-        if (!mine) return base_.submit(request, client, token);
+        state_.with([&](State& state) { read(state, request); });
     } else if (request.operation == DiskOperation::write) {
         if (!state_.with([&](State& state) { return write(*this, state, request); }))
             return Err{Error::no_memory};

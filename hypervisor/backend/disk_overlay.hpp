@@ -23,7 +23,7 @@ public:
     ~DiskOverlay();
 
     [[nodiscard]] DiskShape shape() const override { return shape_; }
-    [[nodiscard]] u64 reach(DiskOperation operation, u64 sector, u64 sectors) const override;
+    [[nodiscard]] DiskTarget locate(DiskOperation operation, u64 sector, u64 sectors) override;
     [[nodiscard]] Result<void> submit(DiskRequest const& request, DiskClient& client, u32 token) override;
     void go() override { base_.go(); }
     void forget(DiskClient& client) override { base_.forget(client); }

@@ -38,25 +38,17 @@ public:
 
     [[nodiscard]] DiskShape shape() const override { return shape_; }
 
-    [[nodiscard]] u64 reach(DiskOperation operation, u64 sector, u64 sectors) const override {
-        auto const* const extent = find(sector);
-        if (extent == nullptr || operation == DiskOperation::flush) return sectors;
+    [[nodiscard]] DiskTarget locate(DiskOperation operation, u64 sector, u64 sectors) override {
+        if (operation == DiskOperation::flush) return below_.locate(operation, 0, 0);
+        if (shape_.read_only && operation != DiskOperation::read) return {};
+        auto const* const extent = extents_.size() == 1 ? extents_.data() : find(sector);
+        if (extent == nullptr || sector >= shape_.sectors) return {};
         auto const offset = sector - extent->start;
-        return below_.reach(operation, extent->first + offset, std::min(sectors, extent->sectors - offset));
+        return below_.locate(operation, extent->first + offset, std::min(sectors, extent->sectors - offset));
     }
-
-    [[nodiscard]] Result<void> submit(DiskRequest const& request, DiskClient& client, u32 token) override {
-        auto moved = request;
-        if (request.operation != DiskOperation::flush) {
-            if (shape_.read_only && request.operation != DiskOperation::read) return Err{Error::denied};
-            if (!shape_.has(request.sector, request.sectors)) return Err{Error::out_of_range};
-            auto const* const extent = find(request.sector);
-            if (extent == nullptr) return Err{Error::out_of_range};
-            auto const offset = request.sector - extent->start;
-            if (request.sectors > extent->sectors - offset) return Err{Error::out_of_range};
-            moved.sector = extent->first + offset;
-        }
-        return below_.submit(moved, client, token);
+    // locate() never names this disk.
+    [[nodiscard]] Result<void> submit(DiskRequest const&, DiskClient&, u32) override {
+        return Err{Error::bad_state};
     }
     void go() override { below_.go(); }
     void forget(DiskClient& client) override { below_.forget(client); }

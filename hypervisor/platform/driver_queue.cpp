@@ -70,9 +70,26 @@ Result<void> DriverQueue::add(std::span<DmaPiece const> read, std::span<DmaPiece
     chains_[head] = {token, static_cast<u16>(pieces), last};
     free_ = index;
     room_ = static_cast<u16>(room_ - pieces);
+    show(head);
+    return {};
+}
+
+void DriverQueue::show(u16 head) {
     ++in_flight_;
     store(available(2 + (added_ & (entries_ - 1u))), head);
     ++added_;
+}
+
+Result<void> DriverQueue::add_table(Hpa table, u32 count, u32 token) {
+    if (broken_) return Err{Error::bad_state};
+    if (room_ == 0) return Err{Error::full};
+    auto const head = free_;
+    auto& descriptor = descriptors_[head];
+    free_ = descriptor.next;
+    descriptor = {table.raw(), count * static_cast<u32>(sizeof(Descriptor)), flag::indirect, 0};
+    chains_[head] = {token, 1, head};
+    --room_;
+    show(head);
     return {};
 }
 

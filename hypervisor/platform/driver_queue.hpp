@@ -53,6 +53,8 @@ public:
     // What the device reads, then what it writes, in this order.  Error::full: nothing was added.
     [[nodiscard]] Result<void> add(std::span<DmaPiece const> read, std::span<DmaPiece const> written,
                                    u32 token);
+    // The same with descriptors in a table of the caller's, where INDIRECT_DESC was agreed: it takes one.
+    [[nodiscard]] Result<void> add_table(Hpa table, u32 count, u32 token);
     // Shows the device all that was added; true when it wants to be notified.
     [[nodiscard]] bool publish();
 
@@ -89,6 +91,8 @@ private:
     [[nodiscard]] u16* used_half(u32 index) const { return used_ + index; }
     [[nodiscard]] u16* used_event() const { return available_ + 2 + entries_; }
     [[nodiscard]] u16* available_event() const { return used_ + 2 + 4 * u32{entries_}; }
+
+    void show(u16 head);
 
     abi::virtio::Descriptor* descriptors_ = nullptr;
     u16* available_ = nullptr;  // flags, index, ring, used_event

@@ -55,12 +55,16 @@ Result<void> VirtioBlock::start(State& state) {
     auto& device = state.device;
     state.dead = true;
     TRY(device.negotiate(feature::read_only | feature::block_size | feature::flush | feature::discard |
-                         feature::write_zeroes | feature::segments_most));
+                         feature::write_zeroes | feature::segments_most |
+                         abi::virtio::feature::indirect_descriptors));
     auto const entries = device.queue_entries(0, most_entries);
     TRY(device.open_queue(0, state.queue, memory_, entries));
     for (u32 i = 0; i < slots; ++i) {
         state.all[i].client = nullptr;
         state.all[i].next_free = static_cast<u8>(i + 1);
+        auto& mine = memory_of(i);
+        mine.table[0] = {memory::house_address(&mine.header).raw(), sizeof mine.header,
+                         abi::virtio::descriptor::next, 1};
     }
     state.free = 0;
     shape_.sectors = device.config64(Field::sectors);
@@ -129,9 +133,9 @@ Result<void> VirtioBlock::ask_now(block::Type type, u64 sector, std::span<u8> in
     });
 }
 
-u64 VirtioBlock::reach(DiskOperation operation, u64 /*sector*/, u64 sectors) const {
+backend::DiskTarget VirtioBlock::locate(DiskOperation operation, u64 sector, u64 sectors) {
     bool const stretch = operation == DiskOperation::discard || operation == DiskOperation::write_zeroes;
-    return std::min<u64>(sectors, stretch ? stretch_most_ : max_sectors);
+    return {this, sector, std::min<u64>(sectors, stretch ? stretch_most_ : max_sectors)};
 }
 
 Result<void> VirtioBlock::submit(DiskRequest const& request, DiskClient& client, u32 token) {
@@ -149,7 +153,9 @@ Result<void> VirtioBlock::submit(DiskRequest const& request, DiskClient& client,
 Result<void> VirtioBlock::add(State& state, DiskRequest const& request, DiskClient& client, u32 token) {
     if (state.dead) return Err{Error::io};
     auto const index = state.free;
-    if (index == slots || state.queue.room() < request.pieces.size() + 2) {
+    if (index == slots ||
+        state.queue.room() <
+            (state.device.has(abi::virtio::feature::indirect_descriptors) ? 1 : request.pieces.size() + 2)) {
         if (!client.waits_for_room) {
             client.waits_for_room = true;
             client.next_waiting = state.waiting;
@@ -157,7 +163,17 @@ Result<void> VirtioBlock::add(State& state, DiskRequest const& request, DiskClie
         }
         return Err{Error::busy};
     }
-    TRY(add_chain(state, index, type_of(request.operation), request));
+    auto& mine = memory_of(index);
+    bool const is_stretch =
+        request.operation == DiskOperation::discard || request.operation == DiskOperation::write_zeroes;
+    mine.header = {static_cast<u32>(type_of(request.operation)), 0,
+                   is_stretch || request.operation == DiskOperation::flush ? 0 : request.sector};
+    mine.status = unanswered;
+    if (is_stretch) mine.stretch = {request.sector, static_cast<u32>(request.sectors), 0};
+    if (state.device.has(abi::virtio::feature::indirect_descriptors))
+        TRY(add_table(state, index, request));
+    else
+        TRY(add_chain(state, index, request));
     auto& slot = state.all[index];
     state.free = slot.next_free;
     slot.client = &client;
@@ -166,29 +182,32 @@ Result<void> VirtioBlock::add(State& state, DiskRequest const& request, DiskClie
     return {};
 }
 
-Result<void> VirtioBlock::add_chain(State& state, u32 slot, block::Type type, DiskRequest const& request) {
+Result<void> VirtioBlock::add_table(State& state, u32 slot, DiskRequest const& request) {
+    namespace flag = abi::virtio::descriptor;
     auto& mine = memory_of(slot);
-    mine.header = {static_cast<u32>(type), 0, request.sector};
-    mine.status = unanswered;
+    auto* const table = mine.table.data();  // its header is there since start()
+    u16 at = 1;
+    auto const add = [&](u64 address, u32 bytes, u16 flags) {
+        table[at] = {address, bytes, static_cast<u16>(flags | flag::next), static_cast<u16>(at + 1)};
+        ++at;
+    };
+    u16 const kind = request.operation == DiskOperation::read ? flag::device_writes : u16{0};
+    for (auto const& data : request.pieces) add(data.at.raw(), data.bytes, kind);
+    if (request.operation == DiskOperation::discard || request.operation == DiskOperation::write_zeroes)
+        add(memory::house_address(&mine.stretch).raw(), sizeof mine.stretch, 0);
+    table[at] = {memory::house_address(&mine.status).raw(), 1, flag::device_writes, 0};
+    return state.queue.add_table(memory::house_address(table), at + 1u, slot);
+}
+
+Result<void> VirtioBlock::add_chain(State& state, u32 slot, DiskRequest const& request) {
+    auto& mine = memory_of(slot);
     std::array<DmaPiece, most_pieces + 2> list;  // NOLINT: filled as far as it is used
     usize count = 0;
     list[count++] = piece(&mine.header, sizeof mine.header);
-    usize reads = 1;
-    switch (request.operation) {
-        case DiskOperation::read:
-        case DiskOperation::write:
-            for (auto const& data : request.pieces) list[count++] = {data.at, data.bytes};
-            if (request.operation == DiskOperation::write) reads = count;
-            break;
-        case DiskOperation::flush: mine.header.sector = 0; break;
-        case DiskOperation::discard:
-        case DiskOperation::write_zeroes:
-            mine.header.sector = 0;
-            mine.stretch = {request.sector, static_cast<u32>(request.sectors), 0};
-            list[count++] = piece(&mine.stretch, sizeof mine.stretch);
-            reads = count;
-            break;
-    }
+    for (auto const& data : request.pieces) list[count++] = {data.at, data.bytes};
+    if (request.operation == DiskOperation::discard || request.operation == DiskOperation::write_zeroes)
+        list[count++] = piece(&mine.stretch, sizeof mine.stretch);
+    auto const reads = request.operation == DiskOperation::read ? 1 : count;
     list[count++] = piece(&mine.status, 1);
     return state.queue.add(std::span{list}.first(reads), std::span{list}.subspan(reads, count - reads), slot);
 }

@@ -35,7 +35,8 @@ public:
     [[nodiscard]] Result<void> read_now(u64 sector, std::span<u8> into);
 
     [[nodiscard]] backend::DiskShape shape() const override { return shape_; }
-    [[nodiscard]] u64 reach(backend::DiskOperation operation, u64 sector, u64 sectors) const override;
+    [[nodiscard]] backend::DiskTarget locate(backend::DiskOperation operation, u64 sector,
+                                             u64 sectors) override;
     [[nodiscard]] Result<void> submit(backend::DiskRequest const& request, backend::DiskClient& client,
                                       u32 token) override;
     void go() override;
@@ -51,6 +52,8 @@ private:
         abi::virtio::block::Header header;
         abi::virtio::block::Stretch stretch;
         u8 status;
+        // A header, the data, and a status, where the queue takes tables.
+        std::array<abi::virtio::Descriptor, most_pieces + 2> table;
     };
     struct Slot {
         backend::DiskClient* client = nullptr;
@@ -82,8 +85,9 @@ private:
     [[nodiscard]] Result<void> start(State& state);
     [[nodiscard]] Result<void> add(State& state, backend::DiskRequest const& request,
                                    backend::DiskClient& client, u32 token);
-    [[nodiscard]] Result<void> add_chain(State& state, u32 slot, abi::virtio::block::Type type,
-                                         backend::DiskRequest const& request);
+    // A table that the queue points to, or a chain in the queue itself.
+    [[nodiscard]] Result<void> add_table(State& state, u32 slot, backend::DiskRequest const& request);
+    [[nodiscard]] Result<void> add_chain(State& state, u32 slot, backend::DiskRequest const& request);
     [[nodiscard]] Result<void> ask_now(abi::virtio::block::Type type, u64 sector, std::span<u8> into);
     [[nodiscard]] usize reap(State& state, std::span<Completion> into) const;
     static void tell_waiting(State& state);

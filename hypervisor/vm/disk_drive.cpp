@@ -59,14 +59,15 @@ void DiskWire::disk_done(u32 token, DiskStatus status) {
     machine.end_dma();  // the last touch: now the VM may go
 }
 
-BlockShape DiskWire::shape() const {
-    auto const shape = disk_.shape();
-    return {.sectors = shape.sectors,
-            .block_bytes = shape.block_bytes,
-            .read_only = shape.read_only,
-            .discards = shape.discards,
-            .writes_zeroes = shape.writes_zeroes,
-            .serial = serial_};
+DiskWire::DiskWire(Vm& vm, backend::Disk& disk, std::string_view serial) : vm_{vm}, disk_{disk} {
+    auto const shape = disk.shape();
+    shape_ = {.sectors = shape.sectors,
+              .block_bytes = shape.block_bytes,
+              .read_only = shape.read_only,
+              .discards = shape.discards,
+              .writes_zeroes = shape.writes_zeroes,
+              .serial = serial};
+    most_pieces_ = std::min<usize>(most_pieces, shape.most_pieces);
 }
 
 // The first `bytes` of what is left of a request, as far as there is room for pieces; whole sectors.
@@ -107,33 +108,29 @@ Result<u64> DiskWire::submit(u32 slot, BlockRequest const& request) {
     auto const bit = u32{1} << slot;
     if ((under_way_ & bit) != 0) return Err{Error::busy};  // of the guest's life before
     auto const operation = operation_of(request.operation);
-    auto sectors = request.sectors;
+    bool const moves = operation == DiskOperation::read || operation == DiskOperation::write;
+    auto const target = disk_.locate(operation, request.sector,
+                                     moves ? std::min(request.sectors, most_sectors) : request.sectors);
+    if (target.disk == nullptr) return Err{Error::io};
+    auto sectors = target.sectors;
     std::array<DiskPiece, most_pieces> pieces;  // NOLINT: filled as far as it is used
     usize count = 0;
-    if (operation != DiskOperation::flush) {
-        auto const moves = operation == DiskOperation::read || operation == DiskOperation::write;
-        if (moves) sectors = std::min(sectors, most_sectors);
-        sectors = disk_.reach(operation, request.sector, sectors);
-        if (moves) {
-            auto const most = std::min<usize>(most_pieces, disk_.shape().most_pieces);
-            sectors = TRY(gather(request, sectors * sector_bytes, operation == DiskOperation::read,
-                                 std::span{pieces}.first(most), count)) /
-                      sector_bytes;
-        }
-    }
-    asked_.store(true,
-                 std::memory_order_relaxed);  // the model looks for what has ended when it has submitted
-    vm_.machine().begin_dma();
+    if (moves)
+        sectors = TRY(gather(request, sectors * sector_bytes, operation == DiskOperation::read,
+                             std::span{pieces}.first(most_pieces_), count)) /
+                  sector_bytes;
+    auto& machine = vm_.machine();
+    machine.begin_dma();
     under_way_ |= bit;
     auto const taken =
-        disk_.submit({operation, request.sector, sectors, std::span{pieces}.first(count)}, *this, slot);
-    if (taken) {
+        target.disk->submit({operation, target.sector, sectors, std::span{pieces}.first(count)}, *this, slot);
+    if (taken) [[likely]] {
         submitted_ = true;
         requests_.store(requests() + 1, std::memory_order_relaxed);
         return sectors;
     }
     under_way_ &= ~bit;
-    vm_.machine().end_dma();
+    machine.end_dma();
     if (taken.error() != Error::no_memory) return Err{taken.error()};
     if (out_of_memory_.exchange(false)) return Err{Error::io};
     lacks_memory_.store(true);

@@ -21,13 +21,14 @@ public:
     static constexpr u32 most_pieces = 32;
     static constexpr u64 most_sectors = 2048;  // of one request to the disk
 
-    DiskWire(Vm& vm, backend::Disk& disk, std::string_view serial) : vm_{vm}, disk_{disk}, serial_{serial} {}
+    DiskWire(Vm& vm, backend::Disk& disk, std::string_view serial);
 
     void disk_done(u32 token, backend::DiskStatus status) override;
     void disk_has_room() override { wake(); }
 
     // device::virtio::BlockStore
-    [[nodiscard]] device::virtio::BlockShape shape() const;
+    [[nodiscard]] device::virtio::BlockShape const& shape() const { return shape_; }
+    void hold() { asked_.store(true, std::memory_order_relaxed); }
     [[nodiscard]] Result<u64> submit(u32 slot, device::virtio::BlockRequest const& request);
     void go() {
         if (!std::exchange(submitted_, false)) return;
@@ -52,7 +53,8 @@ private:
 
     Vm& vm_;
     backend::Disk& disk_;
-    std::string_view serial_;
+    device::virtio::BlockShape shape_;
+    usize most_pieces_;
     std::array<std::atomic<backend::DiskStatus>, tokens> status_{};
     std::atomic<u32> ended_ = 0;       // tokens that have ended since next_done() looked
     std::atomic<bool> asked_ = false;  // whoever ends one need not say so

@@ -46,7 +46,7 @@ public:
     bool asked_again = false;
     u32 gone = 0;
 
-    [[nodiscard]] device::virtio::BlockShape shape() const { return shape_; }
+    [[nodiscard]] device::virtio::BlockShape const& shape() const { return shape_; }
     [[nodiscard]] Result<u64> submit(u32 slot, device::virtio::BlockRequest const& request) {
         using device::virtio::BlockOperation;
         if (busy != 0) {
@@ -63,6 +63,7 @@ public:
         pending.push_back({slot, status});
         return sectors;
     }
+    void hold() {}
     void go() { ++gone; }
     [[nodiscard]] std::optional<device::virtio::BlockDone> next_done() {
         if (ended.empty()) return std::nullopt;

@@ -5,6 +5,7 @@
 #include <bit>
 #include <concepts>
 #include <string_view>
+#include <utility>
 
 #include "abi/virtio_block.hpp"
 #include "device/virtio/model.hpp"
@@ -43,7 +44,8 @@ struct BlockDone {
 // Who keeps the sectors.  A request is known by its slot; there is one of each at a time.
 template <class S>
 concept BlockStore = requires(S& store, BlockRequest const& request) {
-    { store.shape() } -> std::same_as<BlockShape>;
+    { store.shape() } -> std::convertible_to<BlockShape const&>;
+    store.hold();  // what ends until next_done() has said none need not be told
     // How many of its sectors were taken, at least one but for a flush; more of it is asked for when these
     // are done.  Error::busy: not now, and work() will be called; others: it cannot be done.
     { store.submit(u32{}, request) } -> std::same_as<Result<u64>>;
@@ -69,7 +71,7 @@ public:
     [[nodiscard]] u32 device_id() const override { return 2; }
     [[nodiscard]] u64 features() const override {
         namespace feature = block_format::feature;
-        auto const shape = store_.shape();
+        auto const& shape = store_.shape();
         return feature::segments_most | feature::block_size | feature::topology | feature::flush |
                (shape.read_only ? feature::read_only : 0) | (shape.discards ? feature::discard : 0) |
                (shape.writes_zeroes ? feature::write_zeroes : 0);
@@ -78,7 +80,7 @@ public:
     [[nodiscard]] u16 queue_size(u32) const override { return 128; }
 
     [[nodiscard]] u64 read_config(Offset offset, Width width) override {
-        auto const shape = store_.shape();
+        auto const& shape = store_.shape();
         block_format::Configuration all{};
         all.sectors = shape.sectors;
         all.segments_most = most_segments - 2;
@@ -139,26 +141,13 @@ private:
     bool pump() {
         if (!queue_.is_open()) return false;
         u32 cost = 0;
-        bool more = finish_some(cost);
-        for (auto again = waiting_; again != 0 && cost < budget; again &= again - 1) {
-            auto const index = static_cast<u32>(std::countr_zero(again));
-            waiting_ &= ~(u32{1} << index);
-            begin(index, cost);
-        }
-        if (must_look_) more = finish_some(cost);
         Chain chain;
-        while (free_ != 0 && !more) {
-            if (cost >= budget) {
-                more = true;
-                break;
-            }
-            if (!queue_.pop(chain)) {
-                if (!queue_.is_open() || queue_.listen()) break;
-                continue;
-            }
-            take(chain, cost);
-            if (must_look_) more = finish_some(cost);
-        }
+        do {
+            must_look_ = false;
+            finish_some(cost);
+            if (waiting_ != 0) try_again(cost);
+            while (free_ != 0 && cost < budget && next(chain)) take(chain, cost);
+        } while (must_look_ && cost < budget);
         store_.go();
         if (queue_.publish()) transport_->queue_interrupt();
         if (queue_.is_broken()) {
@@ -166,15 +155,25 @@ private:
             transport_->needs_reset();
             return false;
         }
-        return more;
+        return cost >= budget;
     }
 
-    // True: the budget is used up, and more has ended.
-    bool finish_some(u32& cost) {
+    // Where there is none, the driver says when there is.
+    [[nodiscard]] bool next(Chain& chain) {
+        while (!queue_.pop(chain))
+            if (!queue_.is_open() || queue_.listen()) return false;
+        return true;
+    }
+
+    void try_again(u32& cost) {
+        for (auto again = std::exchange(waiting_, 0); again != 0; again &= again - 1)
+            begin(static_cast<u32>(std::countr_zero(again)), cost);
+    }
+
+    void finish_some(u32& cost) {
         while (cost < budget) {
-            must_look_ = false;
             auto const done = store_.next_done();
-            if (!done) return false;
+            if (!done) return;
             ++cost;
             auto& slot = slots_[done->slot];
             if (done->status != BlockStatus::ok || slot.taken >= slot.sectors) {
@@ -184,7 +183,6 @@ private:
             skip(slot);
             begin(done->slot, cost);
         }
-        return true;
     }
 
     // The part that is done goes off the front.
@@ -205,7 +203,7 @@ private:
     }
 
     void begin(u32 index, u32& cost) {
-        must_look_ = true;
+        if (!std::exchange(must_look_, true)) store_.hold();
         auto& slot = slots_[index];
         BlockRequest const request{slot.operation, slot.sector, slot.sectors,
                                    std::span{slot.segments}.subspan(slot.first, slot.count - slot.first),
@@ -236,6 +234,12 @@ private:
     // Reads the beginning of what the device may read.
     template <class T>
     [[nodiscard]] bool fetch_front(Chain const& chain, u32 from, T& into) {
+        if (from == 0 && chain.readable != 0 && chain.segments[0].bytes >= sizeof into) [[likely]]
+            return fetch(memory_, chain.segments[0].at, into);
+        return gather_front(chain, from, into);
+    }
+    template <class T>
+    [[nodiscard, gnu::noinline]] bool gather_front(Chain const& chain, u32 from, T& into) {
         auto* bytes = reinterpret_cast<u8*>(&into);
         u32 left = sizeof into;
         for (auto const& segment : chain.to_read()) {
@@ -255,6 +259,8 @@ private:
 
     // The last byte that the device may write.
     [[nodiscard]] static Gpa status_of(Chain const& chain) {
+        auto const& last = chain.segments[chain.count - 1u];  // there is one that the device writes
+        if (last.bytes != 0) return last.at + (last.bytes - 1);
         auto const list = chain.to_write();
         for (auto i = list.size(); i-- > 0;)
             if (list[i].bytes != 0) return list[i].at + (list[i].bytes - 1);
@@ -279,7 +285,7 @@ private:
         slot.first = slot.count = 0;
         slot.offset = 0;
         bool good = false;
-        auto const shape = store_.shape();
+        auto const& shape = store_.shape();
         using Type = block_format::Type;
         switch (static_cast<Type>(header.type)) {
             case Type::read:
@@ -290,8 +296,7 @@ private:
                 break;
             case Type::write:
                 slot.operation = BlockOperation::write;
-                good = !shape.read_only &&
-                       keep(slot, chain.to_read(), sizeof header, chain.readable_bytes - sizeof header) &&
+                good = !shape.read_only && keep_behind(slot, chain) &&
                        fits(slot, shape, chain.readable_bytes - sizeof header);
                 break;
             case Type::flush:
@@ -317,8 +322,21 @@ private:
         begin(index, cost);
     }
 
+    [[nodiscard]] static bool keep_behind(Slot& slot, Chain const& chain) {
+        constexpr u32 header = sizeof(block_format::Header);
+        auto const list = chain.to_read();
+        if (list[0].bytes == header) return keep(slot, list.subspan(1), 0, chain.readable_bytes - header);
+        return keep(slot, list, header, chain.readable_bytes - header);
+    }
+
     // Remembers `count` bytes of a list of segments, from `from` on.
     [[nodiscard]] static bool keep(Slot& slot, std::span<Segment const> list, u32 from, u64 count) {
+        // One page, and nothing else in its segment.
+        if (from == 0 && !list.empty() && list[0].bytes == count) [[likely]] {
+            slot.segments[0] = list[0];
+            slot.count = 1;
+            return true;
+        }
         for (auto const& segment : list) {
             if (count == 0) return true;
             if (from >= segment.bytes) {

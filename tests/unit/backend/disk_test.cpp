@@ -40,8 +40,8 @@ struct Ground final : Disk {
     u64 most = ~u64{0};
     u32 forgotten = 0;
     [[nodiscard]] DiskShape shape() const override { return told; }
-    [[nodiscard]] u64 reach(DiskOperation, u64, u64 sectors) const override {
-        return std::min(sectors, most);
+    [[nodiscard]] DiskTarget locate(DiskOperation, u64 sector, u64 sectors) override {
+        return {this, sector, std::min(sectors, most)};
     }
     [[nodiscard]] Result<void> submit(DiskRequest const& request, DiskClient& client, u32 token) override {
         asked.push_back(request);
@@ -60,15 +60,15 @@ TEST(DiskSlice, ExtentsFollowOneAnother) {
     EXPECT_EQ(sectors.value(), 16U);
     DiskSlice slice{ground, extents, sectors.value(), false};
     EXPECT_EQ(slice.shape().sectors, 16U);
-    EXPECT_EQ(slice.reach(DiskOperation::read, 0, 16), 10U);
-    EXPECT_EQ(slice.reach(DiskOperation::read, 8, 1), 1U);
-    EXPECT_EQ(slice.reach(DiskOperation::read, 12, 4), 3U);
+    EXPECT_EQ(slice.locate(DiskOperation::read, 0, 16).sectors, 10U);
+    EXPECT_EQ(slice.locate(DiskOperation::read, 8, 1).sectors, 1U);
+    EXPECT_EQ(slice.locate(DiskOperation::read, 12, 4).sectors, 3U);
     ground.most = 2;
-    EXPECT_EQ(slice.reach(DiskOperation::read, 0, 16), 2U);
-    Client client;
+    EXPECT_EQ(slice.locate(DiskOperation::read, 0, 16).sectors, 2U);
     for (auto const& [sector, below] : {std::pair{9U, 109U}, {10U, 500U}, {14U, 504U}, {15U, 0U}}) {
-        ASSERT_TRUE(slice.submit({DiskOperation::write, sector, 1, {}}, client, 0).ok());
-        EXPECT_EQ(ground.asked.back().sector, below);
+        auto const target = slice.locate(DiskOperation::write, sector, 1);
+        EXPECT_EQ(target.disk, &ground);
+        EXPECT_EQ(target.sector, below);
     }
 }
 
@@ -76,11 +76,12 @@ TEST(DiskSlice, NothingOutsideItsExtentsCanBeReached) {
     Ground ground;
     std::array extents{DiskExtent{100, 10}, DiskExtent{500, 5}};
     DiskSlice slice{ground, extents, DiskSlice::check(ground, extents).value(), false};
-    Client client;
-    for (auto const& [sector, count] : {std::pair<u64, u64>{9, 2}, {14, 2}, {15, 1}, {~u64{0}, 2}, {0, 11}})
-        EXPECT_EQ(slice.submit({DiskOperation::read, sector, count, {}}, client, 0).error(),
-                  Error::out_of_range);
-    EXPECT_TRUE(ground.asked.empty());
+    for (u64 const sector : {u64{15}, u64{16}, ~u64{0}, ~u64{0} - 1})
+        EXPECT_EQ(slice.locate(DiskOperation::read, sector, 2).disk, nullptr);
+    for (u64 sector = 0; sector < 15; ++sector) {
+        auto const target = slice.locate(DiskOperation::read, sector, ~u64{0});
+        EXPECT_EQ(target.sectors, sector < 10 ? 10 - sector : 15 - sector);
+    }
     std::array beyond{DiskExtent{995, 6}};
     EXPECT_FALSE(DiskSlice::check(ground, beyond).ok());
     std::array wraps{DiskExtent{~u64{0} - 1, 3}};
@@ -97,10 +98,10 @@ TEST(DiskSlice, AReadOnlyOneIsNeverWritten) {
     (void)DiskSlice::check(ground, extents);
     Client client;
     EXPECT_TRUE(slice.shape().read_only);
-    EXPECT_EQ(slice.submit({DiskOperation::write, 0, 1, {}}, client, 0).error(), Error::denied);
-    EXPECT_EQ(slice.submit({DiskOperation::discard, 0, 1, {}}, client, 0).error(), Error::denied);
-    EXPECT_TRUE(slice.submit({DiskOperation::read, 0, 1, {}}, client, 0).ok());
-    EXPECT_TRUE(slice.submit({DiskOperation::flush, 0, 0, {}}, client, 0).ok());
+    EXPECT_EQ(slice.locate(DiskOperation::write, 0, 1).disk, nullptr);
+    EXPECT_EQ(slice.locate(DiskOperation::discard, 0, 1).disk, nullptr);
+    EXPECT_EQ(slice.locate(DiskOperation::read, 0, 1).disk, &ground);
+    EXPECT_EQ(slice.locate(DiskOperation::flush, 0, 0).disk, &ground);
     slice.forget(client);
     EXPECT_EQ(ground.forgotten, 1U);
 }
@@ -128,16 +129,18 @@ struct Shop {
     // The whole range in as many requests as it takes, from or into data(), in two pieces each.
     [[nodiscard]] Result<void> move(Disk& disk, DiskOperation operation, u64 sector, u64 count) {
         for (u64 done = 0; done < count;) {
-            auto const part = disk.reach(operation, sector + done, count - done);
+            auto const target = disk.locate(operation, sector + done, count - done);
+            if (target.disk == nullptr) return Err{Error::denied};
+            auto const part = target.sectors;
             EXPECT_GE(part, 1U);
             EXPECT_LE(part, count - done);
             auto const bytes = static_cast<u32>(part * sector_bytes);
             auto const at = page.start() + done * sector_bytes;
             std::array const two{DiskPiece{at, 100}, DiskPiece{at + 100, bytes - 100}};
             auto const before = client.done.size();
-            auto submitted = disk.submit({operation, sector + done, part, two}, client, 3);
+            auto submitted = target.disk->submit({operation, target.sector, part, two}, client, 3);
             if (!submitted && submitted.error() == Error::no_memory && disk.prepare())
-                submitted = disk.submit({operation, sector + done, part, two}, client, 3);
+                submitted = target.disk->submit({operation, target.sector, part, two}, client, 3);
             TRY(submitted);
             EXPECT_EQ(client.done.size(), before + 1);
             done += part;

@@ -32,11 +32,11 @@ struct Desk {
     Client client{};
 
     Desk()
-        : pages{board.frames.take_zeroed(memory::Order{4}, memory::house_owner).value()},
-          memory{static_cast<u8*>(memory::house_view(pages.start())), memory::Order{4}.bytes()},
-          data{memory.subspan(32_KiB)},
-          driver{disk, memory.first(32_KiB), Ticks{1000}} {
-        static_assert(VirtioBlock::memory_bytes() <= 32_KiB);
+        : pages{board.frames.take_zeroed(memory::Order{5}, memory::house_owner).value()},
+          memory{static_cast<u8*>(memory::house_view(pages.start())), memory::Order{5}.bytes()},
+          data{memory.subspan(64_KiB)},
+          driver{disk, memory.first(64_KiB), Ticks{1000}} {
+        static_assert(VirtioBlock::memory_bytes() <= 64_KiB);
         disk.store.shape_.serial = "root-disk";
         for (usize i = 0; i < disk.store.bytes.size(); ++i)
             disk.store.bytes[i] = static_cast<u8>(i / 512 + i);
