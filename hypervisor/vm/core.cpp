@@ -28,9 +28,11 @@ void Vcpu::signal(Request what) {
     requests.fetch_or(static_cast<u32>(what), std::memory_order_seq_cst);
     // Whoever set in_inbox has sent, or will send, the IPI.
     if (in_inbox.exchange(true, std::memory_order_acq_rel)) return;
-    home->put_into_inbox(*this);
+    // Read once: whoever has the vCPU in its inbox is the one to be told, and passes it on.
+    auto& there = *home;
+    there.put_into_inbox(*this);
     // Its own hart looks before the guest runs again (Core::settle), when no lock is held.
-    if (home != &this_core()) send_ipi(home->index);
+    if (&there != &this_core()) send_ipi(there.index);
 }
 
 u32 Vcpu::ask_fence(GuestFence const& fence) {
@@ -89,6 +91,7 @@ void Core::make_runnable(Vcpu& vcpu) {
 }
 
 void Core::block(Vcpu& vcpu) {
+    charge_current(hart::time());  // before it may come into the queue again, which is in order
     vcpu.place = Vcpu::Place::blocked;
     must_choose = true;
     wake_if_pending(vcpu);
