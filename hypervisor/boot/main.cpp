@@ -306,6 +306,7 @@ extern "C" [[noreturn]] void antler_boot(u64 hart_id, u64 device_tree, u64 start
 
 extern "C" [[noreturn]] void antler_secondary(BootCore* core) {
     open_hart(*core);
+    if (core->plic) core->plic->enable_again();
     auto& all = *core->system;
     if (all.harts_coming.fetch_sub(1, std::memory_order_acq_rel) == 1)
         all.firmware.send_ipi(all.cores[0]->id);

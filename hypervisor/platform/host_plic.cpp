@@ -17,9 +17,16 @@ constexpr u64 claim_complete = 4;
 }  // namespace
 
 void HostPlic::enable(u32 source) {
+    if (source >= sources) return;
+    enabled_[source / 32] |= u32{1} << source % 32;
     mmio_write<u32>(base_ + priorities + 4 * u64{source}, 1);
-    auto const word = base_ + enables + enable_stride * context_ + source / 32 * 4;
-    mmio_write<u32>(word, mmio_read<u32>(word) | u32{1} << source % 32);
+    enable_again();
+}
+
+void HostPlic::enable_again() {
+    for (u32 word = 0; word < enabled_.size(); ++word)
+        if (enabled_[word] != 0)
+            mmio_write<u32>(base_ + enables + enable_stride * context_ + word * 4, enabled_[word]);
     mmio_write<u32>(base_ + contexts + context_stride * context_ + threshold, 0);
 }
 
