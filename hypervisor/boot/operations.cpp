@@ -159,7 +159,10 @@ bool Operations::counter(u32 id, u32 index, wire::DeviceCounter& into) {
     if (vm == nullptr) return false;
     u32 at = 0;
     vm->machine().counters([&](std::string_view device, std::string_view counter, u64 value) {
-        if (at++ == index) into = {device, counter, value};
+        if (at++ != index) return;
+        counter_device_.clear();
+        counter_device_.write(device);
+        into = {counter_device_.view(), counter, value};
     });
     return index < at;
 }

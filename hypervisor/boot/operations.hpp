@@ -1,6 +1,7 @@
 // What the control channel asks, done on the machine.
 #pragma once
 
+#include "base/format.hpp"
 #include "control/operations.hpp"
 
 namespace antler::boot {
@@ -42,7 +43,8 @@ public:
 
 private:
     System& all_;
-    u64 instance_ = 0;  // drawn when it is asked for first
+    u64 instance_ = 0;                 // drawn when it is asked for first
+    TextBuffer<32> counter_device_{};  // the name that was told last
 };
 
 }  // namespace antler::boot

@@ -127,6 +127,10 @@ Result<u64> DiskWire::submit(u32 slot, BlockRequest const& request) {
     if (taken) [[likely]] {
         submitted_ = true;
         requests_.store(requests() + 1, std::memory_order_relaxed);
+        auto& moved = operation == DiskOperation::read ? read_bytes_ : written_bytes_;
+        if (count != 0)
+            moved.store(moved.load(std::memory_order_relaxed) + sectors * sector_bytes,
+                        std::memory_order_relaxed);
         return sectors;
     }
     under_way_ &= ~bit;

@@ -44,6 +44,8 @@ public:
     [[nodiscard]] bool leave();
 
     [[nodiscard]] u64 requests() const { return requests_.load(std::memory_order_relaxed); }
+    [[nodiscard]] u64 read_bytes() const { return read_bytes_.load(std::memory_order_relaxed); }
+    [[nodiscard]] u64 written_bytes() const { return written_bytes_.load(std::memory_order_relaxed); }
 
 private:
     [[nodiscard]] Result<u64> gather(device::virtio::BlockRequest const& request, u64 bytes, bool writes,
@@ -65,6 +67,8 @@ private:
     std::atomic<bool> lacks_memory_ = false;
     std::atomic<bool> out_of_memory_ = false;
     std::atomic<u64> requests_ = 0;
+    std::atomic<u64> read_bytes_ = 0;
+    std::atomic<u64> written_bytes_ = 0;
 };
 
 class DiskDrive final : public VirtioSlot {
@@ -76,6 +80,11 @@ public:
     void reset() override { registers_.power_on(); }
     [[nodiscard]] bool leave() override { return wire_.leave(); }
     void prepare() override { wire_.prepare(); }
+    void counters(device::CounterVisitor& each) const override {
+        each("requests", wire_.requests());
+        each("read_bytes", wire_.read_bytes());
+        each("written_bytes", wire_.written_bytes());
+    }
 
     [[nodiscard]] DiskWire& wire() { return wire_; }
 

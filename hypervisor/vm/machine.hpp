@@ -6,6 +6,7 @@
 #include <span>
 #include <string_view>
 
+#include "base/format.hpp"
 #include "base/locked.hpp"
 #include "base/units.hpp"
 #include "device/bus.hpp"
@@ -127,13 +128,20 @@ public:
     // The same bytes for a guest that reads them by SBI instead of from the port.
     [[nodiscard]] u32 console_take(std::span<u8> into);
 
-    // Calls each(device, counter, value) for everything that the devices have counted.
+    // Calls each(device, counter, value) for everything that the devices have counted.  Names may go
+    // when it returns; virtio devices are numbered by their slots.
     template <class Each>
     void counters(Each&& each) {
         devices_.with([&](Devices& devices) {
             count("interrupts", devices.plic, each);
             count("serial", devices.uart, each);
             count("clock", devices.rtc, each);
+            for (u32 slot = 0; slot < slot_count_; ++slot) {
+                TextBuffer<32> name;
+                print(name, "{}{}", slots_[slot]->model().name(), slot);
+                Named<Each> named{name.view(), each};
+                slots_[slot]->counters(named);
+            }
         });
     }
 
@@ -144,15 +152,17 @@ public:
 
 private:
     void attach();
+    template <class Each>
+    struct Named final : device::CounterVisitor {
+        Named(std::string_view n, Each& e) : name{n}, each{e} {}
+        void operator()(std::string_view counter, u64 value) override { each(name, counter, value); }
+        std::string_view name;
+        Each& each;
+    };
     template <class D, class Each>
     static void count(std::string_view name, D const& device, Each& each) {
         if constexpr (device::Counting<D>) {
-            struct Named final : device::CounterVisitor {
-                Named(std::string_view n, Each& e) : name{n}, each{e} {}
-                void operator()(std::string_view counter, u64 value) override { each(name, counter, value); }
-                std::string_view name;
-                Each& each;
-            } named{name, each};
+            Named<Each> named{name, each};
             device.counters(named);
         }
     }

@@ -180,4 +180,16 @@ void NetCard::set_cable(bool plugged) {
     model_.link_changed();
 }
 
+void NetCard::counters(device::CounterVisitor& each) const {
+    auto const* const port = wire_.port();
+    if (port == nullptr) return;
+    auto const counted = port->counters();
+    each("sent_packets", counted.sent_packets);
+    each("sent_bytes", counted.sent_bytes);
+    each("sent_drops", counted.sent_drops);
+    each("received_packets", counted.received_packets);
+    each("received_bytes", counted.received_bytes);
+    each("received_drops", counted.received_drops);
+}
+
 }  // namespace antler::vm

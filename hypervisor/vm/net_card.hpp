@@ -23,7 +23,7 @@ public:
                                        memory::OwnerId owner);
     // Again until true; nothing comes or goes any more.
     [[nodiscard]] bool unplug();
-    [[nodiscard]] backend::Port* port() { return port_; }
+    [[nodiscard]] backend::Port* port() const { return port_; }
     // As the operator wants it.
     void set_cable(bool plugged);
 
@@ -68,6 +68,7 @@ public:
     void reset() override { registers_.power_on(); }
 
     [[nodiscard]] bool leave() override { return wire_.unplug(); }
+    void counters(device::CounterVisitor& each) const override;
 
     [[nodiscard]] NetWire& wire() { return wire_; }
     // With the device lock held.

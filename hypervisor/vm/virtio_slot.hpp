@@ -1,6 +1,7 @@
 // A virtio device of a VM: its registers at a place of the board's map, and the model behind them.
 #pragma once
 
+#include "device/counters.hpp"
 #include "device/virtio/model.hpp"
 
 namespace antler::vm {
@@ -25,6 +26,8 @@ public:
     // The VM is over: nothing outside knows the device any more, and no transfer of its is under way.  False:
     // not yet, ask again.
     [[nodiscard]] virtual bool leave() { return true; }
+    // What it has done so far.
+    virtual void counters(device::CounterVisitor&) const {}
     // Before its model works, while no lock is held: what the house must do for it.
     virtual void prepare() {}
 
