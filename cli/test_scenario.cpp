@@ -228,6 +228,7 @@ private:
             if (step == nullptr)
                 complain(place(node), "A step of a dialogue is `{ expect = … }` or `{ type = … }`.");
             DialogueStep made{.type = (*step)["type"].value_or(std::string{})};
+            made.noise = (*step)["noise"].value_or(i64{0});
             auto const ask = (*step)["ask"].value_or(std::string{});
             for (auto const word : split_words(ask, ' ')) made.ask.emplace_back(word);
             if (!made.ask.empty()) {

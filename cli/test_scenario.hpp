@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/types.hpp"
 #include "cli/places.hpp"
 
 namespace antler::cli {
@@ -25,6 +26,8 @@ struct DialogueStep {
     std::vector<std::string> ask{};
     std::vector<Pattern> answer{};
     int exit = 0;
+    // Or so many bytes of noise into the control channel, and gone without a word.
+    i64 noise = 0;
 };
 
 struct MonitorQuestion {

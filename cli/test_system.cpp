@@ -12,12 +12,15 @@
 #include <array>
 #include <chrono>
 #include <cstring>
+#include <random>
 #include <thread>
 #include <utility>
 
+#include "abi/control_frame.hpp"
 #include "cli/child_process.hpp"
 #include "cli/failure.hpp"
 #include "cli/file.hpp"
+#include "cli/instances.hpp"
 #include "cli/test_scenario.hpp"
 #include "cli/test_stage.hpp"
 #include "cli/test_transcript.hpp"
@@ -131,6 +134,10 @@ private:
     void advance_dialogue() {
         for (; step_ < scenario_.dialogue.size(); ++step_) {
             auto const& step = scenario_.dialogue[step_];
+            if (step.noise != 0) {
+                make_noise(step.noise);
+                continue;
+            }
             if (!step.ask.empty()) {
                 if (!has_answered(step)) return;
                 continue;
@@ -143,6 +150,29 @@ private:
                 pending_ += step.type;
             }
         }
+    }
+
+    // The same in every run, with the beginnings of frames in it.
+    void make_noise(i64 bytes) {
+        auto const socket = connected_to(find_instance(machine_).control);
+        std::minstd_rand random{static_cast<u32>(bytes)};
+        std::string noise;
+        while (static_cast<i64>(noise.size()) < bytes) {
+            if (random() % 16 == 0)
+                for (u32 i = 0; i < 4; ++i) noise += static_cast<char>(abi::control::magic >> 8 * i);
+            noise += static_cast<char>(random() >> 8);
+        }
+        (void)::send(socket.get(), noise.data(), noise.size(), MSG_NOSIGNAL);
+    }
+
+    static Descriptor connected_to(Path const& path) {
+        Descriptor socket{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+        sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
+        auto const text = path.string();
+        if (text.size() < sizeof address.sun_path) std::memcpy(address.sun_path, text.data(), text.size());
+        if (::connect(socket.get(), reinterpret_cast<sockaddr const*>(&address), sizeof address) != 0)
+            throw Failure{ExitCode::internal, "The control channel cannot be reached."};
+        return socket;
     }
 
     // Another `antler` asks; what is not so yet may be so a little later.
