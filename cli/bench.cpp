@@ -31,7 +31,8 @@ struct Load {
     bool prefault = true;
     bool linux_kernel = false;
     u32 seed = 1;
-    std::string row{};  // the only one that the guest measures; empty: all
+    std::string row{};     // the only one that the guest measures; empty: all
+    bool network = false;  // two guests on a switch, of which one measures
 };
 
 enum class Where { antler, native };
@@ -61,6 +62,7 @@ std::vector<Run> const& all_runs() {
          // One hart: where several take turns, the time that one measures passes for all.
          {"demand_2m", "interrupts_off"}},
         {"Linux", Where::antler, {.linux_kernel = true}, {"linux_boot"}},
+        {"two guests on a switch", Where::antler, {.network = true}, {"net_64", "net_1500", "net_exits"}},
         {"a start on eight harts", Where::antler, {.harts = 8, .prefault = false}, {"start"}},
         {"a start on eight harts, memory zeroed first", Where::antler, {.harts = 8}, {"start_zeroed"}},
     };
@@ -235,7 +237,25 @@ private:
         return std::atof(console.c_str() + (line == std::string::npos ? 0 : line + 1));
     }
 
-    std::string under_antler(Load const& load) { return boot(board_of_antler(load)); }
+    std::string under_antler(Load const& load) {
+        auto console = boot(board_of_antler(load));
+        // Where several VMs speak, their names stand in front.
+        constexpr std::string_view speaker = "[ask] ";
+        for (auto at = console.find(speaker); at != std::string::npos; at = console.find(speaker, at))
+            console.erase(at, speaker.size());
+        return console;
+    }
+
+    // One guest answers what the other asks; both are on the same hart, so that all time is somebody's.
+    static std::string network_description() {
+        return fmt::format(
+            "[machine]\nharts = 1\nmemory = \"{0}M\"\ncpu = \"{1}\"\nicount = true\n[switch.lan]\n"
+            "[vm.answer]\nmemory = {{ size = \"64M\" }}\nnet = [{{ switch = \"lan\" }}]\n"
+            "payload = {{ kernel = \"{2}\", cmdline = \"self=1\" }}\n"
+            "[vm.ask]\nmemory = {{ size = \"64M\" }}\nnet = [{{ switch = \"lan\" }}]\n"
+            "payload = {{ kernel = \"{2}\", cmdline = \"self=2 peer=1 measure\" }}\n",
+            board_memory / 1_MiB, default_cpu, guest_elf("net").string());
+    }
 
     QemuMachine board_of_antler(Load const& load) {
         auto const kernel_path = load.linux_kernel ? kernel() : guest_elf("bench");
@@ -243,12 +263,16 @@ private:
         if (load.linux_kernel)
             payload += fmt::format(", initramfs = \"{}\", cmdline = \"{}\"", initramfs().string(), cmdline);
         if (!load.row.empty()) payload += fmt::format(", cmdline = \"row={}\"", load.row);
-        auto const text = fmt::format(
-            "[machine]\nharts = {0}\nmemory = \"{1}M\"\ncpu = \"{2}\"\nicount = true\n"
-            "[hypervisor]\nlog = \"debug\"\n"
-            "[vm.bench]\ncpus = {{ boot_vcpus = {0} }}\nmemory = {{ size = \"{3}M\", prefault = {4} }}\n"
-            "payload = {{ {5} }}\n",
-            load.harts, board_memory / 1_MiB, default_cpu, guest_memory / 1_MiB, load.prefault, payload);
+        auto const text =
+            load.network ? network_description()
+                         : fmt::format(
+                               "[machine]\nharts = {0}\nmemory = \"{1}M\"\ncpu = \"{2}\"\nicount = true\n"
+                               "[hypervisor]\nlog = \"debug\"\n"
+                               "[vm.bench]\ncpus = {{ boot_vcpus = {0} }}\nmemory = {{ size = \"{3}M\", "
+                               "prefault = {4} }}\n"
+                               "payload = {{ {5} }}\n",
+                               load.harts, board_memory / 1_MiB, default_cpu, guest_memory / 1_MiB,
+                               load.prefault, payload);
         auto const description =
             parse_description(text, work_.path() / "bench.toml", Catalogue{guest_packages()});
         auto const built = build_machine(description, work_.path());

@@ -37,6 +37,9 @@ constexpr std::array rows{
     BenchRow{"start", "first instruction until the guest's", 5'000'000},
     BenchRow{"start_zeroed", "the same, with 512 MiB zeroed first", std::nullopt},
     BenchRow{"zero_64", "zeroing 64 bytes for a guest", 1.2},
+    BenchRow{"net_64", "packet of 64 bytes between VMs", 700},
+    BenchRow{"net_1500", "packet of 1,500 bytes between VMs", 1'600},
+    BenchRow{"net_exits", "exits of both for 1,000 packets", 125},
     BenchRow{"interrupts_off", "longest stretch without interrupts", 10'000},
 };
 
