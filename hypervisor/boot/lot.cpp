@@ -64,7 +64,9 @@ Result<void> build(System& all, Lot& lot, Life& life, OwnerId owner) {
     TRY(memory::ensure_free(all.frames, all.house, Pool::house, house_reserve));
     life.space = TRY(life.store.make<memory::Space>(all.frames, *all.tags, owner));
     TRY(life.space->create(mode, all.features));
-    life.ram = TRY(life.store.make<vm::Ram>(*life.space, range));
+    memory::Colours const colours{.wanted = description.colours};
+    if (!colours.exist()) return Err{Error::misaligned};
+    life.ram = TRY(life.store.make<vm::Ram>(*life.space, range, colours));
     auto const* const described = all.board.hart(all.cores[0]->id);
     auto const hart = described != nullptr ? *described : platform::BoardHart{};
     using abi::sbi::BaseFid;
@@ -145,6 +147,7 @@ control::Outcome refusal(Error why) {
         case Error::out_of_range: return {Status::invalid, "its description names memory that it has not"};
         case Error::busy: return {Status::busy, "something that it needs is in use"};
         case Error::misaligned:
+            return {Status::invalid, "this board's cache has not all the colours that it names"};
         case Error::denied: return {Status::invalid, "a channel of it has another size at its other end"};
         case Error::bad_state:
         case Error::io: break;

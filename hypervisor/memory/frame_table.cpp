@@ -120,17 +120,42 @@ Result<Block> FrameTable::take(Pool pool, Order order, OwnerId owner) {
     while (have <= max_order.n && lists[have] == 0) ++have;
     if (have > max_order.n) return Err{Error::no_memory};
     auto const index = lists[have] - 1;
-    auto const page = page_of_index(index);
-    auto const& bank = *bank_of(page);
+    return take_out(index, page_of_index(index), order, pool, owner);
+}
+
+Block FrameTable::take_out(u32 index, u64 page, Order order, Pool pool, OwnerId owner) {
+    auto start = page_of_index(index);
+    auto const& bank = *bank_of(start);
+    auto have = frames_[index].order;
     unlink_free(frames_[index]);
     while (have > order.n) {
         --have;
-        push_free(bank, page + (u64{1} << have), have, pool);
+        auto const middle = start + (u64{1} << have);
+        if (page >= middle) {
+            push_free(bank, start, have, pool);
+            start = middle;
+        } else {
+            push_free(bank, middle, have, pool);
+        }
     }
     free_frames_[index_of(pool)] -= order.frames();
     charge(owner, pool, order.frames());
-    frames_[index] = {0, 0, owner.value, order.n, FrameState::taken, static_cast<u8>(pool)};
-    return Block{address_of(page), order, pool, owner};
+    frames_[bank.index(start)] = {0, 0, owner.value, order.n, FrameState::taken, static_cast<u8>(pool)};
+    return {address_of(start), order, pool, owner};
+}
+
+Result<Block> FrameTable::take_coloured(Pool pool, Colours const& colours, OwnerId owner) {
+    if (owner.value >= max_owners || !colours.exist()) return Err{Error::out_of_range};
+    for (u8 order = 0; order <= max_order.n; ++order) {
+        auto link = free_[index_of(pool)][order];
+        for (u32 looks = 0; link != 0 && looks < most_looks; ++looks, link = frames_[link - 1].next) {
+            auto const start = page_of_index(link - 1);
+            auto const pages = std::min<u64>(u64{1} << order, colours.count);
+            for (u64 page = start; page < start + pages; ++page)
+                if (colours.has(address_of(page))) return take_out(link - 1, page, order_4k, pool, owner);
+        }
+    }
+    return Err{Error::no_memory};
 }
 
 Result<Block> FrameTable::take_up_to(Pool pool, Order order, OwnerId owner) {

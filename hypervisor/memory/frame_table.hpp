@@ -8,6 +8,7 @@
 
 #include "base/address.hpp"
 #include "base/result.hpp"
+#include "memory/colour.hpp"
 #include "memory/page.hpp"
 
 namespace antler::memory {
@@ -75,6 +76,10 @@ public:
 
     [[nodiscard]] Result<Block> take(Pool pool, Order order, OwnerId owner);
     [[nodiscard]] Result<Block> take_up_to(Pool pool, Order order, OwnerId owner);
+    // A single frame of one of the colours.  Looks at so many blocks of each small size only: fragments of
+    // other colours may hide one.
+    [[nodiscard]] Result<Block> take_coloured(Pool pool, Colours const& colours, OwnerId owner);
+    static constexpr u32 most_looks = 64;
     void release(Block block);
     [[nodiscard]] Result<Block> adopt(Hpa at, Order order, Pool pool, OwnerId owner);
     [[nodiscard]] Result<void> release_reserved(HpaRange range);
@@ -126,6 +131,8 @@ private:
     void add_blocks(u64 first_page, u64 end_page, Pool pool);
     void push_free(Bank const& bank, u64 page, u8 order, Pool pool);
     void unlink_free(Frame& frame);
+    // The free block at `index`, as far as a block of `order` at `page`; the rest is free again.
+    Block take_out(u32 index, u64 page, Order order, Pool pool, OwnerId owner);
     void free_block(Bank const& bank, u64 page, u8 order, Pool pool);
     // Cuts a block that somebody holds so that one of order `order` begins at `page`.
     void cut(u64 head_page, Frame& head, u64 page, u8 order);

@@ -57,6 +57,11 @@ Result<Page<Dirty>> Frames::take_up_to(Pool pool, Order order, OwnerId owner) {
         TRY(table_.with([&](FrameTable& t) { return t.take_up_to(pool, order, owner); })));
 }
 
+Result<Page<Dirty>> Frames::take_coloured(Pool pool, Colours const& colours, OwnerId owner) {
+    return PageMaker::make<Dirty>(
+        TRY(table_.with([&](FrameTable& t) { return t.take_coloured(pool, colours, owner); })));
+}
+
 Result<Page<Zeroed>> Frames::take_zeroed(Order order, OwnerId owner) {
     auto const block = TRY(table_.with([&](FrameTable& t) { return t.take(Pool::house, order, owner); }));
     zero_block(house_view(block.start), order.bytes());

@@ -66,6 +66,8 @@ public:
     [[nodiscard]] Result<Page<Dirty>> take(Pool pool, Order order, OwnerId owner);
     // The largest block that is free and not larger than asked for.
     [[nodiscard]] Result<Page<Dirty>> take_up_to(Pool pool, Order order, OwnerId owner);
+    // One frame of these colours.
+    [[nodiscard]] Result<Page<Dirty>> take_coloured(Pool pool, Colours const& colours, OwnerId owner);
     // A house page whose every byte is zero.
     [[nodiscard]] Result<Page<Zeroed>> take_zeroed(Order order, OwnerId owner);
 

@@ -17,6 +17,7 @@ Result<bool> GuestRam::fill_step(HartView& view, u64 bytes) {
         filled_ += std::min(there->leaf_start + there->leaf_bytes - at.raw(), range_.size - filled_);
     }
     if (filled_ == range_.size) return true;
+    if (!colours_.any()) return fill_coloured(view, bytes);
     auto const at = range_.start + filled_;
     if (!job_) {
         // From here on, so nothing is left behind.
@@ -36,6 +37,17 @@ Result<bool> GuestRam::fill_step(HartView& view, u64 bytes) {
     return filled_ == range_.size;
 }
 
+// Page by page, up to `bytes` of them.
+Result<bool> GuestRam::fill_coloured(HartView& view, u64 bytes) {
+    for (u64 done = 0; done < bytes && filled_ != range_.size; done += page_bytes) {
+        auto const at = range_.start + filled_;
+        auto page = zero(TRY(space_.frames().take_coloured(Pool::guest, colours_, space_.owner())), view);
+        TRY(space_.map(at, std::move(page)));
+        filled_ += page_bytes;
+    }
+    return filled_ == range_.size;
+}
+
 void GuestRam::abandon_fill() {
     if (!job_) return;
     space_.frames().give_back(std::move(*job_).abandon());
@@ -46,6 +58,7 @@ Result<Page<Dirty>> GuestRam::begin_populate(Gpa at) {
     if (!contains(at)) return Err{Error::out_of_range};
     auto const room = space_.room_around(at, range_, granule_bytes);
     if (room == 0) return Err{space_.lookup(at) ? Error::already_exists : Error::bad_state};
+    if (!colours_.any()) return space_.frames().take_coloured(Pool::guest, colours_, space_.owner());
     return space_.frames().take_up_to(Pool::guest, largest_order(room, 0), space_.owner());
 }
 

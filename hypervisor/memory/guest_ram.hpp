@@ -21,7 +21,9 @@ struct Populated {
 
 class GuestRam {
 public:
-    GuestRam(Space& space, GpaRange range) : space_{space}, range_{range} {}
+    // Of these colours every page is one leaf.
+    GuestRam(Space& space, GpaRange range, Colours const& colours = {})
+        : space_{space}, range_{range}, colours_{colours} {}
 
     [[nodiscard]] Space& space() { return space_; }
     [[nodiscard]] GpaRange range() const { return range_; }
@@ -61,6 +63,7 @@ public:
     [[nodiscard]] Result<void> place(Gpa at, Page<Filled>&& page) { return space_.map(at, std::move(page)); }
 
 private:
+    [[nodiscard]] Result<bool> fill_coloured(HartView& view, u64 bytes);
     [[nodiscard]] Result<Page<Dirty>> begin_populate(Gpa at);
     [[nodiscard]] Result<Populated> finish_populate(HartView& view, Gpa at, Page<Zeroed>&& page);
     // Another hart did it.
@@ -68,6 +71,7 @@ private:
 
     Space& space_;
     GpaRange range_;
+    Colours colours_;
     u64 filled_ = 0;
     std::optional<ZeroJob> job_{};
 };

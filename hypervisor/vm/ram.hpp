@@ -16,7 +16,8 @@ namespace antler::vm {
 
 class Ram {
 public:
-    Ram(memory::Space& space, GpaRange range) : ram_{space, range} {}
+    Ram(memory::Space& space, GpaRange range, memory::Colours const& colours = {})
+        : ram_{space, range, colours} {}
 
     // Whole ranges of RAM, copied once; an error when any byte is not RAM.  Memory on demand comes.
     [[nodiscard]] Result<void> read(Gpa at, std::span<u8> out) {
