@@ -210,7 +210,8 @@ void input_waits(u32 handle) {
                                   : std::pair{backend::Console::nowhere, u32{0}};
     });
     if (id >= all.vms.size() || all.vms[id] == nullptr) return;
-    if (index == 0) feed_serial(*all.vms[id]);
+    if (index == 0) return feed_serial(*all.vms[id]);
+    all.vms[id]->machine().ask_for_work();
 }
 
 }  // namespace antler::boot

@@ -5,6 +5,7 @@
 #include "boot/channels.hpp"
 #include "boot/consoles.hpp"
 #include "boot/disks.hpp"
+#include "boot/extras.hpp"
 #include "boot/networks.hpp"
 #include "boot/system.hpp"
 
@@ -82,6 +83,7 @@ Result<void> build(System& all, Lot& lot, Life& life, OwnerId owner) {
     life.vm->give_consoles(lot.consoles);
     TRY(add_disks(all, *life.vm, life.store));
     TRY(add_net_cards(all, *life.vm, life.store));
+    TRY(add_extras(*life.vm, life.store));
     TRY(add_channels(all, *life.vm, life.store));
     for (u32 id = 0; id < description.vcpus; ++id) TRY(give_vcpu(all, life, id));
     all.next_home += description.vcpus;
@@ -166,7 +168,7 @@ Result<void> define_vm(System& all, u32 id, control::Pack const& pack, u32 index
     for (auto const& lot : all.lots)
         if (!lot.is_free() && lot.name == description.name) return Err{Error::already_exists};
     auto& lot = all.lots[id];
-    constexpr u32 consoles = 1;
+    auto const consoles = 1 + description.extras.console_ports;  // the serial port, and the virtio ones
     auto const pages = TRY(memory::take_pages(all.frames, all.house, console_bytes(consoles), owner_of(id)));
     lot.name = description.name;
     lot.pack.emplace(pack);

@@ -230,6 +230,7 @@ void write_soc(FdtWriter& tree, u32 vcpus, u32 slots) {
         auto const place = slot_place(slot);
         write_device(tree, "virtio_mmio", place.registers);
         tree.text("compatible", "virtio,mmio");
+        tree.flag("dma-coherent");
         write_interrupt(tree, place.source);
         tree.end_node();
     }

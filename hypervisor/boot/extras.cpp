@@ -1,0 +1,34 @@
+// The small virtio devices of VMs, made in memory that is charged to them.
+#include "boot/extras.hpp"
+
+#include <new>
+
+#include "vm/console_device.hpp"
+#include "vm/random_device.hpp"
+
+namespace antler::boot {
+namespace {
+
+template <class D, class... Options>
+[[nodiscard]] Result<D*> add(vm::Vm& machine, memory::Store& store, Options const&... options) {
+    auto& slots = machine.machine();
+    auto const place = TRY(store.take(sizeof(D), alignof(D)));
+    auto* const made = new (place.data()) D(machine, slots.next_slot_line(), options...);
+    TRY(slots.add(*made));
+    return made;
+}
+
+}  // namespace
+
+Result<void> add_extras(vm::Vm& machine, memory::Store& store) {
+    auto const& extras = machine.description().extras;
+    u8 probe = 0;
+    // No device at all rather than one that never answers.
+    if (extras.rng && vm::random_bytes({&probe, 1})) TRY(add<vm::RandomDevice>(machine, store));
+    if (extras.console_ports != 0)
+        TRY(add<vm::ConsoleDevice>(machine, store,
+                                   device::virtio::ConsoleOptions{.ports = extras.console_ports}));
+    return {};
+}
+
+}  // namespace antler::boot

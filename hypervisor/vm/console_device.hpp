@@ -1,0 +1,35 @@
+// A VM's virtio console: its ports are the VM's consoles behind the serial port.
+#pragma once
+
+#include "device/virtio/console.hpp"
+#include "device/virtio/mmio.hpp"
+#include "vm/machine.hpp"
+#include "vm/ram.hpp"
+#include "vm/virtio_slot.hpp"
+
+namespace antler::vm {
+
+struct ConsolePorts {
+    Vm* vm;
+    void write(u32 port, std::string_view text) const;
+    [[nodiscard]] usize read(u32 port, std::span<u8> into) const;
+    [[nodiscard]] std::string_view name(u32 port) const;
+    void call_again() const;
+};
+
+class ConsoleDevice final : public VirtioSlot {
+public:
+    ConsoleDevice(Vm& vm, Plic::Input line, device::virtio::ConsoleOptions const& options);
+
+    [[nodiscard]] device::Device& registers() override { return registers_; }
+    [[nodiscard]] device::virtio::Model& model() override { return model_; }
+    void reset() override { registers_.power_on(); }
+    void counters(device::CounterVisitor& each) const override { model_.counters(each); }
+
+private:
+    ConsolePorts wire_;
+    device::virtio::Console<Ram, ConsolePorts> model_;
+    device::virtio::Mmio<Plic::Input> registers_;
+};
+
+}  // namespace antler::vm

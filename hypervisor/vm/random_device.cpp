@@ -1,0 +1,15 @@
+// A VM's entropy device.
+#include "vm/random_device.hpp"
+
+#include "vm/vm.hpp"
+
+namespace antler::vm {
+
+void RandomWire::call_again() const {
+    vm->machine().ask_for_work();
+}
+
+RandomDevice::RandomDevice(Vm& vm, Plic::Input line)
+    : wire_{&vm}, model_{vm.ram(), wire_}, registers_{line, model_} {}
+
+}  // namespace antler::vm
