@@ -26,10 +26,14 @@ namespace {
 
 // Between fork and exec: only calls that are safe there.
 [[noreturn]] void become(char* const* arguments, ChildStreams const& streams, pid_t parent, int report) {
-    ::setpgid(0, 0);
-    // Should we be ended by SIGKILL, the child ends too; the second line closes the gap before the first.
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (::getppid() != parent) ::_exit(127);
+    if (streams.detached) {
+        ::setsid();
+    } else {
+        ::setpgid(0, 0);
+        // Should we be ended by SIGKILL, the child ends too; the second line closes the gap before the first.
+        ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (::getppid() != parent) ::_exit(127);
+    }
     sigset_t none;
     ::sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -80,7 +84,7 @@ ChildProcess::ChildProcess(Arguments const& arguments, ChildStreams const& strea
     pid_ = ::fork();
     if (pid_ < 0) fail("Cannot start a process");
     if (pid_ == 0) become(pointers.data(), streams, parent, report.theirs.get());
-    ::setpgid(pid_, pid_);  // whoever comes first
+    if (!streams.detached) ::setpgid(pid_, pid_);  // whoever comes first
     report.theirs.close();
     int why = 0;
     if (::read(report.ours.get(), &why, sizeof why) == sizeof why) {

@@ -48,6 +48,7 @@ struct ChildStreams {
     int output = -1;          // -1: /dev/null
     int errors = -1;          // -1: ours
     std::vector<int> kept{};  // these stay open, under the same numbers
+    bool detached = false;    // it lives on when we do not: a session of its own
 };
 
 class ChildProcess {
@@ -62,6 +63,8 @@ public:
     [[nodiscard]] std::optional<int> poll();
     int wait();
     void kill();
+    // From now on nobody here waits for it or ends it.
+    void let_go() { status_ = 0; }
 
 private:
     pid_t pid_ = -1;

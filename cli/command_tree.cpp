@@ -66,6 +66,8 @@ void add_run(CommandTree& tree) {
     command.words->add_option("--qemu-arg", options.qemu_args, "One more word for QEMU; may be given again")
         ->type_name("WORD")
         ->allow_extra_args(false);
+    command.words->add_flag("-d,--detach", options.detach, "Leave the machine running, and print its name");
+    command.words->add_option("-n,--name", options.name, "The machine's name; the file's if left out");
     command.words->add_flag("--print-qemu", options.print_qemu,
                             "Print QEMU's command line instead of running it");
 }

@@ -11,8 +11,10 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <nlohmann/json.hpp>
 
 #include "cli/failure.hpp"
+#include "cli/file.hpp"
 #include "cli/spelling.hpp"
 
 namespace antler::cli {
@@ -60,6 +62,47 @@ Instance Instance::make(std::string const& wanted) {
         return {name, directory, std::move(lock)};
     }
     throw Failure{ExitCode::internal, fmt::format("There are too many machines named {}.", wanted)};
+}
+
+Instance Instance::make_exactly(std::string const& name) {
+    auto const good = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+               c == '_' || c == '-';
+    };
+    constexpr usize longest = 40;  // with a folder before it, it is the name of a socket
+    if (name.empty() || name.size() > longest || name.front() == '.' || !std::ranges::all_of(name, good))
+        throw Failure{
+            ExitCode::bad_input,
+            fmt::format("`{}` cannot be a machine's name: that has letters, digits, `.`, `_` and `-`, "
+                        "and {} of them at most.",
+                        name, longest)};
+    for (auto const& one : running_instances())
+        if (one.name == name)
+            throw Failure{ExitCode::bad_input, fmt::format("A machine named `{}` is running already.", name)};
+    return make(name);
+}
+
+void write_instance_record(Path const& directory, InstanceRecord const& record) {
+    nlohmann::ordered_json const json{{"description", record.description},
+                                      {"qemu", record.qemu},
+                                      {"drives", record.drives},
+                                      {"vms", record.vms}};
+    auto const text = json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+    write_file(directory / "record.json", as_bytes(text));
+}
+
+InstanceRecord read_instance_record(Path const& directory) {
+    InstanceRecord record;
+    try {
+        auto const json = nlohmann::json::parse(as_text(read_file(directory / "record.json")));
+        record.description = json.value("description", record.description);
+        record.qemu = json.value("qemu", 0);
+        record.drives = json.value("drives", record.drives);
+        record.vms = json.value("vms", record.vms);
+    } catch (std::exception const&) {
+        return {};  // it is not there yet
+    }
+    return record;
 }
 
 std::vector<FoundInstance> running_instances() {

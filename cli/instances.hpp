@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,8 @@ class Instance {
 public:
     // `wanted`, or with a number behind it where that name is taken.
     [[nodiscard]] static Instance make(std::string const& wanted);
+    // `name` itself; a Failure where it is taken or cannot be one.
+    [[nodiscard]] static Instance make_exactly(std::string const& name);
 
     [[nodiscard]] std::string const& name() const { return name_; }
     [[nodiscard]] Path const& directory() const { return directory_; }
@@ -38,6 +41,16 @@ struct FoundInstance {
     std::string name{};
     Path control{};
 };
+
+// What those that come later may want to know of a machine; a file in its folder.
+struct InstanceRecord {
+    std::string description{};                    // the file that it was made from
+    int qemu = 0;                                 // its process
+    std::map<std::string, std::string> drives{};  // image file → serial number on the board
+    std::vector<std::string> vms{};               // that it started with
+};
+void write_instance_record(Path const& directory, InstanceRecord const& record);
+[[nodiscard]] InstanceRecord read_instance_record(Path const& directory);
 
 // Those that run now, by name; folders of those that do not are removed.
 [[nodiscard]] std::vector<FoundInstance> running_instances();

@@ -2,6 +2,9 @@
 #include "cli/operator_commands.hpp"
 
 #include "cli/console_command.hpp"
+#include "cli/machine_commands.hpp"
+#include "cli/run_command.hpp"
+#include "cli/top_command.hpp"
 #include "cli/vm_commands.hpp"
 
 namespace antler::cli {
@@ -66,6 +69,35 @@ void add_questions(CommandTree& tree) {
     add_where(*panic.first, *panic.second);
 }
 
+void add_machines(CommandTree& tree) {
+    auto const attach =
+        add<Asked>(tree, "attach", "Be the console of a machine that runs; ^] leaves, and it runs on",
+                   [](auto const& o) { return attach_command(o.machine); });
+    attach.first->add_option("MACHINE", attach.second->machine, "Its name, where several run");
+    auto const stop =
+        add<Asked>(tree, "stop", "End a machine with all its virtual machines, at once", stop_command);
+    stop.first->add_option("MACHINE", stop.second->machine, "Its name, where several run");
+    stop.first->add_flag("--json", stop.second->json, "For programs");
+    auto const create = add<CreateOptions>(
+        tree, "create", "Make the virtual machines of a description in a machine that runs", create_command);
+    create.first->add_option("FILE", create.second->file, "The description; its [machine] is not looked at")
+        ->required();
+    create.first->add_flag("--off", create.second->off, "Do not start them");
+    add_where(*create.first, *create.second);
+    auto const top = add<TopOptions>(
+        tree, "top", "Show which virtual machines use the harts, the busiest first; q leaves", top_command);
+    top.first->add_flag("--once", top.second->once, "Print one table, and leave");
+    top.first->add_option("--interval", top.second->interval, "Seconds between two tables")
+        ->check(CLI::Range(0.1, 3600.0));
+    add_where(*top.first, *top.second);
+    struct Names {
+        bool machines = false;
+    };
+    auto const names = add<Names>(tree, "names", "Name the virtual machines that run here, for shells",
+                                  [](auto const& o) { return names_command(o.machines); });
+    names.first->add_flag("--machines", names.second->machines, "The machines instead");
+}
+
 void add_acts(CommandTree& tree) {
     using wire::Type;
     add_act(tree, "start", "Start a virtual machine that is off", Type::start);
@@ -113,6 +145,7 @@ void add_console(CommandTree& tree) {
 void add_operator_commands(CommandTree& tree) {
     add_questions(tree);
     add_acts(tree);
+    add_machines(tree);
     add_settings(tree);
     add_console(tree);
 }

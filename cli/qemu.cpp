@@ -11,6 +11,65 @@
 
 namespace antler::cli {
 
+namespace {
+
+// A comma in the value of an option is written twice.
+std::string without_commas(Path const& path) {
+    std::string text;
+    for (char const c : path.string()) text.append(c == ',' ? 2 : 1, c);
+    return text;
+}
+
+// The board has eight slots for virtio devices; what comes then goes behind PCI.
+class Slots {
+public:
+    std::string next(std::string const& device) {
+        return device + (taken_++ < 8 ? "-device" : "-pci,disable-legacy=on,disable-modern=off");
+    }
+
+private:
+    unsigned taken_ = 0;
+};
+
+void add_devices(Arguments& words, QemuMachine const& machine) {
+    auto const add = [&](auto const&... more) { (words.emplace_back(more), ...); };
+    if (machine.control.empty() && machine.drives.empty() && machine.uplinks.empty()) return;
+    Slots slots;
+    add("-global", "virtio-mmio.force-legacy=false");
+    if (!machine.control.empty()) {
+        // Nobody need be there; who comes and goes does not stop the machine.
+        add("-device", slots.next("virtio-serial"));
+        for (u32 line = 0; line < abi::control::most_lines; ++line) {
+            auto const ending = line == 0 ? std::string{} : "." + std::to_string(line);
+            auto const id = "control" + std::to_string(line);
+            add("-chardev",
+                "socket,id=" + id + ",server=on,wait=off,path=" + without_commas(machine.control) + ending);
+            add("-device",
+                "virtserialport,chardev=" + id + ",name=" + std::string{abi::control::port_name} + ending);
+        }
+    }
+    for (usize i = 0; i < machine.drives.size(); ++i) {
+        auto const& drive = machine.drives[i];
+        auto const id = "drive" + std::to_string(i);
+        // Several machines may read one file, and somebody may have it open; QEMU's lock keeps writers apart.
+        add("-drive", "if=none,id=" + id + ",format=raw,discard=unmap" +
+                          (drive.readonly ? ",readonly=on" : "") + ",file=" + without_commas(drive.file));
+        add("-device", slots.next("virtio-blk") + ",drive=" + id + ",serial=" + drive.serial);
+    }
+    for (usize i = 0; i < machine.uplinks.size(); ++i) {
+        auto const id = "uplink" + std::to_string(i);
+        std::string options = "user,id=" + id;
+        for (auto const& forward : machine.uplinks[i].forward) {
+            auto const middle = forward.find(':', forward.find(':') + 1);
+            options += ",hostfwd=tcp:" + forward.substr(0, middle) + "-" + forward.substr(middle + 1);
+        }
+        add("-netdev", options);
+        add("-device", slots.next("virtio-net") + ",netdev=" + id);
+    }
+}
+
+}  // namespace
+
 Arguments qemu_arguments(Path const& program, QemuMachine const& machine, int console_fd) {
     Arguments words{program.string()};
     auto const add = [&](auto const&... more) { (words.emplace_back(more), ...); };
@@ -28,23 +87,15 @@ Arguments qemu_arguments(Path const& program, QemuMachine const& machine, int co
             "base=2026-01-01,clock=vm");
     }
     add("-display", "none", "-parallel", "none", "-monitor", "none");
-    auto const port = machine.console_file.empty() ? "socket,id=console,fd=" + std::to_string(console_fd)
-                                                   : "file,id=console,path=" + machine.console_file.string();
+    auto port = machine.console_file.empty() ? "socket,id=console,fd=" + std::to_string(console_fd)
+                                             : "file,id=console,path=" + machine.console_file.string();
+    if (!machine.console_socket.empty())
+        port = "socket,id=console,server=on,wait=" + std::string{machine.wait_for_console ? "on" : "off"} +
+               ",path=" + without_commas(machine.console_socket);
     add("-chardev", port, "-serial", "chardev:console");
+    add_devices(words, machine);
     // A guest that ends in failure ends QEMU with 1 instead of 0.
     add("-action", "panic=exit-failure");
-    if (!machine.control.empty()) {
-        // Nobody need be there; who comes and goes does not stop the machine.
-        add("-global", "virtio-mmio.force-legacy=false", "-device", "virtio-serial-device");
-        for (u32 line = 0; line < abi::control::most_lines; ++line) {
-            auto const ending = line == 0 ? std::string{} : "." + std::to_string(line);
-            auto const id = "control" + std::to_string(line);
-            add("-chardev",
-                "socket,id=" + id + ",server=on,wait=off,path=" + machine.control.string() + ending);
-            add("-device",
-                "virtserialport,chardev=" + id + ",name=" + std::string{abi::control::port_name} + ending);
-        }
-    }
     add("-kernel", machine.kernel.string());
     if (!machine.initrd.empty()) add("-initrd", machine.initrd.string());
     if (!machine.cmdline.empty()) add("-append", machine.cmdline);

@@ -10,6 +10,18 @@
 
 namespace antler::cli {
 
+// A drive of the board that an image file is behind.
+struct QemuDrive {
+    std::string serial{};
+    Path file{};
+    bool readonly = false;
+};
+
+// A network card of the board, at QEMU's user network: nothing listens but what is forwarded.
+struct QemuUplink {
+    std::vector<std::string> forward{};  // "127.0.0.1:2222:10.0.2.15:22"
+};
+
 struct QemuMachine {
     u32 harts = 1;
     u64 memory = 0;       // bytes, a multiple of 1 MiB
@@ -18,9 +30,13 @@ struct QemuMachine {
     bool icount = false;  // an instruction is a nanosecond: every run is the same
     u32 seed = 1;         // where the board's entropy comes from then
     Path kernel{};
-    Path initrd{};                     // empty: none
-    std::string cmdline{};             // for a kernel without a hypervisor
-    Path console_file{};               // the serial port writes here and reads nothing; empty: it is a socket
+    Path initrd{};          // empty: none
+    std::string cmdline{};  // for a kernel without a hypervisor
+    Path console_file{};    // the serial port writes here and reads nothing; empty: it is a socket
+    Path console_socket{};  // the serial port is at a socket of this name that QEMU makes; empty: as above
+    bool wait_for_console = false;  // the machine starts when somebody has connected to it
+    std::vector<QemuDrive> drives{};
+    std::vector<QemuUplink> uplinks{};
     Path control{};                    // the control channel is a socket here; empty: there is none
     std::vector<std::string> extra{};  // what the user adds, last, so that it wins
 };

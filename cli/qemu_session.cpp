@@ -5,6 +5,8 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -12,6 +14,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <thread>
 
 #include "cli/console.hpp"
 #include "cli/file.hpp"
@@ -48,29 +51,70 @@ struct Queue {
     }
 };
 
+// The socket, or none when it does not appear while `goes_on` says so.
+template <class GoesOn>
+Descriptor connect_to(Path const& path, GoesOn&& goes_on) {
+    sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
+    auto const name = path.string();
+    if (name.size() >= sizeof address.sun_path) return {};
+    std::memcpy(address.sun_path, name.data(), name.size());
+    for (;;) {
+        Descriptor socket{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+        if (::connect(socket.get(), reinterpret_cast<sockaddr const*>(&address), sizeof address) == 0) {
+            ::fcntl(socket.get(), F_SETFL, O_NONBLOCK);
+            return socket;
+        }
+        if (!goes_on()) return {};
+        std::this_thread::sleep_for(std::chrono::milliseconds{5});
+    }
+}
+
 class Session {
 public:
     Session(QemuMachine const& machine, SessionOptions const& options)
-        : options_{options},
-          console_{make_socket_pair()},
-          errors_{make_pipe()},
-          qemu_{qemu_arguments(required_qemu(), machine, console_.theirs.get()),
-                {.errors = errors_.theirs.get(), .kept = {console_.theirs.get()}}},
-          input_{options.input} {
+        : options_{options}, errors_{make_pipe()}, input_{options.input} {
+        bool const named = !machine.console_socket.empty();
+        if (!named) console_ = make_socket_pair();
+        ChildStreams streams{.errors = options.errors >= 0 ? options.errors : errors_.theirs.get(),
+                             .detached = options.outlive};
+        if (!named) streams.kept.push_back(console_.theirs.get());
+        if (options.lock >= 0) streams.kept.push_back(options.lock);
+        qemu_.emplace(qemu_arguments(required_qemu(), machine, console_.theirs.get()), streams);
+        if (options.started) options.started(qemu_->pid());
+        if (named) console_.ours = connect_to(machine.console_socket, [this] { return !qemu_->poll(); });
         console_.theirs.close();
         errors_.theirs.close();
+        prepare();
+    }
+
+    Session(RunningMachine const& machine, SessionOptions const& options)
+        : options_{options}, errors_{make_pipe()}, input_{options.input} {
+        console_.ours = connect_to(machine.console, [] { return false; });
+        errors_.theirs.close();
+        console_spoke_ = true;
+        prepare();
+    }
+
+    void prepare() {
         auto const set = ending_signals();
         signals_ = Descriptor{::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK)};
         if (!signals_.open())
             throw Failure{ExitCode::internal,
                           std::string{"Cannot wait for signals: "} + std::strerror(errno) + "."};
+        // A QEMU that could not make its socket has ended, and its complaint says why.
+        if (!console_.ours.open()) {
+            if (qemu_) result_.status = qemu_->wait();
+            end(SessionEnd::not_started);
+        }
         if (options_.limit) deadline_ = Clock::now() + *options_.limit;
     }
 
     SessionResult run() {
         while (!end_) step();
-        qemu_.kill();
-        result_.status = qemu_.wait();
+        if (qemu_) {
+            qemu_->kill();
+            result_.status = qemu_->wait();
+        }
         result_.end = *end_;
         take_complaints();
         // What was printed before the end is printed, unless the reader has stopped for good.
@@ -163,7 +207,7 @@ private:
         if (got < 0 && would_wait(errno)) return;
         if (got <= 0) {
             take_complaints();
-            result_.status = qemu_.wait();
+            if (qemu_) result_.status = qemu_->wait();
             return end(judge(result_.status, console_spoke_, crash_.crashed()));
         }
         std::string_view const said{chunk.data(), static_cast<std::size_t>(got)};
@@ -176,7 +220,7 @@ private:
     SessionOptions const& options_;
     Stream console_;
     Stream errors_;
-    ChildProcess qemu_;
+    std::optional<ChildProcess> qemu_{};
     Descriptor signals_;
     int input_;
     Queue to_guest_;
@@ -189,6 +233,19 @@ private:
 };
 
 }  // namespace
+
+SessionResult join_session(RunningMachine const& machine, SessionOptions const& options) {
+    return Session{machine, options}.run();
+}
+
+pid_t start_machine(QemuMachine const& machine, SessionOptions const& options) {
+    ChildStreams streams{.errors = options.errors, .detached = true};
+    if (options.lock >= 0) streams.kept.push_back(options.lock);
+    ChildProcess qemu{qemu_arguments(required_qemu(), machine, -1), streams};
+    auto const pid = qemu.pid();
+    qemu.let_go();
+    return pid;
+}
 
 SessionResult run_session(QemuMachine const& machine, SessionOptions const& options) {
     return Session{machine, options}.run();

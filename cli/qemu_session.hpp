@@ -3,6 +3,8 @@
 
 #include <signal.h>
 
+#include <sys/types.h>
+
 #include <chrono>
 #include <functional>
 #include <optional>
@@ -25,12 +27,22 @@ enum class SessionEnd {
     output_gone,  // nobody reads what we write
 };
 
+// A serial port that somebody else's QEMU has at a socket.
+struct RunningMachine {
+    Path console{};
+};
+
 struct SessionOptions {
     int input = -1;                                 // keys come from here
     bool interactive = false;                       // ^] leaves
     int output = -1;                                // the console goes there
+    bool coloured = false;                          // the names of VMs before their lines
     std::function<bool(std::string_view)> watch{};  // sees the console, says when it has seen enough
     std::optional<std::chrono::milliseconds> limit{};
+    int errors = -1;       // a file for what QEMU itself prints; -1: it is kept for the result
+    int lock = -1;         // QEMU holds it as long as it lives
+    bool outlive = false;  // QEMU runs on when we are ended by SIGKILL
+    std::function<void(pid_t)> started{};  // is told QEMU's process
 };
 
 struct SessionResult {
@@ -42,6 +54,10 @@ struct SessionResult {
 
 // The caller has blocked SIGINT, SIGTERM, SIGHUP, SIGQUIT and SIGCHLD (see BlockedSignals).
 [[nodiscard]] SessionResult run_session(QemuMachine const& machine, SessionOptions const& options);
+// The same for a machine that runs already; leaving it does not end it.
+[[nodiscard]] SessionResult join_session(RunningMachine const& machine, SessionOptions const& options);
+// A machine that nobody waits for.
+pid_t start_machine(QemuMachine const& machine, SessionOptions const& options);
 
 // QEMU's own end, told apart.
 [[nodiscard]] SessionEnd judge(int wait_status, bool console_spoke, bool said_crash);

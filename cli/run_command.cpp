@@ -1,13 +1,23 @@
 // `antler run FILE`.
 #include "cli/run_command.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <cstdio>
+#include <map>
+#include <sstream>
+#include <thread>
+#include <utility>
 
 #include "cli/console.hpp"
+#include "cli/control_client.hpp"
 #include "cli/failure.hpp"
+#include "cli/file.hpp"
 #include "cli/instances.hpp"
 #include "cli/machine_build.hpp"
 #include "cli/qemu_session.hpp"
@@ -41,6 +51,108 @@ void explain(SessionResult const& result, RunOptions const& options) {
     if (!complaints.empty()) fmt::print(stderr, "{}\n", complaints);
 }
 
+// What the description asks of the board beyond its RAM: drives, cards, and the control port.
+void add_board_devices(QemuMachine& machine, Description const& description) {
+    std::map<std::string, QemuDrive> drives;
+    for (auto const& vm : description.vms)
+        for (auto const& disk : vm.disks) {
+            if (disk.path.empty() || disk.ramdisk) continue;
+            bool const reads = disk.readonly || disk.overlay || ::access(disk.file.c_str(), W_OK) != 0;
+            auto const [found, fresh] = drives.try_emplace(
+                disk.host, QemuDrive{disk.host, std::filesystem::absolute(disk.file), reads});
+            if (!fresh) found->second.readonly = found->second.readonly && reads;
+        }
+    for (auto const& [serial, drive] : drives) machine.drives.push_back(drive);
+    for (auto const& one : description.switches)
+        if (one.uplink) machine.uplinks.push_back({one.forward});
+}
+
+// Image files that are missing and have a size.  One that cannot be made refuses its VM.
+void make_images(Description& description) {
+    std::erase_if(description.vms, [&](VmDescription const& vm) {
+        for (auto const& disk : vm.disks) {
+            std::error_code error;
+            if (disk.path.empty() || !disk.size || std::filesystem::exists(disk.file, error)) continue;
+            Descriptor const file{::open(disk.file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644)};
+            if (file.open() && ::ftruncate(file.get(), static_cast<off_t>(*disk.size)) == 0) continue;
+            auto const why = std::error_code{errno, std::generic_category()}.message();
+            description.refused.push_back(
+                {vm.name, disk.places.of("path"),
+                 fmt::format("the disk \"{}\" cannot be made: {}.", disk.file.string(), why)});
+            return true;
+        }
+        return false;
+    });
+}
+
+void say_refused(Description const& description) {
+    for (auto const& refusal : description.refused)
+        fmt::print(stderr, "antler: {}:{}:{}: {} The VM `{}` does not start.\n", refusal.place.file,
+                   refusal.place.line, refusal.place.column, refusal.sentence, refusal.vm);
+}
+
+InstanceRecord record_of(Description const& description, QemuMachine const& machine) {
+    InstanceRecord record{.description = std::filesystem::absolute(description.file).string()};
+    for (auto const& drive : machine.drives) record.drives.emplace(drive.file.string(), drive.serial);
+    for (auto const& vm : description.vms) record.vms.push_back(vm.name);
+    return record;
+}
+
+// What QEMU printed, but for its word that it waits for us.
+std::string said_in(Path const& file) {
+    std::error_code ignored;
+    if (!std::filesystem::exists(file, ignored)) return {};
+    std::string said;
+    std::istringstream lines{std::string{as_text(read_file(file))}};
+    for (std::string line; std::getline(lines, line);)
+        if (line.find("QEMU waiting for connection") == std::string::npos) said += line + "\n";
+    return said;
+}
+
+// Until the hypervisor answers, or QEMU has ended.
+int detach(Instance const& made, QemuMachine const& machine, SessionOptions const& session,
+           InstanceRecord record, RunOptions const& options) {
+    record.qemu = start_machine(machine, session);
+    write_instance_record(made.directory(), record);
+    using Clock = std::chrono::steady_clock;
+    auto const deadline = Clock::now() + std::chrono::duration<double>{options.timeout.value_or(60)};
+    while (::kill(record.qemu, 0) == 0 && ::waitpid(record.qemu, nullptr, WNOHANG) == 0) {
+        try {
+            ControlClient const client{made.control()};
+            fmt::print("{}\n", made.name());
+            return 0;
+        } catch (Failure const&) {
+            if (Clock::now() > deadline) {
+                fmt::print(stderr, "antler: The machine `{}` runs, and does not answer.\n", made.name());
+                return static_cast<int>(ExitCode::timeout);
+            }
+            std::this_thread::sleep_for(std::chrono::milliseconds{50});
+        }
+    }
+    fmt::print(stderr, "antler: QEMU did not start the machine.\n{}",
+               said_in((made.directory() / "qemu.log")));
+    return static_cast<int>(ExitCode::internal);
+}
+
+int watch(SessionOptions session, std::string_view how_to_leave, auto&& run) {
+    session.output = STDOUT_FILENO;
+    session.interactive = is_our_terminal(STDIN_FILENO);
+    session.coloured = ::isatty(STDOUT_FILENO) == 1;
+    // A job in the background may not read its terminal.
+    if (session.interactive || ::isatty(STDIN_FILENO) == 0) session.input = STDIN_FILENO;
+    SessionResult result;
+    {
+        std::optional<RawTerminal> raw;
+        if (session.interactive) {
+            fmt::print(stderr, "antler: {}\n", how_to_leave);
+            raw.emplace(STDIN_FILENO);
+        }
+        result = run(session);
+    }
+    if (session.interactive) fmt::print(stderr, "\n");
+    return exit_code(result);
+}
+
 }  // namespace
 
 QemuMachine qemu_machine(MachineDescription const& description) {
@@ -53,7 +165,7 @@ QemuMachine qemu_machine(MachineDescription const& description) {
 }
 
 int run_command(RunOptions const& options) {
-    auto const description = read_description(options.file);
+    auto description = read_description(options.file);
     auto machine = qemu_machine(description.machine);
     machine.extra.insert(machine.extra.end(), options.qemu_args.begin(), options.qemu_args.end());
     auto const qemu = required_qemu();
@@ -61,6 +173,8 @@ int run_command(RunOptions const& options) {
     if (options.print_qemu) {
         machine.kernel = "antler.img";
         machine.initrd = "machine.pack";
+        add_board_devices(machine, description);
+        machine.control = "control";
         auto words = qemu_arguments(qemu, machine, 0);
         // For a person, who has no socket to hand over.
         for (auto word = words.begin(); word != words.end();) {
@@ -80,34 +194,50 @@ int run_command(RunOptions const& options) {
 
     // From here on a signal ends QEMU, restores the terminal and removes the folder before it ends us.
     BlockedSignals const blocked;
+    make_images(description);
+    say_refused(description);
     WorkDirectory const work;
     auto const built = build_machine(description, work.path());
     machine.kernel = built.image;
     machine.initrd = built.pack;
-    auto const instance = Instance::make(options.file.stem().string());
-    machine.control = instance.control();
+
+    auto const made =
+        options.name ? Instance::make_exactly(*options.name) : Instance::make(options.file.stem().string());
+    add_board_devices(machine, description);
+    machine.console_socket = made.directory() / "console";
+    machine.control = made.control();
+    machine.wait_for_console = !options.detach;
+    Descriptor const errors{
+        ::open((made.directory() / "qemu.log").c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)};
 
     SessionOptions session;
-    session.output = STDOUT_FILENO;
-    session.interactive = is_our_terminal(STDIN_FILENO);
-    // A job in the background may not read its terminal.
-    if (session.interactive || ::isatty(STDIN_FILENO) == 0) session.input = STDIN_FILENO;
+    session.errors = errors.get();
+    session.lock = made.lock();
+    session.outlive = true;
+    auto record = record_of(description, machine);
+    if (options.detach) return detach(made, machine, session, std::move(record), options);
+
+    session.started = [&](pid_t qemu) {
+        record.qemu = qemu;
+        write_instance_record(made.directory(), record);
+    };
     if (options.timeout)
         session.limit =
             std::chrono::ceil<std::chrono::milliseconds>(std::chrono::duration<double>{*options.timeout});
+    return watch(session, "^] leaves and ends the machine.", [&](SessionOptions const& all) {
+        auto result = run_session(machine, all);
+        result.complaints = said_in((made.directory() / "qemu.log"));
+        explain(result, options);
+        return result;
+    });
+}
 
-    SessionResult result;
-    {
-        std::optional<RawTerminal> raw;
-        if (session.interactive) {
-            fmt::print(stderr, "antler: ^] leaves and ends the machine.\n");
-            raw.emplace(STDIN_FILENO);
-        }
-        result = run_session(machine, session);
-    }
-    if (session.interactive) fmt::print(stderr, "\n");
-    explain(result, options);
-    return exit_code(result);
+int attach_command(std::string const& name) {
+    auto const instance = find_instance(name);
+    BlockedSignals const blocked;
+    return watch({}, "^] leaves, and the machine runs on.", [&](SessionOptions const& all) {
+        return join_session({instance.control.parent_path() / "console"}, all);
+    });
 }
 
 }  // namespace antler::cli

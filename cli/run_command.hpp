@@ -16,10 +16,15 @@ struct RunOptions {
     std::optional<double> timeout{};  // seconds
     std::vector<std::string> qemu_args{};
     bool print_qemu = false;
+    bool detach = false;
+    std::optional<std::string> name{};  // of the instance
 };
 
 // The exit code; failures are thrown.
 int run_command(RunOptions const& options);
+
+// Becomes the console of a machine that runs; its name, or empty for the only one.
+int attach_command(std::string const& name);
 
 // What the description's [machine] asks of QEMU; kernel and initrd are left to the caller.
 [[nodiscard]] QemuMachine qemu_machine(MachineDescription const& description);

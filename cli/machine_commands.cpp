@@ -1,0 +1,105 @@
+// Verbs for a whole machine that runs: a new VM for it, and its end.
+#include "cli/machine_commands.hpp"
+
+#include <fmt/format.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "cli/description.hpp"
+#include "cli/instances.hpp"
+#include "cli/machine_build.hpp"
+
+namespace antler::cli {
+namespace {
+
+using std::chrono::milliseconds;
+using wire::Type;
+
+// The drives of a machine are there from its start; a new VM finds its own among them.
+void find_drives(Description& description, InstanceRecord const& record) {
+    for (auto& vm : description.vms)
+        for (auto& disk : vm.disks) {
+            if (disk.path.empty() || disk.ramdisk) continue;
+            auto const found = record.drives.find(std::filesystem::absolute(disk.file).string());
+            if (found == record.drives.end())
+                complain(disk.places.of("path"),
+                         fmt::format("the machine was started without the disk \"{}\".", disk.path));
+            disk.host = found->second;
+        }
+}
+
+void send_pack(ControlClient& client, std::string const& name, Bytes const& pack, bool start) {
+    auto const what = fmt::format("`{}` cannot be created", name);
+    auto const ready =
+        must(client.ask(Type::create_begin, wire::CreateBegin{pack.size()}), what).body<wire::CreateReady>();
+    for (u64 offset = 0; offset < pack.size();) {
+        auto const size = std::min<u64>({ready.piece, pack.size() - offset, wire::most_payload - 64});
+        wire::CreateData const data{
+            .transfer = ready.transfer, .offset = offset, .bytes = std::span{pack}.subspan(offset, size)};
+        offset = must(client.ask(Type::create_data, data), what).body<wire::CreateProgress>().received;
+    }
+    (void)must(client.ask(Type::create_commit, wire::CreateCommit{.transfer = ready.transfer, .start = start},
+                          milliseconds{60'000}),
+               what);
+}
+
+}  // namespace
+
+int create_command(CreateOptions const& options) {
+    auto description = read_description(options.file);
+    refuse_none(description);
+    auto const directory = options.socket.empty() ? find_instance(options.machine).control.parent_path()
+                                                  : options.socket.parent_path();
+    auto record = read_instance_record(directory);
+    find_drives(description, record);
+    auto client = client_of(options);
+    nlohmann::ordered_json names = nlohmann::ordered_json::array();
+    for (auto const& vm : description.vms) {
+        auto one = description;
+        one.vms = {vm};
+        send_pack(client, vm.name, prepare_machine(std::move(one)).pack.bytes(), !options.off);
+        names.push_back(vm.name);
+        if (std::ranges::find(record.vms, vm.name) == record.vms.end()) record.vms.push_back(vm.name);
+        if (!options.json) fmt::print("{}\n", vm.name);
+    }
+    if (record.qemu != 0) write_instance_record(directory, record);
+    if (options.json) fmt::print("{}\n", nlohmann::ordered_json{{"created", names}}.dump(2));
+    return 0;
+}
+
+int stop_command(Asked const& asked) {
+    auto const instance = find_instance(asked.machine);
+    auto const record = read_instance_record(instance.control.parent_path());
+    if (record.qemu <= 1)
+        throw Failure{ExitCode::internal,
+                      fmt::format("It is not known which process `{}` is.", instance.name)};
+    auto const runs = [&] {
+        auto const all = running_instances();
+        return std::ranges::any_of(all, [&](FoundInstance const& one) { return one.name == instance.name; });
+    };
+    ::kill(record.qemu, SIGTERM);
+    for (int tenths = 0; runs(); ++tenths) {
+        if (tenths == 50) ::kill(record.qemu, SIGKILL);
+        if (tenths == 100)
+            throw Failure{ExitCode::timeout, fmt::format("The machine `{}` does not end.", instance.name)};
+        std::this_thread::sleep_for(milliseconds{100});
+    }
+    if (asked.json) fmt::print("{}\n", nlohmann::ordered_json{{"stopped", instance.name}}.dump(2));
+    return 0;
+}
+
+int names_command(bool machines) {
+    for (auto const& one : running_instances()) {
+        if (machines) fmt::print("{}\n", one.name);
+        if (machines) continue;
+        for (auto const& vm : read_instance_record(one.control.parent_path()).vms) fmt::print("{}\n", vm);
+    }
+    return 0;
+}
+
+}  // namespace antler::cli
