@@ -234,6 +234,8 @@ private:
             if (!made.ask.empty()) {
                 made.answer = patterns((*step)["expect"]);
                 made.exit = (*step)["exit"].value_or(0);
+                made.times = (*step)["times"].value_or(1);
+                made.median_below = (*step)["median_below"].value_or(0);
                 scenario.dialogue.push_back(std::move(made));
                 continue;
             }

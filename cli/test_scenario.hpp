@@ -26,6 +26,8 @@ struct DialogueStep {
     std::vector<std::string> ask{};
     std::vector<Pattern> answer{};
     int exit = 0;
+    int times = 1;         // so often, and
+    int median_below = 0;  // the median of all takes fewer milliseconds
     // Or so many bytes of noise into the control channel, and gone without a word.
     i64 noise = 0;
 };

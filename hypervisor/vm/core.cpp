@@ -401,7 +401,8 @@ void Core::wait_until_runnable() {
         if (starting != nullptr) {
             start_step();
         } else if (!served && inbox.load(std::memory_order_relaxed) == nullptr &&
-                   arrivals.load(std::memory_order_relaxed) == nullptr) {
+                   arrivals.load(std::memory_order_relaxed) == nullptr &&
+                   !background.load(std::memory_order_relaxed)) {
             hart::wait_for_interrupt();
             note_closing();
         }
