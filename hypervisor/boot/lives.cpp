@@ -106,16 +106,37 @@ Outcome reboot(Lot& lot) {
     return done;
 }
 
-Outcome press_button(Lot& lot) {
-    if (!is_alive(lot) || lot.life->vm->state() != VmState::running) return wrong_state("it does not run");
-    if (lot.life->vm->machine().press_power_button()) return done;
-    return {Status::not_supported, "the guest does not listen to its power button; destroy pulls the plug"};
+// What every Linux does without any program's help: writes what it holds to its disks, makes them read-only,
+// and powers off.  Each takes a while.
+Outcome ask_to_end(System& all, Lot& lot, bool first) {
+    if (!is_alive(lot)) return first ? wrong_state("it does not run") : done;
+    auto& vm = *lot.life->vm;
+    if (first) {
+        if (vm.state() != VmState::running) return wrong_state("it does not run");
+        if (!vm.machine().has_serial_driver())
+            return {Status::not_supported,
+                    "the guest has no driver at its serial port that would hear; destroy pulls the plug"};
+        lot.keys_sent = 0;
+        lot.next_key_at = 0;
+        lot.asked_at = hart::time();
+    }
+    constexpr std::string_view keys = "suo";
+    constexpr Nanos pause{300'000'000};
+    constexpr Nanos patience{5'000'000'000};
+    auto const now = hart::time();
+    if (lot.keys_sent == keys.size()) return done;
+    if (now - lot.asked_at > all.board.timebase.ticks(patience).n)
+        return {Status::failed, "the guest does not take what is sent to its serial port"};
+    if (now < lot.next_key_at || !vm.machine().send_system_request(keys[lot.keys_sent])) return later;
+    ++lot.keys_sent;
+    lot.next_key_at = now + all.board.timebase.ticks(pause).n;
+    return lot.keys_sent == keys.size() ? done : later;
 }
 
 Outcome do_it(System& all, Type what, Lot& lot, u32 id, bool first) {
     if (what == Type::start) return start(all, lot, id, first);
     if (what == Type::destroy) return destroy(lot, first);
-    if (what == Type::shutdown || what == Type::power_button) return press_button(lot);
+    if (what == Type::shutdown || what == Type::power_button) return ask_to_end(all, lot, first);
     if (what == Type::reboot) return reboot(lot);
     if (what == Type::suspend) return suspend(lot);
     if (what == Type::resume) return resume(lot);

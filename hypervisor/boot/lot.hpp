@@ -48,6 +48,10 @@ struct Lot {
     std::optional<abi::control::Type> doing{};  // what was asked, and is not done yet
     std::string_view last_words{};
     u32 starts = 0;
+    // How far the guest was asked to end.
+    u32 keys_sent = 0;
+    u64 next_key_at = 0;  // host time
+    u64 asked_at = 0;
     bool starting = false;  // as asked by `doing`, and this life is the one
 
     [[nodiscard]] bool is_free() const { return name.empty(); }

@@ -58,6 +58,17 @@ public:
         update_line();
     }
 
+    // A break on the line, and a byte behind it.  False: nothing happened, for something waits in the
+    // receiver, or there is no driver that would be interrupted.
+    [[nodiscard]] bool receive_break(u8 then) {
+        if (!interrupts_on_input() || received_ != 0 || room() < 2) return false;
+        accept(0);
+        line_errors_ |= uart::lsr::break_seen;
+        accept(then);
+        update_line();
+        return true;
+    }
+
     // What was received, for a guest that asks its firmware instead of the port.  One that asks in vain
     // listens.
     u32 take(std::span<u8> into) {
@@ -70,8 +81,11 @@ public:
 
     // Does the guest take input?  It wants the interrupt, or it polls and waits.
     [[nodiscard]] bool listening() const {
-        return (interrupt_enable_ & uart::ier::received_data) != 0 ||
-               idle_polls_ >= polls_that_mean_listening;
+        return interrupts_on_input() || idle_polls_ >= polls_that_mean_listening;
+    }
+
+    [[nodiscard]] bool interrupts_on_input() const {
+        return (interrupt_enable_ & uart::ier::received_data) != 0;
     }
 
     // The sink takes bytes again.

@@ -116,6 +116,14 @@ bool Machine::leave() {
     });
 }
 
+bool Machine::send_system_request(char key) {
+    return devices_.with([&](Devices& devices) { return devices.uart.receive_break(static_cast<u8>(key)); });
+}
+
+bool Machine::has_serial_driver() {
+    return devices_.with([&](Devices& devices) { return devices.uart.interrupts_on_input(); });
+}
+
 u32 Machine::console_room() {
     auto const room = devices_.with([&](Devices& devices) {
         auto const taken = takes_input(devices) ? devices.uart.room() : 0;

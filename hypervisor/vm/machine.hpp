@@ -114,8 +114,11 @@ public:
     // As after power-on.
     void reset(u32 vcpus);
 
-    // Asks the guest to end; false: it does not listen.
-    [[nodiscard]] bool press_power_button() { return false; }
+    // Linux hears a break on its serial console, and the key behind it, as a system request, whatever its
+    // programs do.  False: not now.
+    [[nodiscard]] bool send_system_request(char key);
+    // There is a driver at the serial port that is interrupted by what comes.
+    [[nodiscard]] bool has_serial_driver();
 
     // Nothing outside knows the devices any more, and no transfer of theirs is under way.  The VM is over;
     // false: not yet, ask again.
