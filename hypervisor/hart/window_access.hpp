@@ -48,14 +48,14 @@ template <WindowWord T>
             : [at] "r"(at)
             : "memory");
         if (done == 0) return false;
-        std::memcpy(&into, words, sizeof into);
+        __builtin_memcpy(&into, words, sizeof into);
         return true;
     } else {
         if constexpr (sizeof(T) == 2) ANTLER_WINDOW_LOAD("lhu");
         if constexpr (sizeof(T) == 4) ANTLER_WINDOW_LOAD("lwu");
         if constexpr (sizeof(T) == 8) ANTLER_WINDOW_LOAD("ld");
         if (done == 0) return false;
-        std::memcpy(&into, &low, sizeof into);
+        __builtin_memcpy(&into, &low, sizeof into);
         return true;
     }
 }
@@ -65,7 +65,7 @@ template <WindowWord T>
     u64 low = 0;
     u64 done = 0;
     u64 scratch;
-    std::memcpy(&low, &value, sizeof value);
+    __builtin_memcpy(&low, &value, sizeof value);
     if constexpr (sizeof(T) == 2) ANTLER_WINDOW_STORE("sh");
     if constexpr (sizeof(T) == 4) ANTLER_WINDOW_STORE("sw");
     if constexpr (sizeof(T) == 8) ANTLER_WINDOW_STORE("sd");
@@ -81,13 +81,13 @@ template <WindowWord T>
 template <WindowWord T>
 [[nodiscard]] bool load_window(void const* at, T& into) {
     if (at == nullptr) return false;  // a window that shows nothing
-    std::memcpy(&into, at, sizeof into);
+    __builtin_memcpy(&into, at, sizeof into);
     return true;
 }
 template <WindowWord T>
 [[nodiscard]] bool store_window(void* at, T const& value) {
     if (at == nullptr) return false;
-    std::memcpy(at, &value, sizeof value);
+    __builtin_memcpy(at, &value, sizeof value);
     return true;
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/unfilled.hpp"
 #include "hart/fence.hpp"
 #include "memory/physical.hpp"
 
@@ -201,7 +202,8 @@ Result<void> VirtioBlock::add_table(State& state, u32 slot, DiskRequest const& r
 
 Result<void> VirtioBlock::add_chain(State& state, u32 slot, DiskRequest const& request) {
     auto& mine = memory_of(slot);
-    std::array<DmaPiece, most_pieces + 2> list;  // NOLINT: filled as far as it is used
+    Unfilled<std::array<DmaPiece, most_pieces + 2>> room;
+    auto& list = room.value;
     usize count = 0;
     list[count++] = piece(&mine.header, sizeof mine.header);
     for (auto const& data : request.pieces) list[count++] = {data.at, data.bytes};

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "base/unfilled.hpp"
 #include "vm/vm.hpp"
 
 namespace antler::vm {
@@ -113,7 +114,8 @@ Result<u64> DiskWire::submit(u32 slot, BlockRequest const& request) {
                                      moves ? std::min(request.sectors, most_sectors) : request.sectors);
     if (target.disk == nullptr) return Err{Error::io};
     auto sectors = target.sectors;
-    std::array<DiskPiece, most_pieces> pieces;  // NOLINT: filled as far as it is used
+    Unfilled<std::array<DiskPiece, most_pieces>> room;
+    auto& pieces = room.value;
     usize count = 0;
     if (moves)
         sectors = TRY(gather(request, sectors * sector_bytes, operation == DiskOperation::read,

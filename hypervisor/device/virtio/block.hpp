@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "abi/virtio_block.hpp"
+#include "base/unfilled.hpp"
 #include "device/virtio/model.hpp"
 #include "device/virtio/queue.hpp"
 
@@ -141,7 +142,8 @@ private:
     bool pump() {
         if (!queue_.is_open()) return false;
         u32 cost = 0;
-        Chain chain;
+        Unfilled<Chain> room;  // pop() fills it
+        auto& chain = room.value;
         do {
             must_look_ = false;
             finish_some(cost);
