@@ -24,7 +24,7 @@ public:
     DiskWire(Vm& vm, backend::Disk& disk, std::string_view serial);
 
     void disk_done(u32 token, backend::DiskStatus status) override;
-    void disk_has_room() override { wake(); }
+    void disk_has_room() override { wake_always(); }
 
     // device::virtio::BlockStore
     [[nodiscard]] device::virtio::BlockShape const& shape() const { return shape_; }

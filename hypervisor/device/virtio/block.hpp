@@ -144,10 +144,10 @@ private:
         u32 cost = 0;
         Unfilled<Chain> room;  // pop() fills it
         auto& chain = room.value;
+        if (waiting_ != 0) try_again(cost);  // once: whoever is busy says when it is not
         do {
             must_look_ = false;
             finish_some(cost);
-            if (waiting_ != 0) try_again(cost);
             while (free_ != 0 && cost < budget && next(chain)) take(chain, cost);
         } while (must_look_ && cost < budget);
         store_.go();
