@@ -189,6 +189,7 @@ void run() {
         test_writable(*drive, seed);
         if (told("wait")) {
             // Somebody else writes to the same base meanwhile.
+            check_equal("every page is written again", write_all(*drive, seed), pages);
             auto const end = now() + guest().hertz;
             while (now() < end) pause();
             check_equal("nobody else's writes are seen", read_all(*drive, seed), pages);
