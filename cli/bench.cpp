@@ -33,6 +33,7 @@ struct Load {
     u32 seed = 1;
     std::string row{};     // the only one that the guest measures; empty: all
     bool network = false;  // two guests on a switch, of which one measures
+    bool disk = false;     // a guest with a disk of the board
 };
 
 enum class Where { antler, native };
@@ -63,6 +64,7 @@ std::vector<Run> const& all_runs() {
          {"demand_2m", "interrupts_off"}},
         {"Linux", Where::antler, {.linux_kernel = true}, {"linux_boot"}},
         {"two guests on a switch", Where::antler, {.network = true}, {"net_64", "net_1500", "net_exits"}},
+        {"a guest on a disk", Where::antler, {.disk = true}, {"block_4k", "block_4k_write"}},
         {"a start on eight harts", Where::antler, {.harts = 8, .prefault = false}, {"start"}},
         {"a start on eight harts, memory zeroed first", Where::antler, {.harts = 8}, {"start_zeroed"}},
     };
@@ -257,6 +259,17 @@ private:
             board_memory / 1_MiB, default_cpu, guest_elf("net").string());
     }
 
+    // Requests go into the guest's memory: there is nothing to copy.
+    std::string disk_description() const {
+        return fmt::format(
+            "[machine]\nharts = 1\nmemory = \"{0}M\"\ncpu = \"{1}\"\nicount = true\n"
+            "[vm.bench]\nmemory = {{ size = \"64M\" }}\n"
+            "payload = {{ kernel = \"{2}\", cmdline = \"measure\" }}\n"
+            "disks = [{{ path = \"{3}\", size = \"8M\" }}]\n",
+            board_memory / 1_MiB, default_cpu, guest_elf("block").string(),
+            (work_.path() / "bench-disk.raw").string());
+    }
+
     QemuMachine board_of_antler(Load const& load) {
         auto const kernel_path = load.linux_kernel ? kernel() : guest_elf("bench");
         auto payload = fmt::format("kernel = \"{}\"", kernel_path.string());
@@ -265,20 +278,26 @@ private:
         if (!load.row.empty()) payload += fmt::format(", cmdline = \"row={}\"", load.row);
         auto const text =
             load.network ? network_description()
+            : load.disk  ? disk_description()
                          : fmt::format(
-                               "[machine]\nharts = {0}\nmemory = \"{1}M\"\ncpu = \"{2}\"\nicount = true\n"
+                              "[machine]\nharts = {0}\nmemory = \"{1}M\"\ncpu = \"{2}\"\nicount = true\n"
                                "[hypervisor]\nlog = \"debug\"\n"
                                "[vm.bench]\ncpus = {{ boot_vcpus = {0} }}\nmemory = {{ size = \"{3}M\", "
                                "prefault = {4} }}\n"
                                "payload = {{ {5} }}\n",
-                               load.harts, board_memory / 1_MiB, default_cpu, guest_memory / 1_MiB,
-                               load.prefault, payload);
+                              load.harts, board_memory / 1_MiB, default_cpu, guest_memory / 1_MiB,
+                              load.prefault, payload);
         auto const description =
             parse_description(text, work_.path() / "bench.toml", Catalogue{guest_packages()});
         auto const built = build_machine(description, work_.path());
         auto board = qemu_machine(description.machine);
         board.seed = load.seed;
         board.kernel = built.image;
+        if (load.disk) {
+            auto const image = work_.path() / "bench-disk.raw";
+            write_file(image, std::vector<u8>(8_MiB));
+            board.drives.push_back({.serial = description.vms.front().disks.front().host, .file = image});
+        }
         board.initrd = built.pack;
         return board;
     }

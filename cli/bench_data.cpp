@@ -40,6 +40,8 @@ constexpr std::array rows{
     BenchRow{"net_64", "packet of 64 bytes between VMs", 700},
     BenchRow{"net_1500", "packet of 1,500 bytes between VMs", 1'600},
     BenchRow{"net_exits", "exits of both for 1,000 packets", 125},
+    BenchRow{"block_4k", "read of 4 KiB, eight under way", 900},
+    BenchRow{"block_4k_write", "write of 4 KiB, eight under way", 900},
     BenchRow{"interrupts_off", "longest stretch without interrupts", 10'000},
 };
 
