@@ -6,6 +6,7 @@
 #include "boot/consoles.hpp"
 #include "boot/disks.hpp"
 #include "boot/extras.hpp"
+#include "boot/homes.hpp"
 #include "boot/networks.hpp"
 #include "boot/system.hpp"
 
@@ -46,7 +47,8 @@ Result<void> give_vcpu(System& all, Life& life, u32 id) {
     if (vm.features().v)
         vcpu->vector.registers = TRY(life.store.take(u64{32} * all.features.vector_bytes)).data();
     vm.attach(*vcpu);
-    all.cores[(all.next_home + id) % all.core_count]->house(*vcpu);
+    vcpu->affinity = vm.description().share.harts_of(id);
+    all.cores[TRY(find_home(all, vm, id))]->house(*vcpu);
     return {};
 }
 
@@ -86,7 +88,7 @@ Result<void> build(System& all, Lot& lot, Life& life, OwnerId owner) {
     TRY(add_extras(*life.vm, life.store));
     TRY(add_channels(all, *life.vm, life.store));
     for (u32 id = 0; id < description.vcpus; ++id) TRY(give_vcpu(all, life, id));
-    all.next_home += description.vcpus;
+    all.next_home = (all.next_home + description.vcpus) % all.core_count;
     return {};
 }
 
@@ -97,6 +99,7 @@ void give_back(System& all, Lot& lot) {
         lot.starts += life.vm->starts();
         lot.last_words = life.vm->last_words();
         leave_channels(all, *life.vm);
+        leave_homes(all, *life.vm);
         life.vm->~Vm();
     }
     if (life.ram != nullptr) life.ram->~Ram();

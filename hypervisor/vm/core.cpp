@@ -454,11 +454,11 @@ Vcpu& Core::take_next() {
 // wfi is the guest's own while nobody else waits for this hart, nor for another.   [norm:hstatus_vtw_op]
 void Core::set_wait_trap(Vcpu& vcpu) {
     using vtw = isa::Hstatus::vtw;
-    bool const native = !vcpu.vm.policies().trap_wait && queue.empty() && (is_dedicated || !others_wait());
+    bool const native = !vcpu.vm.policies().trap_wait && queue.empty() && (is_dedicated() || !others_wait());
     vcpu.hstatus = vtw::set(vcpu.hstatus, !native);
     if (team == nullptr || native == waits_natively) return;
     waits_natively = native;
-    if (native && !is_dedicated) {
+    if (native && !is_dedicated()) {
         team->native.fetch_or(Team::bit(index));
     } else {
         team->native.fetch_and(~Team::bit(index));

@@ -41,7 +41,6 @@ struct Core : hart::Hart {
     Vcpu* throttled = nullptr;              // residents that have had their share of this period
     u64 charged_at = 0;                     // until then whoever runs has paid
     u64 balance_at = 0;                     // when this hart looks again whether another has less to do
-    bool is_dedicated = false;              // it serves one vCPU only
     std::atomic<Vcpu*> inbox = nullptr;     // pushed by any hart, taken whole by this one
     bool must_choose = false;               // someone else should run
     u64 slice_end = never;                  // host time
@@ -159,6 +158,10 @@ private:
         return team != nullptr && (team->crowded.load(std::memory_order_relaxed) & ~Team::bit(index)) != 0;
     }
     [[nodiscard]] bool pass_on(Vcpu& vcpu);
+    // It serves one vCPU only.
+    [[nodiscard]] bool is_dedicated() const {
+        return team != nullptr && (team->dedicated.load(std::memory_order_relaxed) & Team::bit(index)) != 0;
+    }
     void release_throttled(u64 now);
     [[nodiscard]] bool may_run(Vcpu const& vcpu) const;
     [[nodiscard]] Core* better_place(Vcpu const& vcpu, u64 harts) const;

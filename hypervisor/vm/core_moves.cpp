@@ -10,7 +10,7 @@ namespace antler::vm {
 bool Core::may_run(Vcpu const& vcpu) const {
     if (team == nullptr) return true;
     if ((vcpu.affinity.load(std::memory_order_relaxed) & Team::bit(index)) == 0) return false;
-    return !is_dedicated || vcpu.vm.is_dedicated();
+    return !is_dedicated() || vcpu.vm.is_dedicated();
 }
 
 // The hart with the least to do of those that may run it; none but this: nothing.
@@ -123,7 +123,7 @@ void Core::tell_crowd() {
 }
 
 void Core::say_idle() {
-    if (team == nullptr || is_dedicated) return;
+    if (team == nullptr || is_dedicated()) return;
     waiting_count.store(0, std::memory_order_relaxed);
     team->crowded.fetch_and(~Team::bit(index));
     team->native.fetch_and(~Team::bit(index));

@@ -57,7 +57,9 @@ Vm::Vm(Parts const& parts)
       timebase_{parts.timebase},
       host_isa_{parts.host_isa},
       ids_{parts.ids},
-      machine_{*this, description_.vcpus, timebase_} {}
+      machine_{*this, description_.vcpus, timebase_},
+      weight_{description_.share.weight},
+      cap_{description_.share.cap} {}
 
 Result<void> Vm::power_on() {
     placing_ = {};

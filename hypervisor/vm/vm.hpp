@@ -127,8 +127,7 @@ public:
     void set_share(u32 weight, u32 cap);
     void pin(Vcpu& vcpu, u64 harts);
     // Its harts serve nobody else.
-    [[nodiscard]] bool is_dedicated() const { return dedicated_; }
-    void dedicate() { dedicated_ = true; }
+    [[nodiscard]] bool is_dedicated() const { return description_.share.dedicated; }
 
     // SBI's hart_start: moves a stopped hart to start_pending and tells its home.   [sbi ext-hsm]
     [[nodiscard]] abi::sbi::Status start_hart(u64 id, Entry entry);
@@ -182,9 +181,8 @@ private:
     std::atomic<Ending> ending_ = Ending::none;
     std::atomic<u32> alive_ = 0;  // vCPUs that have not stopped
     Placing placing_{};
-    std::atomic<u32> weight_ = sched::default_weight;
-    std::atomic<u32> cap_ = 0;  // percent
-    bool dedicated_ = false;
+    std::atomic<u32> weight_;
+    std::atomic<u32> cap_;  // percent
     std::atomic<bool> over_ = false;
     bool crashed_ = false;
     bool preserved_ = false;

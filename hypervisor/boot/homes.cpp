@@ -1,0 +1,28 @@
+// vCPUs are dealt to harts in turn, among those that they may have.
+#include "boot/homes.hpp"
+
+namespace antler::boot {
+
+Result<u32> find_home(System& all, vm::Vm const& vm, u32 vcpu) {
+    using vm::Team;
+    auto const dedicated = all.team.dedicated.load();
+    auto const may = [&](u32 hart) {
+        return (vm.description().share.harts_of(vcpu) & ~dedicated & Team::bit(hart)) != 0;
+    };
+    for (u32 i = 0; i < all.core_count; ++i) {
+        auto const hart = (all.next_home + vcpu + i) % all.core_count;
+        if (!may(hart)) continue;
+        if (vm.is_dedicated()) all.team.dedicated.fetch_or(Team::bit(hart));
+        return hart;
+    }
+    return Err{Error::full};
+}
+
+void leave_homes(System& all, vm::Vm& vm) {
+    if (!vm.is_dedicated()) return;
+    for (u32 id = 0; id < vm.vcpu_count(); ++id)
+        if (auto const* const vcpu = vm.vcpu(id); vcpu != nullptr && vcpu->home != nullptr)
+            all.team.dedicated.fetch_and(~vm::Team::bit(vcpu->home->index));
+}
+
+}  // namespace antler::boot
