@@ -13,16 +13,14 @@ struct Allowance {
     u64 left = 0;
     u64 period_end = 0;
 
-    // Charges what was used up to now; false: it has had all of this period.
-    [[nodiscard]] bool charge(u64 ticks, u64 now, u64 period) {
-        if (per_period == 0) return true;
-        if (now >= period_end) {
-            period_end = now + period;
-            left = per_period;
-        }
-        left = ticks < left ? left - ticks : 0;
-        return left != 0;
+    // It begins to use the hart: what is left, anew where the period is over.
+    void begin(u64 now, u64 period) {
+        if (now < period_end) return;
+        period_end = now + period;
+        left = per_period;
     }
+    void charge(u64 ticks) { left = ticks < left ? left - ticks : 0; }
+    [[nodiscard]] bool is_used_up(u64 now) const { return per_period != 0 && left == 0 && now < period_end; }
 };
 
 // Something that can wait in one queue at a time; touched only by the hart that owns the queue.
@@ -90,6 +88,11 @@ public:
         --size_;
         (entity.previous == nullptr ? first_ : entity.previous->next) = entity.next;
         (entity.next == nullptr ? last_ : entity.next->previous) = entity.previous;
+    }
+
+    // Whoever runs while nobody waits takes nothing from anybody: newcomers begin where it is.
+    void nobody_waited_for(Entity const& running) {
+        if (empty() && static_cast<i64>(running.virtual_time - floor_) > 0) floor_ = running.virtual_time;
     }
 
     // Virtual time counts from each queue's own beginning.

@@ -86,6 +86,7 @@ void Core::make_runnable(Vcpu& vcpu) {
     vcpu.hart_state.compare_exchange_strong(suspended, abi::sbi::HartState::started);
     must_choose = true;
     vcpu.times.since = hart::time();
+    if (queue.empty()) charge_current(vcpu.times.since);
     enqueue(vcpu, true);
     if (vcpu.at != sched::no_deadline) note_deadline(vcpu);
 }

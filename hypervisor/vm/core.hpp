@@ -153,7 +153,7 @@ private:
     void put_back(Vcpu& vcpu);
     void enqueue(Vcpu& vcpu, bool slept);
     void unqueue(Vcpu& vcpu);
-    [[nodiscard]] u64 turn_end(Vcpu const& vcpu) const;
+    [[nodiscard]] u64 turn_end(Vcpu& vcpu) const;
     [[nodiscard]] bool others_wait() const {
         return team != nullptr && (team->crowded.load(std::memory_order_relaxed) & ~Team::bit(index)) != 0;
     }

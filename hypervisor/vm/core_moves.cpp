@@ -49,6 +49,7 @@ void Core::give_away(Vcpu& vcpu, Core& to) {
 void Core::serve_arrivals() {
     if (arrivals.load(std::memory_order_relaxed) == nullptr) return;
     auto* vcpu = arrivals.exchange(nullptr, std::memory_order_acquire);
+    charge_current(hart::time());
     while (vcpu != nullptr) {
         auto* const next = vcpu->next_arrival;
         adopt(*vcpu);

@@ -18,7 +18,8 @@ void Core::charge_current(u64 now) {
     charged_at = now;
     current->charge(ran);
     current->times.run += ran;
-    (void)current->allowance.charge(ran, now, cap_period);
+    current->allowance.charge(ran);
+    if (current->place == Vcpu::Place::running) queue.nobody_waited_for(*current);
     current->times.since = now;
 }
 
@@ -28,8 +29,7 @@ void Core::put_back(Vcpu& vcpu) {
 }
 
 void Core::enqueue(Vcpu& vcpu, bool slept) {
-    auto const& allowance = vcpu.allowance;
-    if (allowance.per_period != 0 && allowance.left == 0 && hart::time() < allowance.period_end) {
+    if (vcpu.allowance.per_period != 0 && vcpu.allowance.is_used_up(hart::time())) {
         vcpu.place = Vcpu::Place::throttled;
         vcpu.next_throttled = throttled;
         throttled = &vcpu;
@@ -67,12 +67,12 @@ void Core::release_throttled(u64 now) {
     }
 }
 
-u64 Core::turn_end(Vcpu const& vcpu) const {
-    auto end = queue.empty() ? never : charged_at + slice;
-    auto const& allowance = vcpu.allowance;
+u64 Core::turn_end(Vcpu& vcpu) const {
+    auto const end = queue.empty() ? never : charged_at + slice;
+    auto& allowance = vcpu.allowance;
     if (allowance.per_period == 0) return end;
-    auto const left = charged_at >= allowance.period_end ? allowance.per_period : allowance.left;
-    return charged_at + left < end ? charged_at + left : end;
+    allowance.begin(charged_at, cap_period);
+    return charged_at + allowance.left < end ? charged_at + allowance.left : end;
 }
 
 void Core::note_deadline(Vcpu& vcpu) {

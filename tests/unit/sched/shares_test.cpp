@@ -53,6 +53,22 @@ TEST(Shares, OfWhoSleptCountFromNowButForALittle) {
     EXPECT_LE(turns, 3);  // and not for long
 }
 
+TEST(Shares, OfWhoHadTheHartForItselfStayAsTheyAre) {
+    RunQueue queue;
+    Entity alone, later;
+    for (int turn = 0; turn < 1000; ++turn) {
+        alone.charge(slice);
+        queue.nobody_waited_for(alone);
+    }
+    queue.wake(later, 16 * slice);
+    queue.push(alone);
+    static_cast<void>(queue.pop_front());
+    later.charge(slice);
+    later.charge(slice);
+    queue.push(later);
+    EXPECT_EQ(queue.first(), &alone);  // it waits two turns, not a thousand
+}
+
 TEST(Shares, MoveWithAnEntityToAnotherQueue) {
     RunQueue old_queue, new_queue;
     std::array<Entity, 2> here, there;
@@ -73,12 +89,19 @@ TEST(Shares, MoveWithAnEntityToAnotherQueue) {
 
 TEST(Allowance, EndsAndComesBackWithThePeriod) {
     Allowance allowance{.per_period = 100};
-    EXPECT_TRUE(allowance.charge(60, 1000, 500));
-    EXPECT_FALSE(allowance.charge(60, 1100, 500));
-    EXPECT_FALSE(allowance.charge(0, 1499, 500));
-    EXPECT_TRUE(allowance.charge(10, 1500, 500));
+    allowance.begin(1000, 500);
+    allowance.charge(60);
+    EXPECT_FALSE(allowance.is_used_up(1060));
+    allowance.begin(1200, 500);
+    allowance.charge(60);
+    EXPECT_TRUE(allowance.is_used_up(1260));
+    EXPECT_TRUE(allowance.is_used_up(1499));
+    EXPECT_FALSE(allowance.is_used_up(1500));
+    allowance.begin(1500, 500);
+    EXPECT_EQ(allowance.left, 100U);
     Allowance none;
-    EXPECT_TRUE(none.charge(~u64{0}, 5, 500));
+    none.charge(~u64{0});
+    EXPECT_FALSE(none.is_used_up(5));
 }
 
 TEST(Deadlines, AreSortedWhateverIsSet) {
