@@ -1,4 +1,4 @@
-// Always wants its hart, and says how much of it it got.
+// Always wants its hart, and says how much of it it got; or, if told `sleep`, never wants it.
 #include "guests/lib/device_tree.hpp"
 #include "guests/lib/guest.hpp"
 
@@ -27,6 +27,7 @@ u64 spin_until(u64 end) {
 }  // namespace
 
 void run() {
+    while (told("sleep")) wait_for_interrupt();
     (void)spin_until(at_ms(warm_up_ms));
     auto const start = now();
     auto const done = spin_until(at_ms(warm_up_ms + measured_ms));

@@ -16,6 +16,7 @@ void Core::charge_current(u64 now) {
     if (current == nullptr) return;
     auto const ran = now - charged_at;
     charged_at = now;
+    if (current->waiting) return;  // it has its place in the queue already
     current->charge(ran);
     current->times.run += ran;
     current->allowance.charge(ran);
