@@ -84,7 +84,12 @@ bool Operations::hart(u32 index, wire::HartInfo& into) {
     if (index >= all_.core_count) return false;
     auto const& core = *all_.cores[index];
     u32 vcpus = 0;
-    for (auto const* vcpu = core.residents; vcpu != nullptr; vcpu = vcpu->next_at_home) ++vcpus;
+    // That hart's own list may change while we look; the VMs do not.
+    for (auto id = boot::next_vm(all_, 0); id; id = boot::next_vm(all_, *id + 1)) {
+        auto* const vm = running_vm(all_, *id);
+        for (u32 i = 0; vm != nullptr && i < vm->vcpu_count(); ++i)
+            vcpus += vm->vcpu(i)->home == &core ? 1 : 0;
+    }
     auto const beat = core.heartbeat.load(std::memory_order_relaxed);
     auto const now = hart::time();
     into = {.index = index, .id = core.id, .vcpus = vcpus};
@@ -108,6 +113,8 @@ bool Operations::vm(u32 id, wire::VmInfo& into) {
     if (vm == nullptr) return true;  // it is off, and there is no more to say
     auto const use = all_.frames.accounting(vm->ram().space().owner());
     auto const& policies = vm->policies();
+    wire::VmStatistics so_far;
+    if (statistics(id, so_far)) into.run_time = so_far.run_time;
     into.state = vm->state();
     into.memory_present = use.guest_bytes;
     into.overhead = use.house_bytes;
@@ -134,6 +141,13 @@ bool Operations::statistics(u32 id, wire::VmStatistics& into) {
             .memory = vm->description().memory_bytes,
             .memory_present = use.guest_bytes,
             .overhead = use.house_bytes};
+    for (u32 i = 0; i < vm->vcpu_count(); ++i) {
+        wire::VcpuStatistics one;
+        if (!vcpu_statistics(id, i, one)) continue;
+        into.run_time += one.run_time;
+        into.steal_time += one.steal_time;
+        into.wait_time += one.wait_time;
+    }
     return true;
 }
 
