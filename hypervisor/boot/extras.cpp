@@ -3,6 +3,7 @@
 
 #include <new>
 
+#include "vm/balloon_device.hpp"
 #include "vm/console_device.hpp"
 #include "vm/random_device.hpp"
 
@@ -28,6 +29,7 @@ Result<void> add_extras(vm::Vm& machine, memory::Store& store) {
     if (extras.console_ports != 0)
         TRY(add<vm::ConsoleDevice>(machine, store,
                                    device::virtio::ConsoleOptions{.ports = extras.console_ports}));
+    if (extras.balloon) TRY(add<vm::BalloonDevice>(machine, store, extras.free_page_reporting));
     return {};
 }
 

@@ -160,8 +160,14 @@ Outcome act(System& all, Type what, u32 id) {
     return outcome;
 }
 
-Outcome set_memory(System&, u32, u64) {
-    return {Status::not_supported, "not yet"};
+Outcome set_memory(System& all, u32 id, u64 bytes) {
+    auto* const vm = running_vm(all, id);
+    if (vm == nullptr) return {Status::bad_state, "it does not run"};
+    auto const& description = vm->description();
+    if (!description.extras.balloon) return {Status::not_supported, "it has no balloon"};
+    if (bytes > description.memory_bytes) return {Status::invalid, "it cannot have more than it began with"};
+    vm->machine().set_balloon(static_cast<u32>((description.memory_bytes - bytes) / page_bytes));
+    return {};
 }
 
 std::optional<u32> next_vm(System const& all, u32 from) {

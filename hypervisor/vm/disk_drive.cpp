@@ -117,12 +117,22 @@ Result<u64> DiskWire::submit(u32 slot, BlockRequest const& request) {
     Unfilled<std::array<DiskPiece, most_pieces>> room;
     auto& pieces = room.value;
     usize count = 0;
-    if (moves)
-        sectors = TRY(gather(request, sectors * sector_bytes, operation == DiskOperation::read,
-                             std::span{pieces}.first(most_pieces_), count)) /
-                  sector_bytes;
     auto& machine = vm_.machine();
-    machine.begin_dma();
+    machine.begin_dma();  // from here on no page goes
+    if (machine.is_dma_held()) [[unlikely]] {
+        machine.end_dma();
+        wake_always();
+        return Err{Error::busy};
+    }
+    if (moves) {
+        auto const bytes = gather(request, sectors * sector_bytes, operation == DiskOperation::read,
+                                  std::span{pieces}.first(most_pieces_), count);
+        if (!bytes) {
+            machine.end_dma();
+            return Err{bytes.error()};
+        }
+        sectors = bytes.value() / sector_bytes;
+    }
     under_way_ |= bit;
     auto const taken =
         target.disk->submit({operation, target.sector, sectors, std::span{pieces}.first(count)}, *this, slot);

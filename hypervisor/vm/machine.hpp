@@ -102,9 +102,20 @@ public:
     void ask_for_work();
     // From any hart: memory of the VM that the board's devices read or write by themselves.  While there is
     // any, no page of it may go.
-    void begin_dma() { dma_.fetch_add(1, std::memory_order_relaxed); }
+    void begin_dma() { dma_.fetch_add(1, std::memory_order_seq_cst); }
     void end_dma() { dma_.fetch_sub(1, std::memory_order_release); }
-    [[nodiscard]] bool has_dma() const { return dma_.load(std::memory_order_acquire) != 0; }
+    [[nodiscard]] bool has_dma() const { return dma_.load(std::memory_order_seq_cst) != 0; }
+    // While pages go none begins: whoever has begun and finds it held ends again, before he looks where pages
+    // are.
+    void hold_dma() { dma_held_.store(true, std::memory_order_seq_cst); }
+    void let_dma_begin() { dma_held_.store(false, std::memory_order_release); }
+    [[nodiscard]] bool is_dma_held() const { return dma_held_.load(std::memory_order_seq_cst); }
+    // How many pages of 4 KiB the guest should do without.
+    void set_balloon(u32 pages) {
+        devices_.with([&](Devices&) {
+            for (u32 i = 0; i < slot_count_; ++i) slots_[i]->set_balloon(pages);
+        });
+    }
 
     // On the hart that sees the VM's memory; true: there is more.
     [[nodiscard]] bool serve_work();
@@ -200,6 +211,7 @@ private:
     std::array<ChannelEnd*, max_channels> channels_{};
     u32 channel_count_ = 0;
     std::atomic<u32> dma_ = 0;
+    std::atomic<bool> dma_held_ = false;
     std::atomic<u64> alarm_ = ~u64{0};
     std::atomic<bool> reads_by_sbi_ = false;  // so it listens, whatever the port says
     std::atomic<bool> input_waits_ = true;    // until the guest takes input, the board keeps it

@@ -30,6 +30,8 @@ public:
     virtual void counters(device::CounterVisitor&) const {}
     // Before its model works, while no lock is held: what the house must do for it.
     virtual void prepare() {}
+    // How many pages of 4 KiB the guest should do without; only a balloon listens.
+    virtual void set_balloon(u32) {}
 
 protected:
     ~VirtioSlot() = default;
