@@ -236,12 +236,26 @@ private:
                 made.exit = (*step)["exit"].value_or(0);
                 made.times = (*step)["times"].value_or(1);
                 made.median_below = (*step)["median_below"].value_or(0);
+                made.terminal = at_terminal((*step)["terminal"].as_array());
                 scenario.dialogue.push_back(std::move(made));
                 continue;
             }
             if (auto const text = (*step)["expect"].value<std::string>()) made.expect = pattern(*text);
             scenario.dialogue.push_back(std::move(made));
         }
+    }
+    [[nodiscard]] std::vector<DialogueStep> at_terminal(toml::array const* steps) const {
+        std::vector<DialogueStep> made;
+        if (steps == nullptr) return made;
+        for (auto const& node : *steps) {
+            auto const* step = node.as_table();
+            if (step == nullptr)
+                complain(place(node), "A step at a terminal is `{ expect = … }` or `{ type = … }`.");
+            auto& one = made.emplace_back();
+            one.type = (*step)["type"].value_or(std::string{});
+            if (auto const text = (*step)["expect"].value<std::string>()) one.expect = pattern(*text);
+        }
+        return made;
     }
     void monitor(Scenario& scenario, toml::table const& table) const {
         auto const* questions = table["monitor"].as_array();

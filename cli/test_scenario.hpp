@@ -30,6 +30,8 @@ struct DialogueStep {
     int median_below = 0;  // the median of all takes fewer milliseconds
     // Or so many bytes of noise into the control channel, and gone without a word.
     i64 noise = 0;
+    // With `ask`: that command has a terminal, where these steps are done in turn.
+    std::vector<DialogueStep> terminal{};
 };
 
 struct MonitorQuestion {

@@ -21,6 +21,7 @@
 #include "cli/failure.hpp"
 #include "cli/file.hpp"
 #include "cli/instances.hpp"
+#include "cli/test_pty.hpp"
 #include "cli/test_scenario.hpp"
 #include "cli/test_stage.hpp"
 #include "cli/test_transcript.hpp"
@@ -194,6 +195,12 @@ private:
         auto words = step.ask;
         words.insert(words.begin(), words_.front());
         words.insert(words.end(), {"--machine", machine_});
+        if (!step.terminal.empty()) {
+            wrong_ = talk_at_terminal(words, step.terminal, step.exit, 6 * grace, log_out_.get());
+            if (!wrong_.empty()) wrong_ = fmt::format("`antler {}`: {}", fmt::join(step.ask, " "), wrong_);
+            asked_until_.reset();
+            return wrong_.empty();
+        }
         auto const asked_at = Clock::now();
         auto const got = capture(words, 6 * grace);
         (void)::write(log_out_.get(), got.output.data(), got.output.size());
