@@ -171,9 +171,9 @@ void add_help(CommandTree& tree) {
             fmt::print("{}", completion_script(*make_command_tree().app, o.shell));
             return 0;
         });
-    completion.words->add_option("SHELL", completion.options->shell, "bash or zsh")
+    completion.words->add_option("SHELL", completion.options->shell, "bash, zsh or fish")
         ->required()
-        ->check(CLI::IsMember({"bash", "zsh"}));
+        ->check(CLI::IsMember({"bash", "zsh", "fish"}));
     struct Nothing {};
     add<Nothing>(tree, "manual", "Print this program's man page", [](auto const&) {
         fmt::print("{}", man_page(*make_command_tree().app));

@@ -44,6 +44,37 @@ std::vector<CLI::App const*> commands(CLI::App const& app) {
     return app.get_subcommands([](CLI::App const*) { return true; });
 }
 
+std::string in_quotes(std::string const& text) {
+    std::string out;
+    for (char const c : text) out.append(c == '\'' || c == '\\' ? "\\" : "").push_back(c);
+    return out;
+}
+
+bool takes_vm(CLI::App const& command) {
+    for (auto const* option : command.get_options())
+        if (option->get_positional() && option->get_single_name() == "VM") return true;
+    return false;
+}
+
+std::string fish_completion(CLI::App const& app) {
+    std::string script = "complete -c antler -f\n";
+    for (auto const* command : commands(app)) {
+        auto const name = command->get_name();
+        script += fmt::format("complete -c antler -n __fish_use_subcommand -a {} -d '{}'\n", name,
+                              in_quotes(command->get_description()));
+        auto const here = fmt::format("complete -c antler -n '__fish_seen_subcommand_from {}'", name);
+        for (auto const* option : command->get_options()) {
+            if (option->get_positional() && option->get_single_name() == "VM")
+                script += fmt::format("{} -a '(antler names 2>/dev/null)'\n", here);
+            if (option->get_positional() && option->get_single_name() == "FILE")
+                script += fmt::format("{} -F\n", here);
+            for (auto const& word : option->get_lnames())
+                script += fmt::format("{} -l {} -d '{}'\n", here, word, in_quotes(option->get_description()));
+        }
+    }
+    return script;
+}
+
 }  // namespace
 
 std::string man_page(CLI::App const& app) {
@@ -73,6 +104,7 @@ std::string man_page(CLI::App const& app) {
 }
 
 std::string completion_script(CLI::App const& app, std::string const& shell) {
+    if (shell == "fish") return fish_completion(app);
     std::string names;
     std::string cases;
     for (auto const* command : commands(app)) {
@@ -81,12 +113,13 @@ std::string completion_script(CLI::App const& app, std::string const& shell) {
         for (auto const* option : command->get_options()) {
             for (auto const& name : dashed(*option)) words += (words.empty() ? "" : " ") + name;
         }
-        cases += fmt::format("        {}) words=\"{}\" ;;\n", command->get_name(), words);
+        cases += fmt::format("        {}) words=\"{}\"{} ;;\n", command->get_name(), words,
+                             takes_vm(*command) ? " vms=yes" : "");
     }
     std::string script = shell == "zsh" ? "autoload -U +X bashcompinit && bashcompinit\n" : "";
     script += fmt::format(
         "_antler() {{\n"
-        "    local word=${{COMP_WORDS[COMP_CWORD]}} words=\n"
+        "    local word=${{COMP_WORDS[COMP_CWORD]}} words= vms=\n"
         "    if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
         "        COMPREPLY=($(compgen -W \"{} --help --version\" -- \"$word\"))\n"
         "        return\n"
@@ -94,7 +127,9 @@ std::string completion_script(CLI::App const& app, std::string const& shell) {
         "    case ${{COMP_WORDS[1]}} in\n{}    esac\n"
         "    case $word in\n"
         "        -*) COMPREPLY=($(compgen -W \"$words\" -- \"$word\")) ;;\n"
-        "        *) COMPREPLY=($(compgen -f -- \"$word\")) ;;\n"
+        "        *) if [ -n \"$vms\" ]; then COMPREPLY=($(compgen -W \"$(antler names 2>/dev/null)\" -- "
+        "\"$word\"))\n"
+        "           else COMPREPLY=($(compgen -f -- \"$word\")); fi ;;\n"
         "    esac\n"
         "}}\n"
         "complete -o filenames -F _antler antler ./antler\n",

@@ -122,6 +122,11 @@ bool Operations::vm(u32 id, wire::VmInfo& into) {
     into.on_poweroff = after(policies.on_poweroff);
     into.on_reboot = after(policies.on_reboot);
     into.on_crash = after(policies.on_crash);
+    into.weight = vm->weight();
+    into.cap = vm->cap();
+    for (u32 i = 0; i < vm->vcpu_count(); ++i)
+        if (auto const* const vcpu = vm->vcpu(i))
+            into.run_time += all_.board.timebase.nanos({vcpu->times.run}).n;
     return true;
 }
 
@@ -129,7 +134,12 @@ bool Operations::vcpu(u32 id, u32 index, wire::VcpuInfo& into) {
     auto* const vm = running_vm(all_, id);
     auto const* const vcpu = vm != nullptr ? vm->vcpu(index) : nullptr;
     if (vcpu == nullptr) return false;
-    into = {.index = index, .state = state_of(*vcpu), .hart = vcpu->home->index, .pc = vcpu->pc};
+    into = {.index = index,
+            .state = state_of(*vcpu),
+            .hart = vcpu->home->index,
+            .affinity = vcpu->affinity.load(std::memory_order_relaxed),
+            .dedicated = static_cast<u8>(vm->is_dedicated()),
+            .pc = vcpu->pc};
     return true;
 }
 

@@ -125,6 +125,8 @@ public:
     // Its part of the harts: a weight against others', and at most so many percent of a hart for each vCPU
     // (0: no limit).
     void set_share(u32 weight, u32 cap);
+    [[nodiscard]] u32 weight() const { return weight_.load(std::memory_order_relaxed); }
+    [[nodiscard]] u32 cap() const { return cap_.load(std::memory_order_relaxed); }
     void pin(Vcpu& vcpu, u64 harts);
     // Its harts serve nobody else.
     [[nodiscard]] bool is_dedicated() const { return description_.share.dedicated; }

@@ -48,7 +48,7 @@ TEST(CommandLine, ThatIsWrongCostsOneSentenceAndExitCodeTwo) {
         {"check"},
         {"doctor", "--aia", "x"},
         {"bench", "--row", "x"},
-        {"completion", "fish"},
+        {"completion", "tcsh"},
         {"run", "/nonexistent.toml"},
         {"symbolize", "/dev/null"},
     };
