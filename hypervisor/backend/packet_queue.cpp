@@ -1,7 +1,6 @@
 // Packets on their way to one receiver: taking pages and giving them back.
 #include "backend/packet_queue.hpp"
 
-#include <new>
 
 namespace antler::backend {
 
@@ -42,42 +41,7 @@ void PacketQueue::open(memory::OwnerId owner, u32 pages) {
     });
 }
 
-Result<PacketQueue::Slot> PacketQueue::reserve(u32 length, Offload const& offload, u32 life) {
-    if (length > most_bytes) return Err{Error::out_of_range};
-    auto const bytes = room_for(length);
-    return book_.with([&](Book& book) -> Result<Slot> {
-        if (book.closed || life != life_.load(std::memory_order_relaxed)) return Err{Error::bad_state};
-        auto const start = tail_.load(std::memory_order_relaxed);
-        auto const end = start + bytes;
-        if (end - book.first > capacity()) return Err{Error::full};
-        // The page that it begins in is there, unless it begins with it.
-        auto const first_new = (start + page_size - 1) & ~(page_size - 1);
-        for (u32 at = first_new; static_cast<i32>(at - end) < 0; at += page_size)
-            if (!take_page(book, at)) return Err{Error::no_memory};
-        auto& record = *new (view(start)) Record;
-        record.state.store(reserved, std::memory_order_relaxed);
-        record.length = length;
-        record.offload = offload;
-        senders_.fetch_add(1, std::memory_order_relaxed);
-        tail_.store(end, std::memory_order_release);
-        return Slot{*this, start + record_bytes, length};
-    });
-}
-
-std::optional<PacketQueue::Slot> PacketQueue::front() {
-    while (head_ != tail_.load(std::memory_order_acquire)) {
-        auto& first = record(head_);
-        auto const state = first.state.load(std::memory_order_acquire);
-        if (state == reserved) return std::nullopt;
-        if (state == ready) return Slot{*this, head_ + record_bytes, first.length};
-        advance(head_, first.length);
-    }
-    return std::nullopt;
-}
-
-void PacketQueue::advance(u32 position, u32 length) {
-    head_ = position + room_for(length);
-    if (position / page_size == head_ / page_size) return;
+void PacketQueue::free_behind() {
     auto const now_first = head_ & ~(page_size - 1);
     // The page that was emptied last is kept for the next one; a queue that runs takes and gives none.
     book_.with([&](Book& book) {

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <atomic>
+#include <new>
 #include <optional>
 #include <span>
 
@@ -154,7 +155,12 @@ private:
     [[nodiscard]] Record& record(u32 position) { return *reinterpret_cast<Record*>(view(position)); }
     [[nodiscard]] bool take_page(Book& book, u32 position);
     void give_back(Book& book, u32 frame);
-    void advance(u32 position, u32 length);
+    void advance(u32 position, u32 length) {
+        head_ = position + room_for(length);
+        if (position / page_size != head_ / page_size) [[unlikely]]
+            free_behind();
+    }
+    void free_behind();
 
     memory::Frames& frames_;
     memory::OwnerId owner_{};
@@ -169,5 +175,38 @@ private:
     // there.
     std::array<std::atomic<u32>, most_pages> frames_of_{};
 };
+
+inline Result<PacketQueue::Slot> PacketQueue::reserve(u32 length, Offload const& offload, u32 life) {
+    if (length > most_bytes) return Err{Error::out_of_range};
+    auto const bytes = room_for(length);
+    return book_.with([&](Book& book) -> Result<Slot> {
+        if (book.closed || life != life_.load(std::memory_order_relaxed)) return Err{Error::bad_state};
+        auto const start = tail_.load(std::memory_order_relaxed);
+        auto const end = start + bytes;
+        if (end - book.first > capacity()) return Err{Error::full};
+        // The page that it begins in is there, unless it begins with it.
+        auto const first_new = (start + page_size - 1) & ~(page_size - 1);
+        for (u32 at = first_new; static_cast<i32>(at - end) < 0; at += page_size)
+            if (!take_page(book, at)) return Err{Error::no_memory};
+        auto& record = *new (view(start)) Record;
+        record.state.store(reserved, std::memory_order_relaxed);
+        record.length = length;
+        record.offload = offload;
+        senders_.fetch_add(1, std::memory_order_relaxed);
+        tail_.store(end, std::memory_order_release);
+        return Slot{*this, start + record_bytes, length};
+    });
+}
+
+inline std::optional<PacketQueue::Slot> PacketQueue::front() {
+    while (head_ != tail_.load(std::memory_order_acquire)) {
+        auto& first = record(head_);
+        auto const state = first.state.load(std::memory_order_acquire);
+        if (state == reserved) return std::nullopt;
+        if (state == ready) return Slot{*this, head_ + record_bytes, first.length};
+        advance(head_, first.length);
+    }
+    return std::nullopt;
+}
 
 }  // namespace antler::backend

@@ -220,8 +220,10 @@ u32 Switch::send(Port& from, Outgoing const& frame, u64 now, Wakes& wakes) {
     }
     constexpr u32 share_of_machine = 32;
     constexpr u32 share_of_uplink = AddressTable::capacity / 2;
-    if (!table_.learn(source, vlan, from.number_, age,
-                      from.options_.uplink ? share_of_uplink : share_of_machine)) [[unlikely]]
+    // Its own address is pinned, and needs no learning.
+    bool const known_here = source == from.options_.mac && vlan == from.options_.vlan;
+    if (!known_here && !table_.learn(source, vlan, from.number_, age,
+                                     from.options_.uplink ? share_of_uplink : share_of_machine)) [[unlikely]]
         return drop();
     from.sent_.count(frame.length);
 
