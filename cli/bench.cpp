@@ -32,6 +32,8 @@ struct Load {
     bool linux_kernel = false;
     u32 seed = 1;
     std::string row{};     // the only one that the guest measures; empty: all
+    bool pair = false;     // two VMs that take turns
+    std::string words{};   // for both of them
     bool network = false;  // two guests on a switch, of which one measures
     bool disk = false;     // a guest with a disk of the board
 };
@@ -65,6 +67,11 @@ std::vector<Run> const& all_runs() {
         {"Linux", Where::antler, {.linux_kernel = true}, {"linux_boot"}},
         {"two guests on a switch", Where::antler, {.network = true}, {"net_64", "net_1500", "net_exits"}},
         {"a guest on a disk", Where::antler, {.disk = true}, {"block_4k", "block_4k_write"}},
+        {"two VMs that take turns", Where::antler, {.pair = true}, {"world_switch"}},
+        {"two VMs that take turns and calculate",
+         Where::antler,
+         {.pair = true, .words = "fp"},
+         {"world_switch_fp"}},
         {"a start on eight harts", Where::antler, {.harts = 8, .prefault = false}, {"start"}},
         {"a start on eight harts, memory zeroed first", Where::antler, {.harts = 8}, {"start_zeroed"}},
     };
@@ -111,6 +118,7 @@ public:
             if (one.where != Where::antler || std::ranges::find(one.rows, row) == one.rows.end()) continue;
             auto load = one.load;
             load.row = row;
+            if (load.pair) load.words += " few";
             auto const hypervisor = build_directory() / "target" / "hypervisor.elf";
             return explain(row, trace_exits(board_of_antler(load), hypervisor), hypervisor);
         }
@@ -248,6 +256,17 @@ private:
         return console;
     }
 
+    // Both on one hart, and one of them talks.
+    static std::string pair_description(Load const& load) {
+        return fmt::format(
+            "[machine]\nharts = 1\nmemory = \"{0}M\"\ncpu = \"{1}\"\nicount = true\n"
+            "[vm.ask]\nmemory = {{ size = \"16M\" }}\npayload = {{ kernel = \"{2}\", cmdline = \"talks {3}\" "
+            "}}\n"
+            "[vm.answer]\nmemory = {{ size = \"16M\" }}\n"
+            "payload = {{ kernel = \"{2}\", cmdline = \"listens {3}\" }}\n",
+            board_memory / 1_MiB, default_cpu, guest_elf("pingpong").string(), load.words);
+    }
+
     // One guest answers what the other asks; both are on the same hart, so that all time is somebody's.
     static std::string network_description() {
         return fmt::format(
@@ -279,6 +298,7 @@ private:
         auto const text =
             load.network ? network_description()
             : load.disk  ? disk_description()
+            : load.pair  ? pair_description(load)
                          : fmt::format(
                               "[machine]\nharts = {0}\nmemory = \"{1}M\"\ncpu = \"{2}\"\nicount = true\n"
                                "[hypervisor]\nlog = \"debug\"\n"

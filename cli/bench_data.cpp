@@ -33,6 +33,8 @@ constexpr std::array rows{
     BenchRow{"wake_1ms_max", "the same, at worst", std::nullopt},
     BenchRow{"hart_start", "hart_start until its first IPI", 9'000},
     BenchRow{"ipi_pingpong", "IPI and back, both harts in wfi", 9'000},
+    BenchRow{"world_switch", "from one VM's wfi into another VM", 400},
+    BenchRow{"world_switch_fp", "the same, both with floating point", 600},
     BenchRow{"linux_boot", "Debian's kernel until /init", std::nullopt},
     BenchRow{"start", "first instruction until the guest's", 5'000'000},
     BenchRow{"start_zeroed", "the same, with 512 MiB zeroed first", std::nullopt},

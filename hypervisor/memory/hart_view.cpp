@@ -64,10 +64,17 @@ void HartView::finish(Space* left) {
 
 void HartView::refresh() {
     u64 const gigabytes = serves_ == nullptr ? 0 : std::min(serves_->gigabytes(), vm_window_gigabytes);
-    if (gigabytes != 0) {
+    if (gigabytes <= Space::known_gigabytes && serves_ != nullptr && serves_->knows_gigabytes()) {
+        for (u64 n = 0; n < gigabytes; ++n)
+            store(root_, vm_window_first_entry + n, {static_cast<Entry>(serves_->known_gigabyte(n))});
+    } else if (gigabytes != 0) {
         serves_->with_tree([&](Stage2& tree) {
-            for (u64 n = 0; n < gigabytes; ++n)
-                store(root_, vm_window_first_entry + n, tree.exists() ? tree.gigabyte_entry(n) : Pte{});
+            for (u64 n = 0; n < gigabytes; ++n) {
+                auto const entry = tree.exists() ? tree.gigabyte_entry(n) : Pte{};
+                store(root_, vm_window_first_entry + n, entry);
+                if (n < Space::known_gigabytes) serves_->know_gigabyte(n, entry.raw);
+            }
+            if (gigabytes <= Space::known_gigabytes && tree.exists()) serves_->know_gigabytes();
         });
     }
     for (u64 n = gigabytes; n < shown_gigabytes_; ++n) store(root_, vm_window_first_entry + n, {});

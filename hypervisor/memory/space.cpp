@@ -19,7 +19,7 @@ Result<void> Space::create(isa::GStageMode mode, isa::Features const& features) 
     TreeKind const kind{.scheme = *scheme,
                         .extensions = {.svnapot = features.svnapot, .svpbmt = features.svpbmt},
                         .user = true};
-    TRY(tree_.with([&](Stage2& tree) -> Result<void> {
+    TRY(change_tree([&](Stage2& tree) -> Result<void> {
         if (tree.exists()) return Err{Error::bad_state};
         TRY(tree.create(frames_, owner_, kind));
         root_ = tree.root();
@@ -34,7 +34,7 @@ Result<void> Space::create(isa::GStageMode mode, isa::Features const& features) 
 bool Space::destroy_step() {
     VERIFY(observers_.active().snapshot().empty());
     bool done = true;
-    auto debt = tree_.with([&](Stage2& tree) {
+    auto debt = change_tree([&](Stage2& tree) {
         if (tree.exists()) return tree.destroy_step(done);
         return FlushDebt{frames_};
     });
@@ -44,7 +44,7 @@ bool Space::destroy_step() {
 }
 
 Result<bool> Space::map_locked(Gpa at, HpaRange memory, Attributes const& how) {
-    return tree_.with([&](Stage2& tree) -> Result<bool> {
+    return change_tree([&](Stage2& tree) -> Result<bool> {
         if (!tree.exists()) return Err{Error::bad_state};
         auto const added = TRY(tree.map(at.raw(), memory, how));
         auto const gigabytes = ((at.raw() + (memory.size - 1)) >> 30) + 1;
@@ -66,7 +66,7 @@ Result<void> Space::map_borrowed(Gpa at, HpaRange memory, isa::Permissions may, 
 }
 
 Result<FlushDebt> Space::unmap_step(GpaRange& rest) {
-    return tree_.with([&](Stage2& tree) -> Result<FlushDebt> {
+    return change_tree([&](Stage2& tree) -> Result<FlushDebt> {
         if (!tree.exists()) return Err{Error::bad_state};
         Stretch stretch{rest.start.raw(), rest.size};
         auto debt = tree.unmap_step(stretch);
@@ -76,7 +76,7 @@ Result<FlushDebt> Space::unmap_step(GpaRange& rest) {
 }
 
 Result<FlushDebt> Space::protect_step(GpaRange& rest, isa::Permissions may, bool dirty) {
-    return tree_.with([&](Stage2& tree) -> Result<FlushDebt> {
+    return change_tree([&](Stage2& tree) -> Result<FlushDebt> {
         if (!tree.exists()) return Err{Error::bad_state};
         Stretch stretch{rest.start.raw(), rest.size};
         auto debt = tree.protect_step(stretch, may, dirty);
@@ -96,14 +96,14 @@ Result<void> Space::protect(GpaRange range, isa::Permissions may, bool dirty) {
 }
 
 Result<FlushDebt> Space::split(Gpa at, u64 bytes) {
-    return tree_.with([&](Stage2& tree) -> Result<FlushDebt> {
+    return change_tree([&](Stage2& tree) -> Result<FlushDebt> {
         if (!tree.exists()) return Err{Error::bad_state};
         return tree.split(at.raw(), bytes);
     });
 }
 
 FlushDebt Space::merge(Gpa at) {
-    return tree_.with([&](Stage2& tree) {
+    return change_tree([&](Stage2& tree) {
         if (!tree.exists()) return FlushDebt{frames_};
         return tree.merge(at.raw());
     });

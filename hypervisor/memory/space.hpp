@@ -81,6 +81,17 @@ public:
         return ticket.tag == Tag{tag_.load()} && tags_.is_current(ticket.tag);
     }
 
+    // What a window shows of the GiB from n on, where that is known without the lock.  A change makes it
+    // unknown before it tells the harts that look.
+    static constexpr u64 known_gigabytes = 4;
+    [[nodiscard]] bool knows_gigabytes() const { return knows_gigabytes_.load(std::memory_order_acquire); }
+    [[nodiscard]] u64 known_gigabyte(u64 n) const {
+        return known_gigabytes_[n].load(std::memory_order_relaxed);
+    }
+    // The holder of the tree's lock.
+    void know_gigabyte(u64 n, u64 entry) { known_gigabytes_[n].store(entry, std::memory_order_relaxed); }
+    void know_gigabytes() { knows_gigabytes_.store(true, std::memory_order_release); }
+
     template <class Body>
     decltype(auto) with_tree(Body&& body) {
         return tree_.with([&](Stage2& tree) -> decltype(auto) { return body(tree); });
@@ -91,6 +102,14 @@ private:
     [[nodiscard]] Result<bool> map_locked(Gpa at, HpaRange memory, Attributes const& how);
     [[nodiscard]] Result<bool> map_block(Gpa at, Block block, isa::Permissions may, Holding holding);
 
+    template <class Body>
+    [[nodiscard]] auto change_tree(Body&& body) {
+        return tree_.with([&](Stage2& tree) {
+            knows_gigabytes_.store(false, std::memory_order_relaxed);
+            return body(tree);
+        });
+    }
+
     Frames& frames_;
     Tags& tags_;
     OwnerId owner_;
@@ -99,6 +118,8 @@ private:
     Hpa root_{};
     std::atomic<u64> tag_ = 0;
     std::atomic<u64> gigabytes_ = 0;
+    std::atomic<bool> knows_gigabytes_ = false;
+    std::array<std::atomic<u64>, known_gigabytes> known_gigabytes_{};
     Observers observers_{*this};
     Locked<Stage2, Rank::vm_memory> tree_;
 };

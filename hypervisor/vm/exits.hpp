@@ -39,6 +39,19 @@ template <ExitServices<Vcpu> Services>
                        });
 }
 
+// A guest that waits where it may: the commonest of what its hart refuses.
+[[nodiscard, gnu::always_inline]] inline bool quick_wait(Vcpu& vcpu) {
+    constexpr u64 wfi = 0x1050'0073;
+    namespace csr = hart::csr;
+    if (csr::scause::read_raw() != static_cast<u64>(isa::Exception::virtual_instruction) ||
+        csr::stval::read() != wfi || !isa::Sstatus::spp::get(vcpu.sstatus))
+        return false;
+    vcpu.count(ExitKind::wait);
+    vcpu.pc += 4;
+    vcpu.home->block(vcpu);
+    return true;
+}
+
 // Any exit of the vCPU that this hart runs; returns the vCPU that runs next.
 template <ExitServices<Vcpu> Services>
 [[nodiscard, gnu::noinline]] Vcpu& full_turn(Vcpu& vcpu, isa::DecodeOptions const& options,
@@ -66,6 +79,7 @@ template <ExitServices<Vcpu> Services>
                                                     Services& services) {
     bool const trusting = !options.ignore_htinst && !options.ignore_htval;
     if (trusting && quick_device_access(vcpu)) return vcpu.home->settle();
+    if (quick_wait(vcpu)) return vcpu.home->settle();
     return full_turn(vcpu, options, services);
 }
 

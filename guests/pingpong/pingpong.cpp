@@ -1,0 +1,67 @@
+// Two of these on one hart pass it to each other by wfi, and one says what a change from one VM to the other
+// takes: `bench world_switch INSTRUCTIONS`, or `world_switch_fp` where the command line says `fp`.
+#include <array>
+#include <span>
+#include <utility>
+
+#include "guests/bench/measure.hpp"
+
+extern "C" {
+void pingpong(antler::u64 rounds);
+void pingpong_with_floats(antler::u64 rounds);
+}
+
+namespace antler::guests {
+namespace {
+
+constexpr u64 rounds = 10;
+constexpr usize batches = 1000;
+constexpr usize batches_to_look_at = 20;   // where each instruction is written down
+constexpr u64 own_instructions = 3;        // of a turn of the loop
+constexpr u64 own_instructions_float = 4;  // the same with one that changes a register
+
+std::array<u64, batches> taken;
+
+void sort(std::span<u64> taken) {
+    for (usize i = 1; i < taken.size(); ++i)
+        for (auto at = i; at > 0 && taken[at] < taken[at - 1]; --at) std::swap(taken[at], taken[at - 1]);
+}
+
+}  // namespace
+
+void run() {
+    // An interrupt that is always pending and never taken: wfi ends at once, but lets others go first.
+    csr::sie::write(irq::bit(irq::timer));
+    bool const sstc = !expect_trap([] { csr::stimecmp::write(0); });
+    if (!sstc) sbi::set_timer(0);
+    bool const floats = told("fp");
+    if (floats) csr::sstatus::set(sstatus_bit::fs_initial);
+    auto* const pass = floats ? pingpong_with_floats : pingpong;
+    // The other one says nothing; it goes on for as long as somebody answers.
+    bool const talks = told("talks");
+    constexpr u64 turns_a_tick = 10;
+    if (!talks) {
+        u64 ticks = ~u64{0};
+        while (ticks > rounds * batches_to_look_at / turns_a_tick) {
+            auto const start = now();
+            pass(rounds * batches_to_look_at);
+            ticks = now() - start;
+        }
+        return power_off(sbi::ResetReason::none);
+    }
+    auto const count = told("few") ? batches_to_look_at : batches;
+    pass(rounds * batches_to_look_at);  // until the other one has come
+    for (auto& one : std::span{taken}.first(count)) {
+        auto const start = bench::start_of_tick();
+        pass(rounds * rounds);
+        one = now() - start;
+    }
+    sort(std::span{taken}.first(count));
+    auto const own = floats ? own_instructions_float : own_instructions;
+    auto const both_ways = bench::tenths(taken[count / 2], rounds * rounds).n;
+    bench::report(floats ? "world_switch_fp" : "world_switch", {both_ways / 2 - own * 10});
+    say("bench done");
+    power_off(sbi::ResetReason::none);
+}
+
+}  // namespace antler::guests
