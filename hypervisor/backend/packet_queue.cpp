@@ -1,7 +1,6 @@
 // Packets on their way to one receiver: taking pages and giving them back.
 #include "backend/packet_queue.hpp"
 
-
 namespace antler::backend {
 
 bool PacketQueue::take_page(Book& book, u32 position) {

@@ -16,7 +16,6 @@ using backend::sector_bytes;
 using device::virtio::BlockDone;
 using device::virtio::BlockOperation;
 using device::virtio::BlockRequest;
-using device::virtio::BlockShape;
 using device::virtio::BlockStatus;
 
 namespace {

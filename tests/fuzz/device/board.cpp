@@ -5,7 +5,8 @@
 #include <memory>
 #include <vector>
 
-#include "platform/board.cpp"  // platform/ as a whole needs a RISC-V machine; this file does not
+#include "platform/board.cpp"
+#include "platform/board_pci.cpp"  // platform/ as a whole needs a RISC-V machine; this file does not
 
 using namespace antler;
 
