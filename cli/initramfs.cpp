@@ -19,15 +19,13 @@ namespace {
 constexpr u32 recipe = 1;
 
 // virtio_pci, virtio_console and the serial port are built into Debian's kernel.
-constexpr std::array<std::string_view, 8> wanted_modules{
-    "virtio_mmio",
-    "virtio_blk",
-    "virtio_net",
-    "virtio_balloon",
-    "virtio_rng",
-    "vmw_vsock_virtio_transport",
+constexpr std::array<std::string_view, 10> wanted_modules{
+    "virtio_mmio",    "virtio_blk", "virtio_net",
+    "virtio_balloon", "virtio_rng", "vmw_vsock_virtio_transport",
     "crc32c_generic",  // ext4 asks for it by an alias only
-    "ext4"};
+    "ext4",
+    "sunxi_wdt",  // the watchdog
+    "efivarfs"};
 
 // Boots are counted by the instruction, and a process costs ten million: what the shell can do itself, it
 // does.
@@ -62,6 +60,21 @@ case $line in
     *) run=${run%% *} ;;
     esac
     sh -c "$run"
+    ;;
+esac
+
+# root=DEVICE, and perhaps init=PROGRAM: the system on that disk goes on from here.
+case " $line" in
+*" root="*)
+    root=${line#*root=} root=${root%% *} first=/sbin/init
+    case " $line" in *" init="*) first=${line#*init=} first=${first%% *} ;; esac
+    modprobe -q ext4
+    mkdir -p /mnt
+    if mount -t ext4 "$root" /mnt; then
+        mount -o move /dev /mnt/dev
+        umount /proc /sys
+        exec switch_root /mnt "$first"
+    fi
     ;;
 esac
 
