@@ -6,6 +6,7 @@
 #include "boot/consoles.hpp"
 #include "boot/disks.hpp"
 #include "boot/extras.hpp"
+#include "boot/flash.hpp"
 #include "boot/homes.hpp"
 #include "boot/networks.hpp"
 #include "boot/system.hpp"
@@ -87,6 +88,9 @@ Result<void> build(System& all, Lot& lot, Life& life, OwnerId owner) {
     TRY(add_net_cards(all, *life.vm, life.store));
     TRY(add_extras(*life.vm, life.store));
     TRY(add_channels(all, *life.vm, life.store));
+    TRY(add_flash(all, *life.vm, life.store));
+    // Not yet: a guest whose watchdog bites has been seen to hang.  Better no VM than one like that.
+    if (description.extras.watchdog) return Err{Error::not_supported};
     for (u32 id = 0; id < description.vcpus; ++id) TRY(give_vcpu(all, life, id));
     all.next_home = (all.next_home + description.vcpus) % all.core_count;
     return {};

@@ -201,7 +201,7 @@ void write_plic(FdtWriter& tree, u32 vcpus) {
     tree.end_node();
 }
 
-void write_soc(FdtWriter& tree, u32 vcpus, u32 slots) {
+void write_soc(FdtWriter& tree, GuestTreeOptions const& options) {
     tree.begin_node("soc");
     tree.text("compatible", "simple-bus");
     tree.cell("#address-cells", 2);
@@ -218,7 +218,13 @@ void write_soc(FdtWriter& tree, u32 vcpus, u32 slots) {
     write_interrupt(tree, rtc_source);
     tree.end_node();
 
-    write_plic(tree, vcpus);
+    if (options.watchdog) {
+        write_device(tree, "watchdog", watchdog_region);
+        tree.text("compatible", "allwinner,sun6i-a31-wdt");
+        tree.end_node();
+    }
+
+    write_plic(tree, options.vcpus);
 
     write_device(tree, "serial", uart_region);
     tree.text("compatible", "ns16550a");
@@ -226,7 +232,7 @@ void write_soc(FdtWriter& tree, u32 vcpus, u32 slots) {
     write_interrupt(tree, uart_source);
     tree.end_node();
 
-    for (u32 slot = 0; slot < slots; ++slot) {
+    for (u32 slot = 0; slot < options.slots; ++slot) {
         auto const place = slot_place(slot);
         write_device(tree, "virtio_mmio", place.registers);
         tree.text("compatible", "virtio,mmio");
@@ -235,6 +241,16 @@ void write_soc(FdtWriter& tree, u32 vcpus, u32 slots) {
         tree.end_node();
     }
 
+    tree.end_node();
+}
+
+// Beside the other devices, where EDK2 and U-Boot look for it.
+void write_flash(FdtWriter& tree) {
+    tree.begin_node("flash", code_flash_region.start.raw());
+    tree.text("compatible", "cfi-flash");
+    tree.cell("bank-width", 4);
+    tree.wides("reg", {code_flash_region.start.raw(), code_flash_region.size,
+                       variables_flash_region.start.raw(), variables_flash_region.size});
     tree.end_node();
 }
 
@@ -277,7 +293,7 @@ void write_chosen(FdtWriter& tree, GuestTreeOptions const& options) {
 }  // namespace
 
 usize guest_tree_room(GuestTreeOptions const& options) {
-    constexpr usize fixed = 4096;    // everything but the vCPUs and the texts
+    constexpr usize fixed = 4608;    // everything but the vCPUs and the texts
     constexpr usize each_cpu = 640;  // without its extensions, which appear twice
     auto const known = options.host_extensions.size() + options.host_isa.size() + 64;
     // An old string's letters become names with a NUL each.
@@ -306,7 +322,8 @@ Result<std::span<u8>> write_guest_tree(std::span<u8> buffer, GuestTreeOptions co
     tree.end_node();
 
     write_cpus(tree, options);
-    write_soc(tree, options.vcpus, options.slots);
+    write_soc(tree, options);
+    if (options.flash) write_flash(tree);
     write_channels(tree, options.channels);
     write_power(tree, "poweroff", "syscon-poweroff", Test::poweroff);
     write_power(tree, "reboot", "syscon-reboot", Test::reboot);

@@ -22,6 +22,8 @@ struct GuestTreeOptions {
     Timebase timebase{};
     std::span<ChannelEnd* const> channels{};
     u32 slots = 0;  // of virtio devices
+    bool watchdog = false;
+    bool flash = false;
 
     // What the hart has, as its own tree names it: a list with a NUL behind each name, or, where there is
     // none, a string like "rv64imafdch_zicsr".  The guest is told of those that is_offered() with `features`,

@@ -22,6 +22,8 @@ GuestTreeOptions options_of(Vm const& vm, std::span<u8 const> seed) {
         .timebase = vm.timebase(),
         .channels = vm.machine().channels(),
         .slots = vm.machine().slot_count(),
+        .watchdog = vm.machine().has_watchdog(),
+        .flash = vm.machine().has_flash(),
         .host_extensions = vm.host_isa().extensions,
         .host_isa = vm.host_isa().isa,
         .features = vm.features(),

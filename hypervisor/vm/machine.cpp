@@ -42,6 +42,19 @@ void RtcClock::wake_at(std::optional<Nanos> when) const {
     if (auto* const first = vm->vcpu(0); first != nullptr) first->signal(Request::timer_changed);
 }
 
+Nanos WatchdogKennel::now() const {
+    return timebase.nanos(Ticks{hart::time()});
+}
+
+void WatchdogKennel::wake_at(std::optional<Nanos> when) const {
+    vm->machine().set_watchdog_alarm(when ? timebase.ticks(*when).n + 1 : ~u64{0});
+    if (auto* const first = vm->vcpu(0); first != nullptr) first->signal(Request::timer_changed);
+}
+
+void WatchdogKennel::bite() const {
+    vm->machine().was_bitten();
+}
+
 void Machine::attach() {
     devices_.with([&](Devices& devices) {
         // Four regions that do not overlap, in a table of 32.
@@ -57,12 +70,14 @@ void Machine::reset(u32 vcpus) {
         // The bus keeps its pointers: the new devices are where the old ones were.
         devices.~Devices();
         new (&devices) Devices{vm_, vcpus, timebase_};
+        put_cells(devices);
         for (u32 i = 0; i < slot_count_; ++i) slots_[i]->reset();
         for (auto* const end : channels()) end->reset();
         input_waits_.store(true, std::memory_order_relaxed);
         reads_by_sbi_.store(false, std::memory_order_relaxed);
     });
     set_alarm(~u64{0});
+    set_watchdog_alarm(~u64{0});
 }
 
 Plic::Input Machine::next_slot_line() {
@@ -148,7 +163,37 @@ u32 Machine::console_take(std::span<u8> into) {
 
 void Machine::alarm_fired() {
     set_alarm(~u64{0});
-    devices_.with([](Devices& devices) { devices.rtc.expire(); });
+    set_watchdog_alarm(~u64{0});
+    devices_.with([&](Devices& devices) {
+        devices.rtc.expire();
+        if (!vm_.is_suspended()) devices.watchdog.expire();
+    });
+    if (!bitten_.exchange(false, std::memory_order_relaxed)) return;
+    announce(vm_, "its watchdog was not fed");
+    vm_.end(Ending::crash);
+}
+
+void Machine::resumed() {
+    devices_.with([](Devices& devices) { devices.watchdog.start_again(); });
+}
+
+Result<void> Machine::add_watchdog() {
+    return devices_.with([&](Devices& devices) { return bus_.attach(watchdog_region, devices.watchdog); });
+}
+
+Result<void> Machine::add_flash(std::span<u8 const> code, std::span<u8> variables) {
+    code_cells_ = code;
+    variables_cells_ = variables;
+    return devices_.with([&](Devices& devices) -> Result<void> {
+        put_cells(devices);
+        TRY(bus_.attach(code_flash_region, devices.code_flash));
+        return bus_.attach(variables_flash_region, devices.variables_flash);
+    });
+}
+
+void Machine::put_cells(Devices& devices) {
+    devices.code_flash = device::CfiFlash{device::FlashArray::fixed(code_cells_)};
+    devices.variables_flash = device::CfiFlash{device::FlashArray::kept(variables_cells_)};
 }
 
 }  // namespace antler::vm

@@ -10,11 +10,13 @@
 #include "base/locked.hpp"
 #include "base/units.hpp"
 #include "device/bus.hpp"
+#include "device/cfi_flash.hpp"
 #include "device/counters.hpp"
 #include "device/goldfish_rtc.hpp"
 #include "device/plic.hpp"
 #include "device/syscon_test.hpp"
 #include "device/uart16550.hpp"
+#include "device/watchdog.hpp"
 #include "memory/store.hpp"
 #include "vm/description.hpp"
 #include "vm/outside.hpp"
@@ -29,8 +31,11 @@ struct Channel;
 // The map of QEMU's virt board, so that images built for it boot unchanged.
 inline constexpr GpaRange test_region{Gpa{0x10'0000}, 0x1000};
 inline constexpr GpaRange rtc_region{Gpa{0x10'1000}, 0x1000};
+inline constexpr GpaRange watchdog_region{Gpa{0x10'2000}, 0x1000};  // not on that board
 inline constexpr GpaRange plic_region{Gpa{0xc00'0000}, 0x60'0000};
 inline constexpr GpaRange uart_region{Gpa{0x1000'0000}, 0x100};
+inline constexpr GpaRange code_flash_region{Gpa{0x2000'0000}, device::CfiFlash::region_bytes};
+inline constexpr GpaRange variables_flash_region{Gpa{0x2200'0000}, device::CfiFlash::region_bytes};
 inline constexpr u32 rtc_source = 11;
 inline constexpr u32 uart_source = 10;
 
@@ -54,10 +59,20 @@ struct RtcClock {
     void wake_at(std::optional<Nanos> when) const;
 };
 
+// Time that counts for the watchdog, and the end of a guest that did not feed it.
+struct WatchdogKennel {
+    Vm* vm;
+    Timebase timebase;
+    [[nodiscard]] Nanos now() const;
+    void wake_at(std::optional<Nanos> when) const;
+    void bite() const;
+};
+
 using Plic = device::Plic<ContextLines>;
 using Uart = device::Uart16550<Plic::Input, ConsoleSink>;
 using Rtc = device::GoldfishRtc<Plic::Input, RtcClock>;
 using Test = device::SysconTest<PowerButton>;
+using Watchdog = device::Watchdog<WatchdogKennel>;
 
 // Every device of the VM; only the holder of the lock may call one.
 struct Devices {
@@ -65,12 +80,17 @@ struct Devices {
         : plic{vcpus, ContextLines{&vm}},
           uart{plic.input(uart_source), ConsoleSink{&vm}},
           rtc{plic.input(rtc_source), RtcClock{&vm, timebase}},
-          test{PowerButton{&vm}} {}
+          test{PowerButton{&vm}},
+          watchdog{WatchdogKennel{&vm, timebase}} {}
 
     Plic plic;
     Uart uart;
     Rtc rtc;
     Test test;
+    Watchdog watchdog;
+    // Where a VM has flash memory; the cells are put behind them.
+    device::CfiFlash code_flash{device::FlashArray::fixed({})};
+    device::CfiFlash variables_flash{device::FlashArray::fixed({})};
 };
 
 class Machine {
@@ -97,6 +117,14 @@ public:
     [[nodiscard]] std::span<ChannelEnd* const> channels() const {
         return std::span{channels_}.first(channel_count_);
     }
+
+    // Before the VM starts.  The cells outlive the VM; what it keeps in them is there after a reset.
+    [[nodiscard]] Result<void> add_watchdog();
+    [[nodiscard]] Result<void> add_flash(std::span<u8 const> code, std::span<u8> variables);
+    [[nodiscard]] bool has_watchdog() const { return has_device(watchdog_region.start); }
+    [[nodiscard]] bool has_flash() const { return has_device(code_flash_region.start); }
+    // A guest that stood still gets the whole time again to feed its watchdog.
+    void resumed();
 
     // From any hart: the devices have something to do that their guest did not ask for.
     void ask_for_work();
@@ -159,13 +187,21 @@ public:
         });
     }
 
-    // RTC alarm, in host time; the largest value: none.
-    [[nodiscard]] u64 alarm() const { return alarm_.load(std::memory_order_relaxed); }
+    // When the clock or the watchdog wants to be called, in host time; the largest value: never.
+    [[nodiscard]] u64 alarm() const {
+        auto const clock = alarm_.load(std::memory_order_relaxed);
+        auto const watchdog = watchdog_alarm_.load(std::memory_order_relaxed);
+        return clock < watchdog ? clock : watchdog;
+    }
     void set_alarm(u64 when) { alarm_.store(when, std::memory_order_relaxed); }
+    // What its end needs is done when the devices are free again.
+    void was_bitten() { bitten_.store(true, std::memory_order_relaxed); }
+    void set_watchdog_alarm(u64 when) { watchdog_alarm_.store(when, std::memory_order_relaxed); }
     void alarm_fired();
 
 private:
     void attach();
+    void put_cells(Devices& devices);
     template <class Each>
     struct Named final : device::CounterVisitor {
         Named(std::string_view n, Each& e) : name{n}, each{e} {}
@@ -213,6 +249,10 @@ private:
     std::atomic<u32> dma_ = 0;
     std::atomic<bool> dma_held_ = false;
     std::atomic<u64> alarm_ = ~u64{0};
+    std::atomic<u64> watchdog_alarm_ = ~u64{0};
+    std::atomic<bool> bitten_ = false;
+    std::span<u8 const> code_cells_{};
+    std::span<u8> variables_cells_{};
     std::atomic<bool> reads_by_sbi_ = false;  // so it listens, whatever the port says
     std::atomic<bool> input_waits_ = true;    // until the guest takes input, the board keeps it
 };

@@ -128,6 +128,7 @@ void Vm::resume() {
     if (!stands_still()) return;
     time_delta_ -= hart::time() - still_since_;
     suspended_.store(false, std::memory_order_release);
+    machine_.resumed();
     for (u32 id = 0; id < description_.vcpus; ++id) vcpus_[id]->signal(Request::pause_changed);
 }
 
