@@ -89,8 +89,7 @@ Result<void> build(System& all, Lot& lot, Life& life, OwnerId owner) {
     TRY(add_extras(*life.vm, life.store));
     TRY(add_channels(all, *life.vm, life.store));
     TRY(add_flash(all, *life.vm, life.store));
-    // Not yet: a guest whose watchdog bites has been seen to hang.  Better no VM than one like that.
-    if (description.extras.watchdog) return Err{Error::not_supported};
+    if (description.extras.watchdog) TRY(life.vm->machine().add_watchdog());
     for (u32 id = 0; id < description.vcpus; ++id) TRY(give_vcpu(all, life, id));
     all.next_home = (all.next_home + description.vcpus) % all.core_count;
     return {};

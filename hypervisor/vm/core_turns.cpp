@@ -77,10 +77,11 @@ u64 Core::turn_end(Vcpu& vcpu) const {
 }
 
 void Core::note_deadline(Vcpu& vcpu) {
-    bool const wants =
-        vcpu.is_resident && !vcpu.paused.load(std::memory_order_relaxed) &&
-        (vcpu.place == Vcpu::Place::blocked || vcpu.timer != abi::sbi::never || vcpu.vm.has_alarm(vcpu));
-    deadlines.set(vcpu, wants ? vcpu.vm.timer_deadline(vcpu, *this) : sched::no_deadline);
+    auto at = sched::no_deadline;
+    if (vcpu.is_resident && !vcpu.paused.load(std::memory_order_relaxed))
+        at = vcpu.place == Vcpu::Place::blocked ? vcpu.vm.timer_deadline(vcpu, *this)
+                                                : vcpu.vm.kept_deadline(vcpu);
+    deadlines.set(vcpu, at);
 }
 
 void Core::reconsider(Vcpu& vcpu) {

@@ -360,16 +360,19 @@ void Vm::serve_fences(Vcpu& vcpu, bool is_loaded) {
     vcpu.fences_done.store(asked, std::memory_order_release);
 }
 
-u64 Vm::timer_deadline(Vcpu const& vcpu, Core const& core) const {
-    auto deadline = vcpu.timer;
-    if (shown_.sstc) {
-        auto const compare = core.current == &vcpu ? hart::csr::vstimecmp::read_raw() : vcpu.csrs.vstimecmp;
-        if (compare < deadline) deadline = compare;
-    }
-    // A deadline in guest time becomes host time; one that lies before the guest's zero is due.
-    auto host = in_host_time(deadline, time_delta_);
+// A deadline in guest time becomes host time; one that lies before the guest's zero is due.
+u64 Vm::kept_deadline(Vcpu const& vcpu) const {
+    auto host = in_host_time(vcpu.timer, time_delta_);
     if (vcpu.id == 0 && machine_.alarm() < host) host = machine_.alarm();
     return host;
+}
+
+u64 Vm::timer_deadline(Vcpu const& vcpu, Core const& core) const {
+    auto const kept = kept_deadline(vcpu);
+    if (!shown_.sstc) return kept;
+    auto const compare = core.current == &vcpu ? hart::csr::vstimecmp::read_raw() : vcpu.csrs.vstimecmp;
+    auto const own = in_host_time(compare, time_delta_);
+    return own < kept ? own : kept;
 }
 
 void Vm::serve_timer(Vcpu& vcpu, Core const& core, u64 now) {

@@ -145,10 +145,10 @@ public:
     void left(Vcpu const&, Core const& core) {
         last_on_hart_[core.index].store(nullptr, std::memory_order_relaxed);
     }
-    // The clock's alarm is vCPU 0's business, also while that vCPU waits in its guest.
-    [[nodiscard]] bool has_alarm(Vcpu const& vcpu) const {
-        return vcpu.id == 0 && machine_.alarm() != ~u64{0};
-    }
+    // What the hypervisor keeps for it: the SBI timer and, for vCPU 0, the alarm.  serve_timer() clears what
+    // is due.
+    [[nodiscard]] u64 kept_deadline(Vcpu const& vcpu) const;
+    // That, and its own vstimecmp, which matters while it sleeps.
     [[nodiscard]] u64 timer_deadline(Vcpu const& vcpu, Core const& core) const;
     void serve_timer(Vcpu& vcpu, Core const& core, u64 now);
     void set_timer(Vcpu& vcpu, u64 guest_time);

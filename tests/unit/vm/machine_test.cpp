@@ -133,6 +133,18 @@ TEST_F(MachineOfAVm, AnAlarmThatRangTooEarlyIsSetAgain) {
     EXPECT_EQ(vm_.machine().alarm(), fake::hart().now + 10'001);
 }
 
+TEST_F(MachineOfAVm, AnAlarmRingsWhileTheGuestsOwnTimerIsDueAndUnserved) {
+    set(rtc + 0x10, 1);
+    auto const when = fake::outside().wall_clock.n + 1'000'000;
+    set(rtc + 0x0c, when >> 32);
+    set(rtc + 0x08, when & 0xffff'ffff);
+    EXPECT_EQ(world_.run(), &first_);
+    csr::vstimecmp::write_raw(1);  // the guest has interrupts off
+    fake::hart().now = 5'000;
+    world_.core().timer_fired();  // comes back
+    EXPECT_EQ(fake::outside().host_timer, 10'001U);
+}
+
 TEST_F(MachineOfAVm, AlarmsOfAnyTimeEndInATimerThatIsNotInThePast) {
     set(rtc + 0x10, 1);
     for (u64 const when : {fake::outside().wall_clock.n + 1, ~u64{0}, ~u64{0} - 1}) {
