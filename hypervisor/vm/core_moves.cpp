@@ -68,7 +68,7 @@ void Core::serve_arrivals() {
 
 // What came for a vCPU that lives elsewhere by now, or is on its way here.  in_inbox stays set.
 bool Core::pass_on(Vcpu& vcpu) {
-    Core* const home = vcpu.home;
+    Core* const home = vcpu.home.seen();
     if (home == this && !vcpu.moves.load(std::memory_order_acquire)) return false;
     home->put_into_inbox(vcpu);
     send_ipi(home->index);

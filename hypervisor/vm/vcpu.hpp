@@ -52,7 +52,9 @@ public:
         core_.store(core, std::memory_order_release);
         return *this;
     }
-    operator Core*() const { return core_.load(std::memory_order_acquire); }  // NOLINT: it is a pointer
+    operator Core*() const { return core_.load(std::memory_order_relaxed); }  // NOLINT: it is a pointer
+    // With everything that the former home wrote before it gave the vCPU away.
+    [[nodiscard]] Core* seen() const { return core_.load(std::memory_order_acquire); }
     Core& operator*() const { return *static_cast<Core*>(*this); }
     Core* operator->() const { return *this; }
 
