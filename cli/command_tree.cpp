@@ -181,6 +181,12 @@ void add_help(CommandTree& tree) {
     });
 }
 
+std::string exit_codes() {
+    std::string text = "Exit codes:";
+    for (auto const& [code, meaning] : exit_meanings) text += fmt::format("\n  {:<6} {}", code, meaning);
+    return text;
+}
+
 // What CLI11 found wrong, as a sentence of ours.
 std::string sentence_about(CLI::App const& app, CLI::ParseError const& wrong, std::string_view first_word) {
     auto const commands = app.get_subcommands([](CLI::App const*) { return true; });
@@ -210,9 +216,7 @@ CommandTree make_command_tree() {
     app.set_version_flag("--version", std::string{"antler "} + std::string{version});
     app.set_help_flag("-h,--help", "Print this help");
     app.get_formatter()->column_width(34);
-    app.footer(
-        "Exit codes: 0 done, 1 a failure of the program or the computer, 2 bad input, 3 a VM crashed, 4 "
-        "timeout.");
+    app.footer(exit_codes());
     add_run(tree);
     add_build(tree);
     add_check(tree);

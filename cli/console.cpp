@@ -3,7 +3,10 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 
 #include "cli/failure.hpp"
@@ -37,6 +40,44 @@ void CrashDetector::judge_line() {
     auto const what = name == std::string_view::npos ? std::string_view{} : line.substr(name + 2);
     crashed_ = crashed_ || line.starts_with("panic on hart ") || what == "crashed" ||
                what.starts_with("cannot be created");
+}
+
+NamePainter::NamePainter(std::vector<std::string> const& names) {
+    for (auto const& name : names) prefixes_.push_back("[" + name + "] ");
+}
+
+std::string NamePainter::paint(std::string_view said) {
+    if (prefixes_.empty()) return std::string{said};
+    std::string out;
+    for (char const c : said) take(c, out);
+    return out;
+}
+
+void NamePainter::take(char c, std::string& out) {
+    constexpr std::array<std::string_view, 6> colours{"\x1b[36m", "\x1b[33m", "\x1b[35m",
+                                                      "\x1b[32m", "\x1b[34m", "\x1b[31m"};
+    if (at_start_) {
+        held_ += c;
+        auto const found = std::ranges::find(prefixes_, held_);
+        if (found != prefixes_.end()) {
+            out += colours[static_cast<std::size_t>(found - prefixes_.begin()) % colours.size()];
+            out += held_.substr(0, held_.size() - 1);
+            out += "\x1b[0m ";
+        } else if (std::ranges::any_of(prefixes_, [this](auto const& p) { return p.starts_with(held_); })) {
+            return;
+        } else {
+            out += held_;
+        }
+        held_.clear();
+    } else {
+        out += c;
+    }
+    at_start_ = c == '\n' || (at_start_ && c == '\r');
+}
+
+bool wants_colours(int fd) {
+    auto const* const no = std::getenv("NO_COLOR");
+    return ::isatty(fd) == 1 && (no == nullptr || *no == '\0');
 }
 
 RawTerminal::RawTerminal(int fd) : fd_{fd} {

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace antler::cli {
 
@@ -31,6 +32,24 @@ private:
     std::string line_{};
     bool crashed_ = false;
 };
+
+// Gives each VM's name before its lines a colour; nothing else is changed, and bytes may come one by one.
+class NamePainter {
+public:
+    explicit NamePainter(std::vector<std::string> const& names);
+    [[nodiscard]] std::string paint(std::string_view said);
+    // The beginning of a line that could still become a name.
+    [[nodiscard]] std::string const& held() const { return held_; }
+
+private:
+    void take(char c, std::string& out);
+
+    std::vector<std::string> prefixes_{};
+    std::string held_{};
+    bool at_start_ = true;  // of a line
+};
+// Whether a person looks at `fd` and did not say no to colours by NO_COLOR.
+[[nodiscard]] bool wants_colours(int fd);
 
 // The terminal in raw mode, and as it was when this goes.
 class RawTerminal {

@@ -2,8 +2,10 @@
 // is.
 #pragma once
 
+#include <array>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 
 namespace antler::cli {
 
@@ -14,6 +16,20 @@ enum class ExitCode : int {
     crashed = 3,    // a VM crashed, or the hypervisor did
     timeout = 4,    // --timeout struck
 };
+
+// For the help and the man page.
+struct ExitMeaning {
+    std::string_view code;
+    std::string_view meaning;
+};
+inline constexpr std::array<ExitMeaning, 6> exit_meanings{{
+    {"0", "done; of `run`: powered off, or left by ^]"},
+    {"1", "the program, the computer or the hypervisor failed, or nobody answers"},
+    {"2", "refused: an option, a description, no such VM, or not in its state"},
+    {"3", "a VM crashed, or the hypervisor did"},
+    {"4", "time was up: --timeout, or a machine that does not start or stop"},
+    {"128+N", "ended by signal N"},
+}};
 
 // Thrown with a whole sentence; main() prints it and ends with the code.
 class Failure : public std::runtime_error {

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "cli/failure.hpp"
 #include "cli/version.hpp"
 
 namespace antler::cli {
@@ -95,11 +96,14 @@ std::string man_page(CLI::App const& app) {
         page += fmt::format(".SS {}\n{}.\n", command->get_name(), escaped(command->get_description()));
         add_options(page, *command);
     }
-    page += fmt::format(".SH EXIT STATUS\n{}\n", escaped(app.get_footer()));
+    page += ".SH EXIT STATUS\n";
+    for (auto const& [code, meaning] : exit_meanings)
+        page += fmt::format(".TP\n.B {}\n{}.\n", code, escaped(std::string{meaning}));
     page +=
         ".SH ENVIRONMENT\n"
         ".TP\n.B ANTLER_QEMU\nThe qemu\\-system\\-riscv64 to use.\n"
-        ".TP\n.B ANTLER_CACHE\nWhere QEMU and the guests' packages are kept.\n";
+        ".TP\n.B ANTLER_CACHE\nWhere QEMU and the guests' packages are kept.\n"
+        ".TP\n.B NO_COLOR\nNames of virtual machines have no colours at a terminal.\n";
     return page;
 }
 

@@ -72,7 +72,7 @@ Descriptor connect_to(Path const& path, GoesOn&& goes_on) {
 class Session {
 public:
     Session(QemuMachine const& machine, SessionOptions const& options)
-        : options_{options}, errors_{make_pipe()}, input_{options.input} {
+        : options_{options}, errors_{make_pipe()}, input_{options.input}, painter_{options.coloured} {
         bool const named = !machine.console_socket.empty();
         if (!named) console_ = make_socket_pair();
         ChildStreams streams{.errors = options.errors >= 0 ? options.errors : errors_.theirs.get(),
@@ -88,7 +88,7 @@ public:
     }
 
     Session(RunningMachine const& machine, SessionOptions const& options)
-        : options_{options}, errors_{make_pipe()}, input_{options.input} {
+        : options_{options}, errors_{make_pipe()}, input_{options.input}, painter_{options.coloured} {
         console_.ours = connect_to(machine.console, [] { return false; });
         errors_.theirs.close();
         console_spoke_ = true;
@@ -117,6 +117,7 @@ public:
         }
         result_.end = *end_;
         take_complaints();
+        if (options_.output >= 0) to_person_.bytes += painter_.held();
         // What was printed before the end is printed, unless the reader has stopped for good.
         for (int attempts = 0; !to_person_.bytes.empty() && attempts < 50 && end_ != SessionEnd::output_gone;
              ++attempts) {
@@ -213,7 +214,7 @@ private:
         std::string_view const said{chunk.data(), static_cast<std::size_t>(got)};
         console_spoke_ = true;
         crash_.saw(said);
-        if (options_.output >= 0) to_person_.bytes += said;
+        if (options_.output >= 0) to_person_.bytes += painter_.paint(said);
         if (options_.watch && options_.watch(said)) end(SessionEnd::left);
     }
 
@@ -223,6 +224,7 @@ private:
     std::optional<ChildProcess> qemu_{};
     Descriptor signals_;
     int input_;
+    NamePainter painter_;
     Queue to_guest_;
     Queue to_person_;
     bool console_spoke_ = false;

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "cli/child_process.hpp"
 #include "cli/failure.hpp"
@@ -36,7 +37,7 @@ struct SessionOptions {
     int input = -1;                                 // keys come from here
     bool interactive = false;                       // ^] leaves
     int output = -1;                                // the console goes there
-    bool coloured = false;                          // the names of VMs before their lines
+    std::vector<std::string> coloured{};            // VMs whose names before their lines have colours
     std::function<bool(std::string_view)> watch{};  // sees the console, says when it has seen enough
     std::optional<std::chrono::milliseconds> limit{};
     int errors = -1;       // a file for what QEMU itself prints; -1: it is kept for the result

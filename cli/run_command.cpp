@@ -137,7 +137,7 @@ int detach(Instance const& made, QemuMachine const& machine, SessionOptions cons
 int watch(SessionOptions session, std::string_view how_to_leave, auto&& run) {
     session.output = STDOUT_FILENO;
     session.interactive = is_our_terminal(STDIN_FILENO);
-    session.coloured = ::isatty(STDOUT_FILENO) == 1;
+    if (!wants_colours(STDOUT_FILENO)) session.coloured.clear();
     // A job in the background may not read its terminal.
     if (session.interactive || ::isatty(STDIN_FILENO) == 0) session.input = STDIN_FILENO;
     SessionResult result;
@@ -215,6 +215,7 @@ int run_command(RunOptions const& options) {
     session.lock = made.lock();
     session.outlive = true;
     auto record = record_of(description, machine);
+    session.coloured = record.vms;
     if (options.detach) return detach(made, machine, session, std::move(record), options);
 
     session.started = [&](pid_t qemu) {
@@ -224,7 +225,7 @@ int run_command(RunOptions const& options) {
     if (options.timeout)
         session.limit =
             std::chrono::ceil<std::chrono::milliseconds>(std::chrono::duration<double>{*options.timeout});
-    return watch(session, "^] leaves and ends the machine.", [&](SessionOptions const& all) {
+    return watch(std::move(session), "^] leaves and ends the machine.", [&](SessionOptions const& all) {
         auto result = run_session(machine, all);
         result.complaints = said_in((made.directory() / "qemu.log"));
         explain(result, options);
@@ -235,7 +236,9 @@ int run_command(RunOptions const& options) {
 int attach_command(std::string const& name) {
     auto const instance = find_instance(name);
     BlockedSignals const blocked;
-    return watch({}, "^] leaves, and the machine runs on.", [&](SessionOptions const& all) {
+    SessionOptions session;
+    session.coloured = read_instance_record(instance.control.parent_path()).vms;
+    return watch(std::move(session), "^] leaves, and the machine runs on.", [&](SessionOptions const& all) {
         return join_session({instance.control.parent_path() / "console"}, all);
     });
 }

@@ -45,6 +45,7 @@ public:
     AtTerminal& operator=(AtTerminal const&) = delete;
 
     [[nodiscard]] int terminal() const { return terminal_.get(); }
+    void kill() { ::kill(pid_, SIGKILL); }
     int wait() {
         int status = 0;
         ::waitpid(pid_, &status, 0);
@@ -70,6 +71,11 @@ std::string talk_at_terminal(Arguments const& words, std::vector<DialogueStep> c
     usize step = 0;
     for (;;) {
         for (; step < talk.size(); ++step) {
+            if (talk[step].kill) {
+                program.kill();
+                (void)program.wait();
+                return {};
+            }
             if (talk[step].expect) {
                 auto const found = seen.find(*talk[step].expect, heard);
                 if (!found) break;

@@ -16,10 +16,10 @@
 namespace antler::cli {
 namespace {
 
-constexpr std::array<std::string_view, 21> keys{
-    "about",   "machine",   "hypervisor", "switch",   "vm",     "guest",  "run",
-    "command", "arguments", "type",       "dialogue", "expect", "forbid", "allow",
-    "ends",    "monitor",   "exit",       "timeout",  "alone",  "long",   "expand"};
+constexpr std::array<std::string_view, 23> keys{
+    "about",     "machine", "hypervisor", "switch", "vm",     "guest", "run",     "command",
+    "arguments", "type",    "dialogue",   "expect", "forbid", "allow", "ends",    "monitor",
+    "exit",      "timeout", "alone",      "long",   "expand", "other", "outlives"};
 
 // No machine says these in health.
 constexpr std::array<std::string_view, 6> never_said{"panic",          "BUG:",       "Oops",
@@ -136,6 +136,7 @@ private:
             complain(place(table_), fmt::format("Scenario `{}` does not say what it is `about`.", name_));
         scenario.type = table["type"].value_or(std::string{});
         scenario.ends = table["ends"].value_or(true);
+        scenario.outlives = table["outlives"].value_or(false);
         scenario.exit = table["exit"].value_or(0);
         scenario.timeout_seconds = table["timeout"].value_or(60);
         scenario.alone = table["alone"].value_or(false);
@@ -154,17 +155,23 @@ private:
                 set_kernel(description, "guest", "guest:" + *guest);
             find_guests(description);
             if (table["monitor"]) add_monitor(description);
-            if (!description.empty()) {
-                std::ostringstream out;
-                out << description << '\n';
-                scenario.description = out.str();
-            }
+            if (!description.empty()) scenario.description = written(description);
+        }
+        if (auto const* other = table["other"].as_table()) {
+            toml::table description{*other};
+            find_guests(description);
+            scenario.other = written(description);
         }
         scenario.command = texts(table["command"]);
         if (scenario.command.empty()) scenario.command = {"run", "${description}"};
         for (auto& word : texts(table["arguments"])) scenario.command.push_back(std::move(word));
     }
 
+    static std::string written(toml::table const& description) {
+        std::ostringstream out;
+        out << description << '\n';
+        return out.str();
+    }
     static toml::table& table_in(toml::table& parent, std::string_view name) {
         if (parent[name].as_table() == nullptr) parent.insert_or_assign(name, toml::table{});
         return *parent[name].as_table();
@@ -229,6 +236,7 @@ private:
                 complain(place(node), "A step of a dialogue is `{ expect = … }` or `{ type = … }`.");
             DialogueStep made{.type = (*step)["type"].value_or(std::string{})};
             made.noise = (*step)["noise"].value_or(i64{0});
+            made.kill = (*step)["kill"].value_or(false);
             auto const ask = (*step)["ask"].value_or(std::string{});
             for (auto const word : split_words(ask, ' ')) made.ask.emplace_back(word);
             if (!made.ask.empty()) {
@@ -253,6 +261,7 @@ private:
                 complain(place(node), "A step at a terminal is `{ expect = … }` or `{ type = … }`.");
             auto& one = made.emplace_back();
             one.type = (*step)["type"].value_or(std::string{});
+            one.kill = (*step)["kill"].value_or(false);
             if (auto const text = (*step)["expect"].value<std::string>()) one.expect = pattern(*text);
         }
         return made;

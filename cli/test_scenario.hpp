@@ -32,6 +32,8 @@ struct DialogueStep {
     i64 noise = 0;
     // With `ask`: that command has a terminal, where these steps are done in turn.
     std::vector<DialogueStep> terminal{};
+    // Or end the program by SIGKILL, as nobody asked it to.
+    bool kill = false;
 };
 
 struct MonitorQuestion {
@@ -45,6 +47,7 @@ struct Scenario {
     std::string about{};
     std::string description{};  // TOML, to be written to a file; empty: `file`, or neither
     Path file{};
+    std::string other{};                 // one more, which is `${other}` in a dialogue
     std::vector<std::string> command{};  // words for `antler`; `${description}` is the description's file
     std::string type{};
     std::vector<DialogueStep> dialogue{};
@@ -52,6 +55,7 @@ struct Scenario {
     std::vector<Pattern> forbid{};
     std::vector<MonitorQuestion> monitor{};
     bool ends = true;
+    bool outlives = false;  // the machine runs on when the program has ended, and the dialogue goes on
     int exit = 0;
     int timeout_seconds = 60;
     bool alone = false;

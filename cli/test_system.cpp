@@ -68,6 +68,8 @@ public:
         pending_ = scenario_.type;
         auto problem = converse(child, output.ours.get());
         end(child, output.ours.get());
+        if (bool const left = end_machine(); left && problem.empty())
+            problem = "its machine was left running";
         if (!socket_.empty()) ::unlink(socket_.c_str());
         return problem;
     }
@@ -83,6 +85,10 @@ private:
         if (!scenario_.description.empty())
             write_file(file, as_bytes(with_word(scenario_.description, "${monitor}", socket_.string())));
         auto const description = scenario_.description.empty() ? scenario_.file : file;
+        if (!scenario_.other.empty()) {
+            other_ = Path{log_}.replace_extension(".other.toml");
+            write_file(other_, as_bytes(scenario_.other));
+        }
         machine_ = description.stem().string();
         words_.push_back((build_directory() / "host" / "antler").string());
         for (auto const& word : scenario_.command)
@@ -97,7 +103,7 @@ private:
             if (open) open = take_output(output);
             if (auto said = forbidden(); !said.empty()) return said;
             expected_.look_at(transcript_);
-            advance_dialogue();
+            advance_dialogue(child);
             if (!wrong_.empty()) return wrong_;
             type();
             bool const seen = expected_.done() && step_ == scenario_.dialogue.size();
@@ -106,6 +112,10 @@ private:
                 if (auto wrong = ask_monitor(); !wrong.empty()) return wrong;
             }
             if (seen && !scenario_.ends) return {};
+            if (!open && scenario_.outlives && !seen && Clock::now() < deadline) {
+                std::this_thread::sleep_for(poll_interval);
+                continue;
+            }
             if (!open) return judge(child);
             if (Clock::now() > deadline) return not_in_time(seen);
         }
@@ -132,9 +142,14 @@ private:
         return {};
     }
 
-    void advance_dialogue() {
+    void advance_dialogue(ChildProcess& child) {
         for (; step_ < scenario_.dialogue.size(); ++step_) {
             auto const& step = scenario_.dialogue[step_];
+            if (step.kill) {
+                killed_ = true;
+                ::kill(child.pid(), SIGKILL);
+                continue;
+            }
             if (step.noise != 0) {
                 make_noise(step.noise);
                 continue;
@@ -193,8 +208,11 @@ private:
     bool has_answered(DialogueStep const& step) {
         if (!asked_until_) asked_until_ = Clock::now() + 3 * grace;
         auto words = step.ask;
+        bool const named = std::ranges::find(words, "${machine}") != words.end();
+        for (auto& word : words)
+            word = with_word(with_word(word, "${machine}", machine_), "${other}", other_.string());
         words.insert(words.begin(), words_.front());
-        words.insert(words.end(), {"--machine", machine_});
+        if (!named) words.insert(words.end(), {"--machine", machine_});
         if (!step.terminal.empty()) {
             wrong_ = talk_at_terminal(words, step.terminal, step.exit, 6 * grace, log_out_.get());
             if (!wrong_.empty()) wrong_ = fmt::format("`antler {}`: {}", fmt::join(step.ask, " "), wrong_);
@@ -237,7 +255,7 @@ private:
         while (!child.poll() && Clock::now() < deadline) std::this_thread::sleep_for(milliseconds{10});
         auto const status = child.poll();
         if (!status) return "it closed its output and went on running";
-        if (!WIFEXITED(*status) || WEXITSTATUS(*status) != scenario_.exit)
+        if (!killed_ && (!WIFEXITED(*status) || WEXITSTATUS(*status) != scenario_.exit))
             return fmt::format("it ended with {} instead of exit code {}{}", end_of_process(*status),
                                scenario_.exit, also_missing());
         if (!expected_.done()) return fmt::format("it never said /{}/", expected_.missing().text);
@@ -267,6 +285,17 @@ private:
             if (::poll(&waiting, 1, 20) > 0 && ::read(output, unread.data(), unread.size()) < 0) break;
         }
         child.kill();
+    }
+
+    // Whether the machine had not ended with its program; now it has.
+    bool end_machine() const {
+        std::error_code none;
+        auto const found = std::filesystem::exists(instances_directory() / machine_, none) &&
+                           std::ranges::any_of(running_instances(), [&](FoundInstance const& one) {
+                               return one.name == machine_;
+                           });
+        if (found) (void)capture({words_.front(), "stop", machine_}, 3 * grace);
+        return found;
     }
 
     std::string ask_monitor() {
@@ -324,6 +353,8 @@ private:
     Path socket_{};
     std::vector<std::string> words_{};
     std::string machine_{};  // by which other commands find it
+    Path other_{};
+    bool killed_ = false;  // by us
     Descriptor input_{};
     std::string pending_{};  // to be typed
     Transcript transcript_{};
