@@ -29,7 +29,7 @@ std::string hex(u64 value) {
 
 // "function (file)" out of "function at file:line, inlined in …": the innermost says most.
 std::string place(std::string const& text) {
-    auto const inner = text.substr(0, text.find(", inlined in "));
+    auto inner = text.substr(0, text.find(", inlined in "));
     auto const at = inner.find(" at ");
     if (at == std::string::npos) return inner;
     auto const file = inner.substr(at + 4, inner.rfind(':') - at - 4);

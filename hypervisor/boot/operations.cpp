@@ -15,7 +15,7 @@ namespace wire = abi::control;
 
 namespace {
 
-constexpr std::string_view version = "antler 0.2";
+constexpr std::string_view version = "antler 0.2.0";
 
 u64 since_start(System const& all) {
     return all.board.timebase.nanos({hart::time() - all.started_at}).n;
