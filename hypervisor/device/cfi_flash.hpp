@@ -3,7 +3,6 @@
 #pragma once
 
 #include <array>
-#include <utility>
 
 #include "device/cfi_query.hpp"
 #include "device/device.hpp"
@@ -28,7 +27,7 @@ public:
     // Of the status register.
     static constexpr u8 ready = 0x80, erase_failed = 0x20, program_failed = 0x10, locked = 0x02;
 
-    explicit CfiFlash(FlashArray cells) : cells_{std::move(cells)} {}
+    explicit CfiFlash(FlashArray cells) : cells_{cells} {}
 
     [[nodiscard]] std::string_view name() const override { return "flash"; }
     [[nodiscard]] FlashArray& cells() { return cells_; }
