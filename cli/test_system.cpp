@@ -287,15 +287,24 @@ private:
         child.kill();
     }
 
+    // QEMU may be about to end: it is asked again for a while.
+    [[nodiscard]] bool machine_is_gone() const {
+        auto const deadline = Clock::now() + grace;
+        for (;; std::this_thread::sleep_for(poll_interval)) {
+            std::error_code none;
+            if (!std::filesystem::exists(instances_directory() / machine_, none)) return true;
+            auto const running = running_instances();
+            if (std::ranges::none_of(running, [&](auto const& one) { return one.name == machine_; }))
+                return true;
+            if (Clock::now() >= deadline) return false;
+        }
+    }
+
     // Whether the machine had not ended with its program; now it has.
     bool end_machine() const {
-        std::error_code none;
-        auto const found = std::filesystem::exists(instances_directory() / machine_, none) &&
-                           std::ranges::any_of(running_instances(), [&](FoundInstance const& one) {
-                               return one.name == machine_;
-                           });
-        if (found) (void)capture({words_.front(), "stop", machine_}, 3 * grace);
-        return found;
+        if (machine_is_gone()) return false;
+        (void)capture({words_.front(), "stop", machine_}, 3 * grace);
+        return true;
     }
 
     std::string ask_monitor() {
