@@ -156,7 +156,7 @@ Status Vm::start_hart(u64 id, Entry entry) {
     alive_.fetch_add(1, std::memory_order_acq_rel);
     auto expected = HartState::stopped;
     if (!target->hart_state.compare_exchange_strong(expected, HartState::start_pending)) {
-        alive_.fetch_sub(1, std::memory_order_acq_rel);
+        one_less();
         return Status::already_available;
     }
     target->entry = entry;  // ours alone while the hart is start_pending and was not told
@@ -248,10 +248,15 @@ void Vm::reset_registers(Vcpu& vcpu) {
 }
 
 void Vm::end(Ending how) {
+    // Whoever ends it counts until all are told: one of them may stop meanwhile and be the last.
+    for (auto alive = alive_.load(std::memory_order_seq_cst);;) {
+        if (alive == 0) return;  // the last one has concluded
+        if (alive_.compare_exchange_weak(alive, alive + 1, std::memory_order_seq_cst)) break;
+    }
     auto expected = Ending::none;
-    if (!ending_.compare_exchange_strong(expected, how)) return;
-    for (u32 id = 0; id < description_.vcpus; ++id) vcpus_[id]->signal(Request::stop);
-    if (alive_.load(std::memory_order_acquire) == 0) conclude();  // it never began
+    if (ending_.compare_exchange_strong(expected, how))
+        for (u32 id = 0; id < description_.vcpus; ++id) vcpus_[id]->signal(Request::stop);
+    one_less();
 }
 
 // Also what hart_stop does to one vCPU of a VM that lives on.
@@ -263,12 +268,15 @@ void Vm::stopped(Vcpu& vcpu) {
     core.forget(vcpu);
     core.dismiss(vcpu);
     vcpu.csrs.hvip = 0;
-    // The last one of an ending VM concludes; a VM whose harts all stopped by themselves has powered off.
-    if (alive_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-        auto expected = Ending::none;
-        ending_.compare_exchange_strong(expected, Ending::poweroff);
-        conclude();
-    }
+    one_less();
+}
+
+// The last one of an ending VM concludes; a VM whose harts all stopped by themselves has powered off.
+void Vm::one_less() {
+    if (alive_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+    auto expected = Ending::none;
+    ending_.compare_exchange_strong(expected, Ending::poweroff);
+    conclude();
 }
 
 Afterwards Vm::what_follows(Ending how) const {

@@ -158,6 +158,7 @@ public:
 
 private:
     void reset_registers(Vcpu& vcpu);
+    void one_less();
     void conclude();
     void start_again(Ending how);
     [[nodiscard]] Afterwards what_follows(Ending how) const;
@@ -181,7 +182,7 @@ private:
     std::array<std::atomic<Vcpu*>, 64> last_on_hart_{};  // whose VS-stage translations a hart may hold
     u64 time_delta_ = 0;
     std::atomic<Ending> ending_ = Ending::none;
-    std::atomic<u32> alive_ = 0;  // vCPUs that have not stopped
+    std::atomic<u32> alive_ = 0;  // vCPUs that have not stopped, and whoever is just ending it
     Placing placing_{};
     std::atomic<u32> weight_;
     std::atomic<u32> cap_;  // percent

@@ -24,6 +24,7 @@ namespace vm {
 
 void send_ipi(u32 hart_index) {
     fake::outside().ipis.push_back(hart_index);
+    if (fake::outside().on_ipi) fake::outside().on_ipi(hart_index);
 }
 void set_host_timer(Ticks when) {
     fake::outside().host_timer = when.n;

@@ -1,6 +1,7 @@
 // The outside of virtual machines, for the tests: what virtual machines asked of the board is written down.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -9,10 +10,11 @@
 namespace antler::fake {
 
 struct Outside {
-    std::vector<u32> ipis{};   // hart indices, in order
-    u64 host_timer = ~u64{0};  // the last deadline
-    std::string console{};     // of all VMs
-    u64 room_asked = 0;        // how often a console said that it has room
+    std::vector<u32> ipis{};            // hart indices, in order
+    std::function<void(u32)> on_ipi{};  // what the hart that is told does at once
+    u64 host_timer = ~u64{0};           // the last deadline
+    std::string console{};              // of all VMs
+    u64 room_asked = 0;                 // how often a console said that it has room
     Nanos wall_clock{1'700'000'000'000'000'000};
     u64 external_interrupts = 0;
     std::string typed{};       // at any console

@@ -107,6 +107,17 @@ TEST(VmLife, AHartOfAVmThatEndedWhileItWaitedItsTurnNeverRunsAgain) {
     }
 }
 
+TEST(VmLife, AHartThatStopsBeforeAllAreToldLetsTheVmBeGoneOnce) {
+    World world;
+    auto& vm = world.add({.vcpus = 1, .first_hart = 1});
+    auto& vcpu = world.start(vm);
+    ASSERT_EQ(world.run(1), &vcpu);
+    fake::outside().on_ipi = [&](u32 hart) { EXPECT_EQ(world.run(hart), nullptr); };
+    vm.unplug();  // from the other hart, which finds all of it stopped when it has told it
+    EXPECT_TRUE(vm.is_over());
+    EXPECT_EQ(fake::outside().machines_gone, 1U);
+}
+
 TEST(VmLife, ACommandToStopThatComesWhileAHartIsLoadedIsObeyed) {
     World world{1};
     auto& vm = world.add({.vcpus = 1});
