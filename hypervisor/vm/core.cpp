@@ -84,9 +84,14 @@ void Core::make_runnable(Vcpu& vcpu) {
     }
     auto suspended = abi::sbi::HartState::suspended;
     vcpu.hart_state.compare_exchange_strong(suspended, abi::sbi::HartState::started);
-    must_choose = true;
     vcpu.times.since = hart::time();
-    if (queue.empty()) charge_current(vcpu.times.since);
+    line_up(vcpu, vcpu.times.since);
+}
+
+// One that can run, and has waited since times.since.
+void Core::line_up(Vcpu& vcpu, u64 now) {
+    must_choose = true;
+    if (queue.empty()) charge_current(now);
     enqueue(vcpu, true);
     if (vcpu.at != sched::no_deadline) note_deadline(vcpu);
 }
@@ -130,6 +135,7 @@ void Core::retire(Vcpu& vcpu) {
 void Core::forget(Vcpu& vcpu) {
     if (units_owner == &vcpu) units_owner = nullptr;
     if (current != &vcpu) return;
+    charge_current(hart::time());
     unload(vcpu);
     csr::vsie::write({});  // or what is pending for it would end every wfi of this hart
     must_choose = true;

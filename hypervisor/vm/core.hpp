@@ -151,6 +151,7 @@ private:
     void wait_until_runnable();
     void charge_current(u64 now);
     void put_back(Vcpu& vcpu);
+    void line_up(Vcpu& vcpu, u64 now);
     void enqueue(Vcpu& vcpu, bool slept);
     void unqueue(Vcpu& vcpu);
     [[nodiscard]] u64 turn_end(Vcpu& vcpu) const;

@@ -49,15 +49,15 @@ void Core::give_away(Vcpu& vcpu, Core& to) {
 void Core::serve_arrivals() {
     if (arrivals.load(std::memory_order_relaxed) == nullptr) return;
     auto* vcpu = arrivals.exchange(nullptr, std::memory_order_acquire);
-    charge_current(hart::time());
+    auto const now = hart::time();
+    charge_current(now);
     while (vcpu != nullptr) {
         auto* const next = vcpu->next_arrival;
         adopt(*vcpu);
         queue.arrive(*vcpu);
         vcpu->moves.store(false, std::memory_order_release);
         if (vcpu->place == Vcpu::Place::queued) {
-            vcpu->place = Vcpu::Place::nowhere;
-            make_runnable(*vcpu);
+            line_up(*vcpu, now);
         } else {
             wake_if_pending(*vcpu);
         }

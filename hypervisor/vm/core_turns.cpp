@@ -16,11 +16,11 @@ void Core::charge_current(u64 now) {
     if (current == nullptr) return;
     auto const ran = now - charged_at;
     charged_at = now;
-    if (current->waiting) return;  // it has its place in the queue already
+    if (current->place != Vcpu::Place::running) return;  // it was charged when it ceased to run
     current->charge(ran);
     current->times.run += ran;
     current->allowance.charge(ran);
-    if (current->place == Vcpu::Place::running) queue.nobody_waited_for(*current);
+    queue.nobody_waited_for(*current);
     current->times.since = now;
 }
 
@@ -63,8 +63,7 @@ void Core::release_throttled(u64 now) {
             continue;
         }
         *link = vcpu.next_throttled;
-        vcpu.place = Vcpu::Place::nowhere;
-        make_runnable(vcpu);
+        line_up(vcpu, now);
     }
 }
 
@@ -89,8 +88,7 @@ void Core::reconsider(Vcpu& vcpu) {
     bool const waits = vcpu.place == Vcpu::Place::queued || vcpu.place == Vcpu::Place::throttled;
     if (waits) {
         unqueue(vcpu);
-        vcpu.place = Vcpu::Place::nowhere;
-        make_runnable(vcpu);
+        line_up(vcpu, hart::time());
     }
     must_choose = true;
 }
