@@ -30,7 +30,7 @@ Channel find_channel() {
 
 // Sleeps until the bell is heard by an interrupt.
 bool wait_for_bell(Channel const& channel, Plic const& plic) {
-    auto const end = now() + guest().hertz * 20;
+    auto const end = now() + guest().hertz * 60;
     while (now() < end) {
         if (plic.pending(channel.source)) {
             auto const source = plic.claim();
