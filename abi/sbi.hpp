@@ -70,6 +70,7 @@ enum class DebugConsoleFid : u32 {                     // [sbi ext-debug-console
     console_read = 1,
     console_write_byte = 2,
 };
+enum class StealTimeFid : u32 { set_shared_memory = 0 };  // [sbi ext-steal-time]
 
 // Error codes, as a0 carries them.  [sbi binary-encoding]
 enum class Status : i64 {
@@ -159,6 +160,8 @@ inline constexpr u64 all_harts = ~u64{0};
 
 // set_timer with this value never fires.  [sbi ext-time]
 inline constexpr u64 never = ~u64{0};
+// Both halves of an address, where shared memory is given up.  [sbi ext-steal-time]
+inline constexpr u64 no_shared_memory = ~u64{0};
 
 enum class HartState : u8 {  // [sbi ext-hsm]
     started = 0,

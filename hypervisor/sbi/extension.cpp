@@ -9,6 +9,7 @@
 #include "sbi/ipi.hpp"
 #include "sbi/legacy.hpp"
 #include "sbi/rfence.hpp"
+#include "sbi/steal_time.hpp"
 #include "sbi/system_reset.hpp"
 #include "sbi/timer.hpp"
 
@@ -24,6 +25,7 @@ constexpr std::array table{
     Extension{Eid::hart_state, "hart state", hart_state::handle},
     Extension{Eid::base, "base", base::handle},
     Extension{Eid::system_reset, "system reset", system_reset::handle},
+    Extension{Eid::steal_time, "steal time", steal_time::handle},
     Extension{Eid::legacy_set_timer, "legacy timer", legacy::set_timer},
     Extension{Eid::legacy_console_putchar, "legacy console output", legacy::console_putchar},
     Extension{Eid::legacy_console_getchar, "legacy console input", legacy::console_getchar},

@@ -88,14 +88,6 @@ void Core::make_runnable(Vcpu& vcpu) {
     line_up(vcpu, vcpu.times.since);
 }
 
-// One that can run, and has waited since times.since.
-void Core::line_up(Vcpu& vcpu, u64 now) {
-    must_choose = true;
-    if (queue.empty()) charge_current(now);
-    enqueue(vcpu, true);
-    if (vcpu.at != sched::no_deadline) note_deadline(vcpu);
-}
-
 void Core::block(Vcpu& vcpu) {
     charge_current(hart::time());  // before it may come into the queue again, which is in order
     vcpu.place = Vcpu::Place::blocked;
@@ -106,9 +98,10 @@ void Core::block(Vcpu& vcpu) {
 void Core::hold(Vcpu& vcpu) {
     bool const would_run = vcpu.place == Vcpu::Place::running || vcpu.place == Vcpu::Place::queued ||
                            vcpu.place == Vcpu::Place::throttled;
+    charge_current(hart::time());
     unqueue(vcpu);
-    forget(vcpu);
     if (would_run) vcpu.place = Vcpu::Place::held;
+    forget(vcpu);
     vcpu.paused.store(true, std::memory_order_release);
     deadlines.remove(vcpu);
     must_choose = true;
@@ -126,6 +119,7 @@ void Core::go_on(Vcpu& vcpu) {
 }
 
 void Core::retire(Vcpu& vcpu) {
+    charge_current(hart::time());
     unqueue(vcpu);
     deadlines.remove(vcpu);
     vcpu.place = Vcpu::Place::nowhere;
@@ -135,7 +129,6 @@ void Core::retire(Vcpu& vcpu) {
 void Core::forget(Vcpu& vcpu) {
     if (units_owner == &vcpu) units_owner = nullptr;
     if (current != &vcpu) return;
-    charge_current(hart::time());
     unload(vcpu);
     csr::vsie::write({});  // or what is pending for it would end every wfi of this hart
     must_choose = true;
@@ -441,6 +434,8 @@ Vcpu& Core::choose() {
     if (team != nullptr) tell_crowd();
     set_wait_trap(next);
     set_timer();
+    if (next.tells_stolen) [[unlikely]]
+        tell_stolen(next);
     return next;
 }
 
@@ -485,6 +480,8 @@ void Core::load(Vcpu& vcpu) {
 void Core::unload(Vcpu& vcpu) {
     hart::save_guest_csrs(vcpu.csrs, has);
     vcpu.vm.save_units(vcpu, *this);
+    if (vcpu.tells_stolen) [[unlikely]]
+        tell_preempted(vcpu);
     current = nullptr;
     vcpu.loaded.store(false, std::memory_order_seq_cst);
 }

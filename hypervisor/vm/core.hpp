@@ -151,7 +151,13 @@ private:
     void wait_until_runnable();
     void charge_current(u64 now);
     void put_back(Vcpu& vcpu);
-    void line_up(Vcpu& vcpu, u64 now);
+    // One that can run, and has waited since times.since.
+    void line_up(Vcpu& vcpu, u64 now) {
+        must_choose = true;
+        if (queue.empty()) charge_current(now);
+        enqueue(vcpu, true);
+        if (vcpu.at != sched::no_deadline) note_deadline(vcpu);
+    }
     void enqueue(Vcpu& vcpu, bool slept);
     void unqueue(Vcpu& vcpu);
     [[nodiscard]] u64 turn_end(Vcpu& vcpu) const;

@@ -16,6 +16,7 @@
 #include "sched/deadlines.hpp"
 #include "sched/run_queue.hpp"
 #include "vm/guest_fence.hpp"
+#include "vm/steal_time.hpp"
 
 namespace antler::vm {
 
@@ -94,6 +95,7 @@ public:
     hart::VectorState vector{};
     Place place = Place::nowhere;
     bool restarts_on_wake = false;  // a non-retentive suspend ends at `entry`
+    bool tells_stolen = false;      // its guest wants to know what others had: steal_time
     u8 instruction_bytes = 4;       // what Next::advance steps over
     u64 timer = abi::sbi::never;    // guest time of the SBI timer, where the guest has no vstimecmp
     std::array<u64, static_cast<usize>(ExitKind::count)> exits{};
@@ -115,6 +117,9 @@ public:
     std::atomic<bool> fences_overflowed = false;
     std::atomic<u32> fences_asked = 0;  // pairs with fences_done: who asked waits until done has caught up
     std::atomic<u32> fences_done = 0;
+
+    // Its home hart only, and last: who looks for it looks at tells_stolen first.
+    StealTime steal_time{};
 
     // Asks something of this vCPU, from any hart.
     void signal(Request what);

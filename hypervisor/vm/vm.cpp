@@ -174,6 +174,7 @@ void Vm::begin(Vcpu& vcpu) {
     vcpu.csrs.vstimecmp = abi::sbi::never;
     vcpu.timer = abi::sbi::never;
     vcpu.restarts_on_wake = false;
+    vcpu.tells_stolen = false;
     vcpu.home->adopt(vcpu);
     reset_registers(vcpu);
     // Fences for it were not sent while it was stopped.
@@ -267,6 +268,7 @@ void Vm::stopped(Vcpu& vcpu) {
     core.retire(vcpu);
     core.forget(vcpu);
     core.dismiss(vcpu);
+    vcpu.tells_stolen = false;
     vcpu.csrs.hvip = 0;
     one_less();
 }

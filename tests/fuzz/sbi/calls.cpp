@@ -38,6 +38,8 @@ u64 argument(Bytes& bytes) {
                               ~u64{0},
                               ~u64{0} - 4095,
                               Guest::code,
+                              Guest::code + 64,
+                              Guest::code + Guest::memory_bytes - 64,
                               Guest::code + 1,
                               Guest::code + Guest::memory_bytes,
                               Guest::code + Guest::memory_bytes - 1,
