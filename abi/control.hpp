@@ -49,10 +49,11 @@ enum class Type : u16 {
     console_resize,        // ConsoleResize → Nothing
     vsock_listen = 0x180,  // VsockListen → Nothing
     vsock_connect,         // VsockConnect → VsockOpened, once the guest has answered
-    vsock_accept,          // VsockStream → Nothing
+    vsock_accept,          // VsockAccept → Nothing
     vsock_data,            // VsockData → Accepted
     vsock_credit,          // VsockCredit → Nothing: room for so many more bytes towards the client
-    vsock_close,           // VsockStream → Nothing
+    vsock_close,           // VsockStream → Nothing: what was sent before still arrives
+    vsock_finish,          // VsockStream → Nothing: the client sends nothing more
     // items
     item_vm = 0x200,
     item_vcpu,
@@ -72,6 +73,7 @@ enum class Type : u16 {
     event_vsock_data,              // VsockData
     event_vsock_credit,            // VsockCredit: so many more bytes may be sent to the guest
     event_vsock_closed,            // VsockClosed
+    event_vsock_finished,          // VsockStream: the guest sends nothing more
 };
 
 enum class Status : u16 {
@@ -406,8 +408,10 @@ struct PanicDump {
 
 // --- streams between the host and a guest ---
 
+inline constexpr u32 every_port = ~u32{0};
+
 struct VsockListen {
-    u32 port{};  // guests connect to it at CID 2
+    u32 port{};  // guests connect to it at CID 2; or every_port
     bool on{};
     constexpr void fields(this auto& self, auto& v) { v(self.port, self.on); }
 };
@@ -419,12 +423,18 @@ struct VsockConnect {
 };
 struct VsockOpened {
     u32 stream{};
-    u32 room{};  // bytes that the guest takes at first
-    constexpr void fields(this auto& self, auto& v) { v(self.stream, self.room); }
+    u32 room{};  // bytes that may be sent to the guest at first
+    u32 port{};  // of the host's end
+    constexpr void fields(this auto& self, auto& v) { v(self.stream, self.room, self.port); }
 };
 struct VsockStream {
     u32 stream{};
     constexpr void fields(this auto& self, auto& v) { v(self.stream); }
+};
+struct VsockAccept {
+    u32 stream{};
+    u32 room{};  // bytes that the client takes at first
+    constexpr void fields(this auto& self, auto& v) { v(self.stream, self.room); }
 };
 struct VsockData {
     u32 stream{};
@@ -497,7 +507,7 @@ struct VsockIncoming {
     u32 guest_port{};
     u32 port{};
     std::string_view vm{};
-    u32 room{};
+    u32 room{};  // bytes that may be sent to the guest once it was accepted
     constexpr void fields(this auto& self, auto& v) {
         v(self.stream, self.cid, self.guest_port, self.port, self.vm, self.room);
     }

@@ -6,6 +6,7 @@
 #include "boot/disks.hpp"
 #include "boot/drivers.hpp"
 #include "boot/lives.hpp"
+#include "boot/streams.hpp"
 #include "boot/system.hpp"
 #include "hart/csr.hpp"
 #include "vm/outside.hpp"
@@ -129,6 +130,7 @@ u64 serve_background() {
     auto const now = hart::time();
     auto const base = all.board.timebase;
     auto later = boot::serve_lives(all) ? boot::life_period : control::Server::never;
+    boot::tell_streams(all);
     if (auto* const port = all.control_port; port != nullptr) {
         for (u32 i = 0; i < port->line_count; ++i) {
             auto& line = *port->lines[i];
@@ -136,6 +138,7 @@ u64 serve_background() {
         }
         if (port->polled) later = std::min(later, boot::poll_period);
     }
+    boot::refuse_calls(all);
     if (auto const disks = boot::check_disks(all)) later = std::min(later, *disks);
     return later == control::Server::never ? ~u64{0} : now + base.ticks(later).n;
 }

@@ -3,9 +3,11 @@
 
 #include <new>
 
+#include "hart/fence.hpp"
 #include "vm/balloon_device.hpp"
 #include "vm/console_device.hpp"
 #include "vm/random_device.hpp"
+#include "vm/vsock_device.hpp"
 
 namespace antler::boot {
 namespace {
@@ -30,6 +32,13 @@ Result<void> add_extras(vm::Vm& machine, memory::Store& store) {
         TRY(add<vm::ConsoleDevice>(machine, store,
                                    device::virtio::ConsoleOptions{.ports = extras.console_ports}));
     if (extras.balloon) TRY(add<vm::BalloonDevice>(machine, store, extras.free_page_reporting));
+    if (extras.vsock_cid != 0) {
+        auto const buffers = TRY(store.take(vm::VsockDevice::Model::memory_bytes));
+        // Numbers of streams go on from one life of a VM to the next.
+        device::virtio::VsockOptions const options{.cid = static_cast<u32>(extras.vsock_cid),
+                                                   .first_stream = hart::time() | 1};
+        TRY(add<vm::VsockDevice>(machine, store, options, buffers));
+    }
     return {};
 }
 

@@ -203,6 +203,7 @@ bool fill_vm_info(System& all, u32 id, VmInfo& into) {
         into.state = lot.life->stage == Life::Stage::lives ? vm.state() : VmState::stopping;
         into.vcpus = vm.vcpu_count();
         into.memory = vm.description().memory_bytes;
+        into.vsock_cid = vm.description().extras.vsock_cid;
         into.starts += vm.starts();
         if (!vm.last_words().empty()) into.last_words = vm.last_words();
         if (is_alive(lot) && vm.started_at() != 0)
@@ -210,6 +211,7 @@ bool fill_vm_info(System& all, u32 id, VmInfo& into) {
     } else if (auto const description = lot.pack->describe(lot.index); description) {
         into.vcpus = description.value().vcpus;
         into.memory = description.value().memory_bytes;
+        into.vsock_cid = description.value().extras.vsock_cid;
     }
     return true;
 }

@@ -5,12 +5,15 @@
 #include "boot/control.hpp"
 #include "boot/lives.hpp"
 #include "boot/memory.hpp"
+#include "boot/streams.hpp"
 #include "boot/system.hpp"
 #include "hart/csr.hpp"
 
 namespace antler::boot {
 
 using control::Outcome;
+using device::virtio::HostStreams;
+using device::virtio::StreamState;
 namespace wire = abi::control;
 
 namespace {
@@ -245,6 +248,38 @@ void Operations::input_waits(u32 handle) {
 
 Outcome Operations::resize_console(u32 handle, u32 bytes) {
     return boot::resize_console(all_, handle, bytes);
+}
+
+Outcome Operations::call_guest(u32 id, u32 port, control::StreamPlace& into) {
+    return boot::call_guest(all_, id, port, into);
+}
+
+std::optional<control::Caller> Operations::take_call(control::PortSet const& ports) {
+    return boot::take_call(all_, ports);
+}
+
+StreamState Operations::stream_state(control::StreamPlace at) {
+    return with_streams(all_, at.vm, StreamState{}, [&](HostStreams& all) { return all.state(at.stream); });
+}
+
+void Operations::accept_stream(control::StreamPlace at) {
+    with_streams(all_, at.vm, [&](HostStreams& all) { all.accept(at.stream); });
+}
+
+u32 Operations::read_stream(control::StreamPlace at, std::span<u8> into) {
+    return with_streams(all_, at.vm, 0u, [&](HostStreams& all) { return all.read(at.stream, into); });
+}
+
+u32 Operations::write_stream(control::StreamPlace at, std::span<u8 const> bytes) {
+    return with_streams(all_, at.vm, 0u, [&](HostStreams& all) { return all.write(at.stream, bytes); });
+}
+
+void Operations::finish_stream(control::StreamPlace at) {
+    with_streams(all_, at.vm, [&](HostStreams& all) { all.finish(at.stream); });
+}
+
+void Operations::close_stream(control::StreamPlace at, bool at_once) {
+    with_streams(all_, at.vm, [&](HostStreams& all) { all.close(at.stream, at_once); });
 }
 
 std::string_view Operations::panic_dump() {

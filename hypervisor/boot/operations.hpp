@@ -37,6 +37,15 @@ public:
     void input_waits(u32 handle) override;
     [[nodiscard]] control::Outcome resize_console(u32 handle, u32 bytes) override;
 
+    [[nodiscard]] control::Outcome call_guest(u32 id, u32 port, control::StreamPlace& into) override;
+    [[nodiscard]] std::optional<control::Caller> take_call(control::PortSet const& ports) override;
+    [[nodiscard]] device::virtio::StreamState stream_state(control::StreamPlace at) override;
+    void accept_stream(control::StreamPlace at) override;
+    [[nodiscard]] u32 read_stream(control::StreamPlace at, std::span<u8> into) override;
+    [[nodiscard]] u32 write_stream(control::StreamPlace at, std::span<u8 const> bytes) override;
+    void finish_stream(control::StreamPlace at) override;
+    void close_stream(control::StreamPlace at, bool at_once) override;
+
     [[nodiscard]] std::string_view panic_dump() override;
     void erase_panic_dump() override;
     void panic() override;

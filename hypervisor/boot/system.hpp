@@ -69,6 +69,8 @@ struct System {
     std::array<u8, 16_KiB> log_ring{};
     ControlPort* control_port = nullptr;  // where the board has a channel
     std::array<std::atomic<abi::control::VmState>, abi::pack::most_vms> told_states{};
+    std::atomic<bool> streams_have_news = false;   // of guests, for operators
+    bool calls_wait = false;                       // perhaps; the boot hart's
     std::optional<platform::Serial8250> serial{};  // for a panic, which asks no lock
     platform::InterruptTable interrupts{};
     platform::VirtioBoard virtio{};

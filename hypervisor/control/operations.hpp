@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "abi/control.hpp"
+#include "control/streams.hpp"
 
 namespace antler::control {
 
@@ -50,6 +51,17 @@ public:
     // Something was typed at the console with this handle.
     virtual void input_waits(u32 handle) = 0;
     [[nodiscard]] virtual Outcome resize_console(u32 handle, u32 bytes) = 0;
+
+    // Streams to guests.  A guest whose VM is gone is one that has closed them.
+    [[nodiscard]] virtual Outcome call_guest(u32 id, u32 port, StreamPlace& into) = 0;
+    // One that calls at one of these ports and is nobody's yet; it is the caller's now.
+    [[nodiscard]] virtual std::optional<Caller> take_call(PortSet const& ports) = 0;
+    [[nodiscard]] virtual device::virtio::StreamState stream_state(StreamPlace at) = 0;
+    virtual void accept_stream(StreamPlace at) = 0;
+    [[nodiscard]] virtual u32 read_stream(StreamPlace at, std::span<u8> into) = 0;
+    [[nodiscard]] virtual u32 write_stream(StreamPlace at, std::span<u8 const> bytes) = 0;
+    virtual void finish_stream(StreamPlace at) = 0;
+    virtual void close_stream(StreamPlace at, bool at_once) = 0;
 
     // Text that a hypervisor before this one left; empty: none.
     [[nodiscard]] virtual std::string_view panic_dump() = 0;

@@ -16,6 +16,8 @@ Nanos Server::work(Channel& channel, Nanos now) {
     }
     was_connected_ = true;
     heard_ = false;
+    auto const deadline = next_deadline(now);
+    if (deadline != never) streams_changed_ = true;
     bool moved = give_out(channel);
     bool more = true;
     for (u32 steps = 0; more && steps < frames_a_call; ++steps) {
@@ -28,7 +30,7 @@ Nanos Server::work(Channel& channel, Nanos now) {
         return out_tail_ == out_head_ ? soon : Nanos{10 * soon.n};
     // Nobody tells us when the other side has made room, or when an answer is ready.
     if (out_tail_ != out_head_ || request_) return Nanos{10 * soon.n};
-    return finder_.waits() ? patience : never;
+    return std::min(finder_.waits() ? patience : never, next_deadline(now));
 }
 
 // True: something was done, and there may be more to do.
@@ -48,8 +50,9 @@ bool Server::step(Channel& channel, Nanos now) {
         answer();
         if (!request_ || listing_) return true;  // it is answered, or will be item by item
     }
-    if (tell_event() || tell_console()) return true;
-    return false;
+    if (tell_event()) return true;
+    streams_first_ = !streams_first_;  // who talks much does not silence the others
+    return streams_first_ ? tell_stream(now) || tell_console() : tell_console() || tell_stream(now);
 }
 
 void Server::take_in(Channel& channel, Nanos now) {
@@ -85,6 +88,7 @@ void Server::forget_client() {
     request_.reset();
     listing_.reset();
     finder_.clear();
+    forget_streams();
     out_head_ = out_tail_;
     greeted_ = false;
     outward_.with([&](backend::Outward& outward) {

@@ -28,6 +28,9 @@ public:
     [[nodiscard]] Nanos work(Channel& channel, Nanos now);
 
     [[nodiscard]] u64 garbage() const { return finder_.garbage(); }
+    [[nodiscard]] PortSet const& ports() const { return ports_; }
+    // Something has happened to streams of guests.
+    void streams_changed() { streams_changed_ = true; }
 
 private:
     static constexpr usize out_bytes = 16'384;
@@ -35,6 +38,9 @@ private:
     static constexpr usize panic_piece = 2'048;
     static constexpr usize console_piece = 1'024;
     static constexpr u32 create_window = 32'768;
+    static constexpr usize stream_piece = 2'048;
+    static constexpr u32 most_streams = 32;
+    static constexpr Nanos call_patience{5'000'000'000};
     static constexpr u32 frames_a_call = 16;
     static constexpr Nanos soon{1'000'000};
     static constexpr Nanos patience{wire::FrameFinder<>::patience_milliseconds * 1'000'000};
@@ -85,9 +91,20 @@ private:
     void open_console(wire::ConsoleOpen const& message);
     void console_input(wire::ConsoleInput const& message);
     void read_dump(wire::ReadPanicDump const& message);
+    void stream(wire::Type type);
+    void call_guest(wire::VsockConnect const& message);
+    template <class Handler>
+    void with_stream(u32 number, Handler&& handler);
+    [[nodiscard]] ClientStream* free_stream();
+    void forget_streams();
 
     bool tell_event();
     bool tell_console();
+    bool tell_stream(Nanos now);
+    bool offer_stream();
+    bool tell(ClientStream& stream, Nanos now);
+    bool tell_call(ClientStream& stream, device::virtio::StreamState const& state, Nanos now);
+    [[nodiscard]] Nanos next_deadline(Nanos now) const;
 
     Operations& operations_;
     backend::LockedOutward& outward_;
@@ -108,6 +125,12 @@ private:
     u32 transfers_ = 0;
     u64 transfer_total_ = 0;
     u64 transfer_received_ = 0;
+    PortSet ports_{};  // that the client listens at
+    std::array<ClientStream, most_streams> streams_{};
+    u32 streams_made_ = 0;
+    u32 next_stream_ = 0;           // whose turn it is
+    bool streams_changed_ = false;  // there may be something to say of them
+    bool streams_first_ = false;    // before consoles
 };
 
 }  // namespace antler::control

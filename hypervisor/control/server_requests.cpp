@@ -72,7 +72,8 @@ void Server::answer() {
         case Type::vsock_accept:
         case Type::vsock_data:
         case Type::vsock_credit:
-        case Type::vsock_close: return reply({Status::not_supported});
+        case Type::vsock_close:
+        case Type::vsock_finish: return stream(type);
         case Type::hello:
         case Type::item_vm:
         case Type::item_vcpu:
@@ -90,7 +91,8 @@ void Server::answer() {
         case Type::event_vsock_incoming:
         case Type::event_vsock_data:
         case Type::event_vsock_credit:
-        case Type::event_vsock_closed: break;
+        case Type::event_vsock_closed:
+        case Type::event_vsock_finished: break;
     }
     reply({Status::unknown_request});
 }
@@ -101,6 +103,7 @@ void Server::hello(wire::Hello const& message) {
     // What an earlier client left is nobody's.
     if (transfer_ != 0) operations_.create_abort();
     transfer_ = 0;
+    forget_streams();
     outward_.with([&](backend::Outward& outward) {
         outward.hub.unwatch_all(channel_);
         outward.events[channel_].subscribe(0);

@@ -89,6 +89,7 @@ Result<void> Machine::add(VirtioSlot& slot) {
     if (slot_count_ == max_slots) return Err{Error::full};
     TRY(bus_.attach(slot_place(slot_count_).registers, slot.registers()));
     slots_[slot_count_++] = &slot;
+    if (auto* const streams = slot.streams(); streams != nullptr) streams_ = streams;
     return {};
 }
 

@@ -145,6 +145,13 @@ public:
         });
     }
 
+    [[nodiscard]] bool has_streams() const { return streams_ != nullptr; }
+    // What body(streams) answers, with the devices locked; there are some.
+    template <class Body>
+    decltype(auto) with_streams(Body&& body) {
+        return devices_.with([&](Devices&) { return std::forward<Body>(body)(*streams_); });
+    }
+
     // On the hart that sees the VM's memory; true: there is more.
     [[nodiscard]] bool serve_work();
 
@@ -244,6 +251,7 @@ private:
     Timebase timebase_;
     std::array<VirtioSlot*, max_slots> slots_{};
     u32 slot_count_ = 0;
+    device::virtio::HostStreams* streams_ = nullptr;  // of one of the slots
     std::array<ChannelEnd*, max_channels> channels_{};
     u32 channel_count_ = 0;
     std::atomic<u32> dma_ = 0;

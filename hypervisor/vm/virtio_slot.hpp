@@ -2,6 +2,7 @@
 #pragma once
 
 #include "device/counters.hpp"
+#include "device/virtio/host_streams.hpp"
 #include "device/virtio/model.hpp"
 
 namespace antler::vm {
@@ -32,6 +33,8 @@ public:
     virtual void prepare() {}
     // How many pages of 4 KiB the guest should do without; only a balloon listens.
     virtual void set_balloon(u32) {}
+    // The host's end of its streams; only a socket device has some.
+    [[nodiscard]] virtual device::virtio::HostStreams* streams() { return nullptr; }
 
 protected:
     ~VirtioSlot() = default;

@@ -112,6 +112,80 @@ struct Operations final : control::Operations {
     void create_abort() override { done.emplace_back("abort"); }
     void input_waits(u32) override { ++inputs; }
     control::Outcome resize_console(u32, u32) override { return outcome("resize"); }
+    // Streams: a guest that answers when the test says so.
+    struct Stream {
+        control::StreamPlace at{};
+        device::virtio::StreamState state{};
+        u32 port = 0;
+        bool taken = true;
+        bool finished = false;  // by the host
+        bool closed = false;
+        bool at_once = false;
+        std::string to_host{};
+        std::string to_guest{};
+    };
+    static constexpr u32 guest_room = 8'192;
+    std::deque<Stream> streams{};
+
+    Stream& knock(u32 port) {
+        auto& stream = add_stream(port, device::virtio::StreamState::Stage::knocking);
+        stream.taken = false;
+        return stream;
+    }
+    Stream& add_stream(u32 port, device::virtio::StreamState::Stage stage) {
+        auto& stream = streams.emplace_back();
+        stream.at = {0, streams.size()};
+        stream.port = port;
+        stream.state = {.stage = stage, .writable = guest_room, .host_port = 77};
+        return stream;
+    }
+    Stream* stream(control::StreamPlace at) {
+        return at.stream - 1 < streams.size() ? &streams[at.stream - 1] : nullptr;
+    }
+    control::Outcome call_guest(u32 id, u32 port, control::StreamPlace& into) override {
+        if (next.status != wire::Status::ok) return next;
+        auto& made = add_stream(port, device::virtio::StreamState::Stage::calling);
+        made.at.vm = id;
+        into = made.at;
+        return {};
+    }
+    std::optional<control::Caller> take_call(control::PortSet const& ports) override {
+        for (auto& one : streams) {
+            if (one.taken || !ports.contains(one.port)) continue;
+            one.taken = true;
+            return control::Caller{.at = one.at, .vm = names[0], .cid = 3, .guest_port = 9, .port = one.port};
+        }
+        return std::nullopt;
+    }
+    device::virtio::StreamState stream_state(control::StreamPlace at) override {
+        auto* const one = stream(at);
+        if (one == nullptr) return {};
+        one->state.readable = static_cast<u32>(one->to_host.size());
+        one->state.writable = guest_room - static_cast<u32>(one->to_guest.size());
+        return one->state;
+    }
+    void accept_stream(control::StreamPlace at) override {
+        stream(at)->state.stage = device::virtio::StreamState::Stage::open;
+    }
+    u32 read_stream(control::StreamPlace at, std::span<u8> into) override {
+        auto& from = stream(at)->to_host;
+        auto const count = std::min(from.size(), into.size());
+        std::copy_n(from.begin(), count, into.begin());
+        from.erase(0, count);
+        return static_cast<u32>(count);
+    }
+    u32 write_stream(control::StreamPlace at, std::span<u8 const> bytes) override {
+        auto& to = stream(at)->to_guest;
+        auto const count = std::min(bytes.size(), guest_room - to.size());
+        to.append(bytes.begin(), bytes.begin() + static_cast<long>(count));
+        return static_cast<u32>(count);
+    }
+    void finish_stream(control::StreamPlace at) override { stream(at)->finished = true; }
+    void close_stream(control::StreamPlace at, bool at_once) override {
+        stream(at)->closed = true;
+        stream(at)->at_once = at_once;
+    }
+
     std::string_view panic_dump() override { return dump; }
     void erase_panic_dump() override { dump.clear(); }
     void panic() override { done.emplace_back("panic"); }

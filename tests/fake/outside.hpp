@@ -15,6 +15,7 @@ struct Outside {
     u64 host_timer = ~u64{0};           // the last deadline
     std::string console{};              // of all VMs
     u64 room_asked = 0;                 // how often a console said that it has room
+    u64 stream_news = 0;                // that the host was told of
     Nanos wall_clock{1'700'000'000'000'000'000};
     u64 external_interrupts = 0;
     std::string typed{};       // at any console

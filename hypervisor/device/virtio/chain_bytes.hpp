@@ -25,16 +25,21 @@ template <GuestMemory M>
     return done;
 }
 
-// Writes as much as there is room for.
+// Writes from `from` on, as much as there is room for.
 template <GuestMemory M>
-[[nodiscard]] std::optional<u32> write_chain(M& memory, Chain const& chain, std::span<u8 const> bytes) {
+[[nodiscard]] std::optional<u32> write_chain(M& memory, Chain const& chain, std::span<u8 const> bytes,
+                                             u32 from = 0) {
     u32 done = 0;
     for (auto const& segment : chain.to_write()) {
         if (done == bytes.size()) break;
-        auto const step = std::min(static_cast<u32>(bytes.size()) - done, segment.bytes);
-        if (step == 0) continue;
-        if (!memory.write(segment.at, bytes.subspan(done, step)).ok()) return std::nullopt;
+        if (from >= segment.bytes) {
+            from -= segment.bytes;
+            continue;
+        }
+        auto const step = std::min(static_cast<u32>(bytes.size()) - done, segment.bytes - from);
+        if (!memory.write(segment.at + from, bytes.subspan(done, step)).ok()) return std::nullopt;
         done += step;
+        from = 0;
     }
     return done;
 }

@@ -1,0 +1,36 @@
+// A VM's socket device: streams between its guest and whoever speaks for the host.
+#pragma once
+
+#include "device/virtio/mmio.hpp"
+#include "device/virtio/vsock.hpp"
+#include "vm/machine.hpp"
+#include "vm/ram.hpp"
+#include "vm/virtio_slot.hpp"
+
+namespace antler::vm {
+
+struct VsockWire {
+    Vm* vm;
+    void call_again() const;
+    void tell_host() const;
+};
+
+class VsockDevice final : public VirtioSlot {
+public:
+    using Model = device::virtio::Vsock<Ram, VsockWire>;
+
+    VsockDevice(Vm& vm, Plic::Input line, device::virtio::VsockOptions const& options, std::span<u8> buffers);
+
+    [[nodiscard]] device::Device& registers() override { return registers_; }
+    [[nodiscard]] device::virtio::Model& model() override { return model_; }
+    void reset() override { registers_.power_on(); }
+    void counters(device::CounterVisitor& each) const override { model_.counters(each); }
+    [[nodiscard]] device::virtio::HostStreams* streams() override { return &model_; }
+
+private:
+    VsockWire wire_;
+    Model model_;
+    device::virtio::Mmio<Plic::Input> registers_;
+};
+
+}  // namespace antler::vm
