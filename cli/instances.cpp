@@ -86,7 +86,8 @@ void write_instance_record(Path const& directory, InstanceRecord const& record) 
     nlohmann::ordered_json const json{{"description", record.description},
                                       {"qemu", record.qemu},
                                       {"drives", record.drives},
-                                      {"vms", record.vms}};
+                                      {"vms", record.vms},
+                                      {"vsock", record.vsock}};
     auto const text = json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
     write_file(directory / "record.json", as_bytes(text));
 }
@@ -99,6 +100,7 @@ InstanceRecord read_instance_record(Path const& directory) {
         record.qemu = json.value("qemu", 0);
         record.drives = json.value("drives", record.drives);
         record.vms = json.value("vms", record.vms);
+        record.vsock = json.value("vsock", false);
     } catch (std::exception const&) {
         return {};  // it is not there yet
     }

@@ -48,6 +48,7 @@ struct InstanceRecord {
     int qemu = 0;                                 // its process
     std::map<std::string, std::string> drives{};  // image file → serial number on the board
     std::vector<std::string> vms{};               // that it started with
+    bool vsock = false;                           // one of them has one
 };
 void write_instance_record(Path const& directory, InstanceRecord const& record);
 [[nodiscard]] InstanceRecord read_instance_record(Path const& directory);

@@ -13,6 +13,7 @@
 #include "cli/description.hpp"
 #include "cli/instances.hpp"
 #include "cli/machine_build.hpp"
+#include "cli/vsock_server.hpp"
 
 namespace antler::cli {
 namespace {
@@ -64,10 +65,12 @@ int create_command(CreateOptions const& options) {
         one.vms = {vm};
         send_pack(client, vm.name, prepare_machine(std::move(one)).pack.bytes(), !options.off);
         names.push_back(vm.name);
+        record.vsock = record.vsock || vm.vsock_cid != 0;
         if (std::ranges::find(record.vms, vm.name) == record.vms.end()) record.vms.push_back(vm.name);
         if (!options.json) fmt::print("{}\n", vm.name);
     }
     if (record.qemu != 0) write_instance_record(directory, record);
+    if (record.vsock) start_vsock_server(directory / "control");
     if (options.json) fmt::print("{}\n", nlohmann::ordered_json{{"created", names}}.dump(2));
     return 0;
 }

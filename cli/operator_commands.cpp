@@ -6,6 +6,7 @@
 #include "cli/run_command.hpp"
 #include "cli/top_command.hpp"
 #include "cli/vm_commands.hpp"
+#include "cli/vsock_command.hpp"
 
 namespace antler::cli {
 namespace {
@@ -140,6 +141,20 @@ void add_console(CommandTree& tree) {
     add_where(*words, *options);
 }
 
+void add_vsock(CommandTree& tree) {
+    auto const [words, options] = add<VsockOptions>(
+        tree, "vsock", "Join standard input and output with a vsock port of a guest", vsock_command);
+    add_vm(*words, options->vm);
+    words->add_option("PORT", options->port, "The port")->required()->check(CLI::Range(1u, ~0u - 1));
+    words->add_flag("--listen", options->listen, "Wait for the guest, which connects to that port of CID 2");
+    add_where(*words, *options);
+    auto const server =
+        add<Asked>(tree, "vsock-server",
+                   "Keep the sockets of guests' vsocks until the machine ends; run does so by itself",
+                   vsock_server_command);
+    add_where(*server.first, *server.second);
+}
+
 }  // namespace
 
 void add_operator_commands(CommandTree& tree) {
@@ -148,6 +163,7 @@ void add_operator_commands(CommandTree& tree) {
     add_machines(tree);
     add_settings(tree);
     add_console(tree);
+    add_vsock(tree);
 }
 
 }  // namespace antler::cli

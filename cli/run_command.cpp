@@ -21,6 +21,7 @@
 #include "cli/instances.hpp"
 #include "cli/machine_build.hpp"
 #include "cli/qemu_session.hpp"
+#include "cli/vsock_server.hpp"
 #include "cli/work_directory.hpp"
 
 namespace antler::cli {
@@ -91,10 +92,18 @@ void say_refused(Description const& description) {
                    refusal.place.line, refusal.place.column, refusal.sentence, refusal.vm);
 }
 
+void say_vsock(Description const& description, Path const& control) {
+    for (auto const& vm : description.vms)
+        if (vm.vsock_cid != 0)
+            fmt::print(stderr, "antler: The vsock of `{}` is at {}.\n", vm.name,
+                       vsock_socket(control, vm.name).string());
+}
+
 InstanceRecord record_of(Description const& description, QemuMachine const& machine) {
     InstanceRecord record{.description = std::filesystem::absolute(description.file).string()};
     for (auto const& drive : machine.drives) record.drives.emplace(drive.file.string(), drive.serial);
     for (auto const& vm : description.vms) record.vms.push_back(vm.name);
+    for (auto const& vm : description.vms) record.vsock = record.vsock || vm.vsock_cid != 0;
     return record;
 }
 
@@ -119,6 +128,7 @@ int detach(Instance const& made, QemuMachine const& machine, SessionOptions cons
     while (::kill(record.qemu, 0) == 0 && ::waitpid(record.qemu, nullptr, WNOHANG) == 0) {
         try {
             ControlClient const client{made.control()};
+            if (record.vsock) start_vsock_server(made.control());
             fmt::print("{}\n", made.name());
             return 0;
         } catch (Failure const&) {
@@ -216,11 +226,13 @@ int run_command(RunOptions const& options) {
     session.outlive = true;
     auto record = record_of(description, machine);
     session.coloured = record.vms;
+    say_vsock(description, made.control());
     if (options.detach) return detach(made, machine, session, std::move(record), options);
 
     session.started = [&](pid_t qemu) {
         record.qemu = qemu;
         write_instance_record(made.directory(), record);
+        if (record.vsock) start_vsock_server(made.control());
     };
     if (options.timeout)
         session.limit =
@@ -237,7 +249,9 @@ int attach_command(std::string const& name) {
     auto const instance = find_instance(name);
     BlockedSignals const blocked;
     SessionOptions session;
-    session.coloured = read_instance_record(instance.control.parent_path()).vms;
+    auto const record = read_instance_record(instance.control.parent_path());
+    session.coloured = record.vms;
+    if (record.vsock) start_vsock_server(instance.control);
     return watch(std::move(session), "^] leaves, and the machine runs on.", [&](SessionOptions const& all) {
         return join_session({instance.control.parent_path() / "console"}, all);
     });

@@ -127,9 +127,6 @@ bool Operations::vm(u32 id, wire::VmInfo& into) {
     into.on_crash = after(policies.on_crash);
     into.weight = vm->weight();
     into.cap = vm->cap();
-    for (u32 i = 0; i < vm->vcpu_count(); ++i)
-        if (auto const* const vcpu = vm->vcpu(i))
-            into.run_time += all_.board.timebase.nanos({vcpu->times.run}).n;
     return true;
 }
 
