@@ -174,8 +174,12 @@ struct HartInfo {
     u64 heartbeat{};             // nanoseconds since the last
     u32 vcpus{};                 // whose home it is
     std::string_view running{};  // the VM
+    u64 interrupts{};            // of the board's devices, that it served
+    u64 calls{};                 // of other harts, that came as messages
+    u64 polls{};                 // how often it asked devices that do not interrupt
     constexpr void fields(this auto& self, auto& v) {
-        v(self.index, self.id, self.busy, self.idle, self.heartbeat, self.vcpus, self.running);
+        v(self.index, self.id, self.busy, self.idle, self.heartbeat, self.vcpus, self.running,
+          self.interrupts, self.calls, self.polls);
     }
 };
 

@@ -31,11 +31,12 @@ struct Load {
     bool prefault = true;
     bool linux_kernel = false;
     u32 seed = 1;
-    std::string row{};     // the only one that the guest measures; empty: all
-    bool pair = false;     // two VMs that take turns
-    std::string words{};   // for both of them
-    bool network = false;  // two guests on a switch, of which one measures
-    bool disk = false;     // a guest with a disk of the board
+    std::string row{};      // the only one that the guest measures; empty: all
+    bool pair = false;      // two VMs that take turns
+    std::string words{};    // for both of them
+    bool network = false;   // two guests on a switch, of which one measures
+    bool disk = false;      // a guest with a disk of the board
+    bool messages = false;  // the board has an APLIC and IMSICs; its rows end with _msi
 };
 
 enum class Where { antler, native };
@@ -53,12 +54,14 @@ std::vector<Run> const& all_runs() {
         "rfence_self",  "uart_read", "plic_read",     "first_touch_eager", "stimecmp_wfi",
         "stimecmp_irq", "wake_1ms",  "wake_1ms_max"};
     static std::vector<std::string_view> const pair{"hart_start", "ipi_pingpong"};
+    static std::vector<std::string_view> const pair_msi{"hart_start_msi", "ipi_pingpong_msi"};
     static std::vector<Run> const runs{
         {"the bench guest on one hart", Where::native, {}, alone},
         {"the bench guest on two harts", Where::native, {.harts = 2}, pair},
         {"Linux", Where::native, {.linux_kernel = true}, {"linux_boot"}},
         {"the bench guest on one hart", Where::antler, {}, alone},
         {"the bench guest on two harts", Where::antler, {.harts = 2}, pair},
+        {"the bench guest on two harts with IMSICs", Where::antler, {.harts = 2, .messages = true}, pair_msi},
         {"the bench guest with memory on demand",
          Where::antler,
          {.prefault = false},
@@ -156,6 +159,8 @@ private:
                                *said * instructions_per_tick});
         if (auto const said = number_after(console, "antler: interrupts_off "))
             figures.push_back({"interrupts_off", std::string{system}, *said * instructions_per_tick});
+        if (one.load.messages)
+            for (auto& figure : figures) figure.row += "_msi";
         bool any = false;
         for (auto const& figure : figures) {
             if (std::ranges::find(one.rows, figure.row) == one.rows.end() || !is_wanted(figure.row)) continue;
@@ -295,18 +300,20 @@ private:
         if (load.linux_kernel)
             payload += fmt::format(", initramfs = \"{}\", cmdline = \"{}\"", initramfs().string(), cmdline);
         if (!load.row.empty()) payload += fmt::format(", cmdline = \"row={}\"", load.row);
-        auto const text =
-            load.network ? network_description()
-            : load.disk  ? disk_description()
-            : load.pair  ? pair_description(load)
-                         : fmt::format(
-                              "[machine]\nharts = {0}\nmemory = \"{1}M\"\ncpu = \"{2}\"\nicount = true\n"
-                               "[hypervisor]\nlog = \"debug\"\n"
-                               "[vm.bench]\ncpus = {{ boot_vcpus = {0} }}\nmemory = {{ size = \"{3}M\", "
-                               "prefault = {4} }}\n"
-                               "payload = {{ {5} }}\n",
-                              load.harts, board_memory / 1_MiB, default_cpu, guest_memory / 1_MiB,
-                              load.prefault, payload);
+        auto const processor = load.messages ? std::string{"aia = \"aplic-imsic\"\n"}
+                                             : fmt::format("cpu = \"{}\"\n", default_cpu);
+        auto const text = load.network ? network_description()
+                          : load.disk  ? disk_description()
+                          : load.pair
+                              ? pair_description(load)
+                              : fmt::format(
+                                    "[machine]\nharts = {0}\nmemory = \"{1}M\"\n{2}icount = true\n"
+                                    "[hypervisor]\nlog = \"debug\"\n"
+                                    "[vm.bench]\ncpus = {{ boot_vcpus = {0} }}\nmemory = {{ size = \"{3}M\", "
+                                    "prefault = {4} }}\n"
+                                    "payload = {{ {5} }}\n",
+                                    load.harts, board_memory / 1_MiB, processor, guest_memory / 1_MiB,
+                                    load.prefault, payload);
         auto const description =
             parse_description(text, work_.path() / "bench.toml", Catalogue{guest_packages()});
         auto const built = build_machine(description, work_.path());

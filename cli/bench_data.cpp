@@ -33,6 +33,8 @@ constexpr std::array rows{
     BenchRow{"wake_1ms_max", "the same, at worst", std::nullopt},
     BenchRow{"hart_start", "hart_start until its first IPI", 9'000},
     BenchRow{"ipi_pingpong", "IPI and back, both harts in wfi", 9'000},
+    BenchRow{"hart_start_msi", "hart_start where harts have IMSICs", std::nullopt},
+    BenchRow{"ipi_pingpong_msi", "IPI and back where harts have IMSICs", std::nullopt},
     BenchRow{"world_switch", "from one VM's wfi into another VM", 400},
     BenchRow{"world_switch_fp", "the same, both with floating point", 600},
     BenchRow{"linux_boot", "Debian's kernel until /init", std::nullopt},

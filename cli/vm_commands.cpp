@@ -195,6 +195,9 @@ int host_command(Asked const& asked) {
                              {"idle_ns", hart.idle},
                              {"heartbeat_ns", hart.heartbeat},
                              {"vcpus", hart.vcpus},
+                             {"interrupts", hart.interrupts},
+                             {"calls", hart.calls},
+                             {"polls", hart.polls},
                              {"running", text(hart.running)}});
         }
         json["hart"] = harts;

@@ -12,3 +12,4 @@
 #include "isa/csr_status.hpp"       // IWYU pragma: export
 #include "isa/csr_translation.hpp"  // IWYU pragma: export
 #include "isa/csr_trap.hpp"         // IWYU pragma: export
+#include "isa/imsic.hpp"            // IWYU pragma: export

@@ -158,7 +158,7 @@ struct VsiselectOf {  // [norm:vsiselect_min_range]
 };
 using Vsiselect = VsiselectOf<native>;
 
-// stopi, vstopi, stopei and vstopei say who is next.                                           [aia CSRs]
+// stopi and vstopi say which major interrupt is next.                                         [aia CSRs]
 template <class Name, Xlen X>
 struct TopInterrupt {
     using Raw = Word<X>;

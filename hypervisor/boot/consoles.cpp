@@ -244,6 +244,8 @@ void console_has_room(Vm const& vm) {
 }
 
 void poll_console() {
+    auto& polls = boot::this_boot_core().polls;
+    polls.store(polls.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     boot::system().interrupts.poll();
 }
 

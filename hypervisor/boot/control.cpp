@@ -29,8 +29,9 @@ bool open_virtio(System& all, ControlPort& port) {
         auto const memory = driver_memory(all, platform::VirtioSerial::memory_bytes);
         if (!memory) return;
         if (!port.virtio.start(transport, memory.value(), abi::control::port_name)) return;
-        if (!listen_to(all, transport.source(), port.virtio)) return;
-        port.polled = !transport.source();
+        auto const wired = listen_to(all, transport.wire(), port.virtio);
+        if (!wired) return;
+        port.polled = !wired.value();
         for (u32 line = 0; line < platform::VirtioSerial::lines; ++line)
             port.add(all, port.virtio_channels[line].emplace(port.virtio, line));
         found = true;
@@ -43,11 +44,10 @@ bool open_serial(System& all, ControlPort& port) {
     auto const& uart = *all.board.second_uart;
     platform::Serial8250 const serial{uart.registers.start, uart.register_shift, uart.register_width};
     auto& channel = port.serial_channel.emplace(serial);
-    auto const& wire = uart.interrupt;
-    bool const wired = all.board.plic && wire && wire->controller == all.board.plic->phandle;
-    if (!listen_to(all, wired ? std::optional{wire->source} : std::nullopt, channel)) return false;
+    auto const wired = listen_to(all, all.board.wire(uart.interrupt), channel);
+    if (!wired) return false;
     channel.start();
-    port.polled = !wired;
+    port.polled = !wired.value();
     port.add(all, channel);
     return true;
 }

@@ -46,7 +46,7 @@ void find_partitions(System& all, BoardDisk& disk) {
     auto& disk = *new (place.data()) BoardDisk(transport, queue, all.board.timebase.ticks(patience));
     TRY(disk.driver.open());
     find_partitions(all, disk);
-    TRY(listen_to(all, transport.source(), disk.driver));
+    TRY(listen_to(all, transport.wire(), disk.driver));
     all.disks.board[all.disks.count++] = &disk;
     return {};
 }

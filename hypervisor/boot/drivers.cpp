@@ -2,24 +2,55 @@
 #include "boot/drivers.hpp"
 
 #include "boot/system.hpp"
+#include "hart/csr.hpp"
+#include "hart/guarded_csr.hpp"
 
 namespace antler::boot {
 namespace {
 
-void open_plics(System& all) {
-    if (!all.board.plic) return;
-    for (u32 i = 0; i < all.core_count; ++i) {
-        auto const* const hart = all.board.hart(all.cores[i]->id);
-        if (hart != nullptr && hart->plic_context)
-            all.cores[i]->plic.emplace(all.board.plic->registers.start, *hart->plic_context);
+using platform::AplicHart;
+using platform::HostImsic;
+using platform::HostPlic;
+
+// The hart reaches its own file: its CSRs are there, and firmware did not close them.
+bool has_own_file() {
+    return hart::try_read<hart::csr::siselect>() && hart::try_read<hart::csr::stopei>();
+}
+
+// Which controller the harts' interrupts come from is the same for all of them.
+void give_part(System& all, platform::BoardHart const& hart, platform::HartInterrupts& into) {
+    auto const& board = all.board;
+    if (all.files) {
+        auto const file = hart.imsic_index ? board.imsic->file(*hart.imsic_index) : std::nullopt;
+        if (file) into.come_by(HostImsic{*board.imsic, *file, all.aplic ? &*all.aplic : nullptr});
+    } else if (all.aplic) {
+        if (hart.aplic_index) into.come_by(AplicHart{*all.aplic, *hart.aplic_index});
+    } else if (board.plic && !board.aplic && hart.plic_context) {
+        into.come_by(HostPlic{board.plic->registers.start, *hart.plic_context});
     }
+}
+
+void open_controllers(System& all) {
+    auto const& board = all.board;
+    // Files are used where no other controller reaches the harts.
+    all.files = board.imsic && (!board.plic || board.aplic) &&
+                (!board.aplic || board.aplic->message_signalled) && has_own_file();
+    if (board.aplic && board.aplic->message_signalled == all.files) {
+        using isa::aplic::Delivery;
+        all.aplic.emplace(*board.aplic);
+        if (!all.aplic->start(all.files ? Delivery::messages : Delivery::direct)) all.aplic.reset();
+    }
+    for (u32 i = 0; i < all.core_count; ++i)
+        if (auto const* const hart = board.hart(all.cores[i]->id); hart != nullptr)
+            give_part(all, *hart, all.cores[i]->interrupts);
+    this_boot_core().interrupts.open();
 }
 
 // One hart for each source, so that no other one is woken in vain.
 [[nodiscard]] BootCore* hart_for(System& all, u32 source) {
     for (u32 i = 0; i < all.core_count; ++i) {
         auto& core = *all.cores[(source + i) % all.core_count];
-        if (core.plic) return &core;
+        if (core.interrupts.is_wired()) return &core;
     }
     return nullptr;
 }
@@ -34,10 +65,7 @@ void poll_now_and_then(System& all) {
 void listen_to_port(System& all) {
     auto const& board = all.board;
     if (!board.uart) return poll_now_and_then(all);
-    auto const& wire = board.uart->interrupt;
-    bool const wired = board.plic && wire && wire->controller == board.plic->phandle;
-    if (!listen_to(all, wired ? std::optional{wire->source} : std::nullopt, all.port_interrupt))
-        poll_now_and_then(all);
+    if (!listen_to(all, board.wire(board.uart->interrupt), all.port_interrupt)) poll_now_and_then(all);
 }
 
 }  // namespace
@@ -46,29 +74,38 @@ void PortInterrupt::interrupted() {
     read_port();
 }
 
-Result<void> listen_to(System& all, std::optional<u32> source, platform::InterruptHandler& handler) {
-    auto* const core = source ? hart_for(all, *source) : nullptr;
-    TRY(all.interrupts.add(core != nullptr ? source : std::nullopt, handler));
-    if (core != nullptr)
-        core->plic->enable(*source);
-    else
+Result<bool> listen_to(System& all, std::optional<platform::BoardWire> wire,
+                       platform::InterruptHandler& handler) {
+    auto* core = wire ? hart_for(all, wire->source) : nullptr;
+    if (core != nullptr && !core->interrupts.enable(*wire)) core = nullptr;
+    TRY(all.interrupts.add(core != nullptr ? std::optional{wire->source} : std::nullopt, handler));
+    if (core == nullptr) {
         poll_now_and_then(all);
-    return {};
+    } else if (core == &this_boot_core()) {
+        core->interrupts.open();
+    }
+    return core != nullptr;
 }
 
 void open_drivers(System& all) {
-    open_plics(all);
+    open_controllers(all);
     all.virtio.find(all.board, all.house);
     listen_to_port(all);
 }
 
-void serve_board_interrupt(System& all) {
-    auto& plic = this_boot_core().plic;
-    if (!plic) return;
-    auto const source = plic->claim();
-    if (source == 0) return;
-    (void)all.interrupts.serve(source);
-    plic->complete(source);
+void print_interrupts(System const& all) {
+    auto const& board = all.board;
+    auto const* const controller = all.files                    ? all.aplic ? "aplic and imsics" : "imsics"
+                                   : all.aplic                  ? "aplic"
+                                   : board.plic && !board.aplic ? "plic"
+                                                                : "none";
+    say("antler: interrupts: {}; harts call each other by {}; {} devices interrupt, {} are polled\n",
+        controller, all.files ? "messages" : "firmware", all.interrupts.wired(),
+        all.interrupts.count() - all.interrupts.wired());
+}
+
+bool serve_board_interrupt(System& all) {
+    return this_boot_core().interrupts.serve(all.interrupts);
 }
 
 }  // namespace antler::boot

@@ -6,6 +6,7 @@
 
 #include "base/result.hpp"
 #include "base/types.hpp"
+#include "platform/board.hpp"
 #include "platform/interrupt_table.hpp"
 
 namespace antler::boot {
@@ -15,15 +16,18 @@ struct System;
 // Zeroed, page-aligned memory of the house, for as long as the machine runs.
 [[nodiscard]] Result<std::span<u8>> driver_memory(System& all, u64 bytes);
 
-// From now on the handler hears of this source, on a hart that has a wire from the interrupt controller;
-// a device without a wire is asked now and then.  Before the other harts run.
-[[nodiscard]] Result<void> listen_to(System& all, std::optional<u32> source,
+// From now on the handler hears of this wire, on a hart that the interrupt controller reaches, and the answer
+// is true; a device without a wire is asked now and then.  Before the other harts run.
+[[nodiscard]] Result<bool> listen_to(System& all, std::optional<platform::BoardWire> wire,
                                      platform::InterruptHandler& handler);
 
 // Finds the board's virtio devices, and gives every hart its part of the interrupt controller.
 void open_drivers(System& all);
 
-// Serves one interrupt of the board's controller on this hart.
-void serve_board_interrupt(System& all);
+// One line that answers "how do interrupts come here?".
+void print_interrupts(System const& all);
+
+// Serves one interrupt of the board's controller on this hart.  True: another hart calls this one.
+bool serve_board_interrupt(System& all);
 
 }  // namespace antler::boot

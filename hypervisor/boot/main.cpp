@@ -243,6 +243,7 @@ void create_vms(System& all, control::Pack const& pack) {
     say("antler: {} harts, {} MiB, firmware {} (SBI {}.{})\n", all.core_count, memory_bytes(all) >> 20,
         all.firmware.name(), all.firmware.version().major, all.firmware.version().minor);
     print_features(all);
+    print_interrupts(all);
     find_panic_dump(all);
     if (!pack) {
         say("antler: no pack: {}; nothing to run\n", describe(pack.error()));
@@ -306,7 +307,7 @@ extern "C" [[noreturn]] void antler_boot(u64 hart_id, u64 device_tree, u64 start
 
 extern "C" [[noreturn]] void antler_secondary(BootCore* core) {
     open_hart(*core);
-    if (core->plic) core->plic->enable_again();
+    core->interrupts.open();
     auto& all = *core->system;
     if (all.harts_coming.fetch_sub(1, std::memory_order_acq_rel) == 1)
         all.firmware.send_ipi(all.cores[0]->id);

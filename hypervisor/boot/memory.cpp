@@ -81,6 +81,9 @@ Result<void> map_board(System& all, HpaRange device_tree) {
         TRY(house.map_memory(whole_pages(all.board.chosen.initrd), HouseAccess::read));
     if (all.board.uart) TRY(house.map_device(all.board.uart->registers));
     if (all.board.plic) TRY(house.map_device(all.board.plic->registers));
+    if (all.board.aplic) TRY(house.map_device(all.board.aplic->registers));
+    if (all.board.imsic)
+        for (auto const& group : all.board.imsic->groups) TRY(house.map_device(group));
     for (auto const& slot : all.board.virtio_mmio) TRY(house.map_device(slot.registers));
     if (all.board.second_uart) TRY(house.map_device(all.board.second_uart->registers));
     if (all.board.test_finisher) TRY(house.map_device(*all.board.test_finisher));

@@ -75,7 +75,8 @@ Result<void> open_uplink(System& all, std::string_view name) {
     auto const place = TRY(driver_memory(all, sizeof(platform::VirtioNet)));
     auto& card = *new (place.data()) platform::VirtioNet{*found, memory};
     TRY(card.open(*where));
-    return listen_to(all, found->source(), card);
+    TRY(listen_to(all, found->wire(), card));
+    return {};
 }
 
 }  // namespace

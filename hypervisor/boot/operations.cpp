@@ -95,7 +95,12 @@ bool Operations::hart(u32 index, wire::HartInfo& into) {
     }
     auto const beat = core.heartbeat.load(std::memory_order_relaxed);
     auto const now = hart::time();
-    into = {.index = index, .id = core.id, .vcpus = vcpus};
+    into = {.index = index,
+            .id = core.id,
+            .vcpus = vcpus,
+            .interrupts = core.interrupts.served(),
+            .calls = core.interrupts.calls(),
+            .polls = core.polls.load(std::memory_order_relaxed)};
     if (beat != 0 && beat < now) into.heartbeat = all_.board.timebase.nanos({now - beat}).n;
     if (auto const* const running = core.current; running != nullptr) into.running = running->vm.name();
     return true;

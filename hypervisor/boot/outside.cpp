@@ -50,7 +50,10 @@ namespace vm {
 using boot::system;
 
 void send_ipi(u32 hart_index) {
-    system().firmware.send_ipi(system().cores[hart_index]->id);
+    auto& all = system();
+    auto const& core = *all.cores[hart_index];
+    if (auto const* const file = core.interrupts.file()) return file->call();
+    all.firmware.send_ipi(core.id);
 }
 
 void set_host_timer(Ticks when) {
@@ -85,8 +88,8 @@ bool random_bytes(std::span<u8> into) {
     return system().entropy.with([&](auto& pool) { return pool.draw(into); });
 }
 
-void serve_external_interrupt() {
-    boot::serve_board_interrupt(system());
+bool serve_external_interrupt() {
+    return boot::serve_board_interrupt(system());
 }
 
 }  // namespace vm

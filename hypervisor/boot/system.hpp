@@ -28,7 +28,8 @@
 #include "memory/tags.hpp"
 #include "platform/board.hpp"
 #include "platform/firmware.hpp"
-#include "platform/host_plic.hpp"
+#include "platform/hart_interrupts.hpp"
+#include "platform/host_aplic.hpp"
 #include "platform/interrupt_table.hpp"
 #include "platform/virtio_board.hpp"
 #include "sbi/extension.hpp"
@@ -44,10 +45,11 @@ struct ControlPort;
 struct BootCore : vm::Core {
     System* system = nullptr;
     u64 stack_bottom = 0;
-    u64 root = 0;                              // satp of this hart
-    u64 zeroing_ticks = 0;                     // spent on memory that nobody had yet
-    std::optional<platform::HostPlic> plic{};  // its part of the interrupt controller
-    std::atomic<bool> stopped = false;         // because another hart panics
+    u64 root = 0;                           // satp of this hart
+    u64 zeroing_ticks = 0;                  // spent on memory that nobody had yet
+    platform::HartInterrupts interrupts{};  // its part of the interrupt controller
+    std::atomic<u64> polls = 0;             // of devices that do not interrupt
+    std::atomic<bool> stopped = false;      // because another hart panics
 };
 
 inline constexpr u32 max_harts = 64;
@@ -73,6 +75,8 @@ struct System {
     bool calls_wait = false;                       // perhaps; the boot hart's
     std::optional<platform::Serial8250> serial{};  // for a panic, which asks no lock
     platform::InterruptTable interrupts{};
+    std::optional<platform::HostAplic> aplic{};
+    bool files = false;  // harts have interrupt files, which messages are sent to
     platform::VirtioBoard virtio{};
     PortInterrupt port_interrupt{};
     control::Options options{};

@@ -16,6 +16,9 @@ using scause = Csr<isa::Scause, 0x142>;
 using stval = Csr<u64, 0x143>;
 using sip = Csr<isa::Sip, 0x144>;
 using stimecmp = Csr<isa::Stimecmp, 0x14d>;
+using siselect = Csr<isa::Siselect, 0x150>;
+using sireg = Csr<u64, 0x151>;
+using stopei = Csr<isa::Stopei, 0x15c>;
 using satp = Csr<isa::Satp, 0x180>;
 
 // What guests share with it, and is swapped.

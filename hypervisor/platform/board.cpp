@@ -1,7 +1,9 @@
 // What the firmware's device tree says about the real board.
 #include "platform/board.hpp"
 
+#include <algorithm>
 #include <array>
+#include <bit>
 
 namespace antler::platform {
 
@@ -132,7 +134,7 @@ struct Stdout {
         auto const controller = extended->cell(0);
         auto const source = extended->cell(1);
         if (!controller || !source) return std::nullopt;
-        return BoardInterrupt{*controller, *source};
+        return BoardInterrupt{*controller, *source, extended->cell(2).value_or(0)};
     }
     auto const list = node.property("interrupts");
     auto const source = list ? list->cell(0) : std::nullopt;
@@ -140,7 +142,7 @@ struct Stdout {
     // The parent may be said by any node above.
     for (auto level = walk.depth() + 1; level-- > 0;)
         if (auto const parent = walk.ancestor(level).number("interrupt-parent"))
-            return BoardInterrupt{static_cast<u32>(*parent), *source};
+            return BoardInterrupt{static_cast<u32>(*parent), *source, list->cell(1).value_or(0)};
     return std::nullopt;
 }
 
@@ -197,13 +199,17 @@ void read_imsic(FdtReader const& tree, Candidate const& found, Board& board) {
     auto const& node = found.node;
     imsic.phandle = node.phandle().value_or(0);
     imsic.identities = number32(node, "riscv,num-ids");
-    imsic.guest_index_bits = number32(node, "riscv,guest-index-bits");
-    imsic.hart_index_bits = number32(node, "riscv,hart-index-bits");
-    imsic.group_index_bits = number32(node, "riscv,group-index-bits");
-    imsic.group_index_shift = number32(node, "riscv,group-index-shift", 24);
-    for_each_context(node, board, [](u16 index, BoardHart& hart, u32 interrupt) {
+    u32 files = 0;
+    for_each_context(node, board, [&](u16 index, BoardHart& hart, u32 interrupt) {
+        files = std::max(files, u32{index} + 1);
         if (interrupt == supervisor_external) hart.imsic_index = index;
     });
+    imsic.layout = {
+        .guest_bits = number32(node, "riscv,guest-index-bits"),
+        .hart_bits = number32(node, "riscv,hart-index-bits", static_cast<u32>(std::bit_width(files - 1))),
+        .group_bits = number32(node, "riscv,group-index-bits"),
+        .group_shift = number32(node, "riscv,group-index-shift", 24)};
+    if (!imsic.layout.is_sound() || !isa::is_identity_count(imsic.identities)) return;
     board.imsic = imsic;
 }
 
@@ -213,6 +219,14 @@ void read_aplic(Candidate const& found, bool message_signalled, Board& board) {
     aplic.phandle = found.node.phandle().value_or(0);
     aplic.sources = number32(found.node, "riscv,num-sources");
     aplic.message_signalled = message_signalled;
+    auto const indexes = found.node.property("riscv,hart-indexes");
+    for_each_context(found.node, board, [&](u16 index, BoardHart& hart, u32 interrupt) {
+        if (interrupt != supervisor_external) return;
+        auto const told = indexes ? indexes->cell(index).value_or(index) : index;
+        if (told < isa::aplic::most_harts && aplic.has_hart(told)) hart.aplic_index = static_cast<u16>(told);
+    });
+    if (aplic.sources == 0 || aplic.sources > isa::aplic::most_sources) return;
+    if (aplic.registers.size < isa::aplic::idcs) return;
     board.aplic = aplic;
 }
 
@@ -236,6 +250,20 @@ struct Controllers {
             read_aplic(aplic, true, board);
         else if (reaches_supervisor(aplic.node, board))
             read_aplic(aplic, false, board);
+    }
+}
+
+// The second cell of an APLIC's interrupt.  Nothing said is what most devices have.
+[[nodiscard]] isa::aplic::SourceMode mode_of(u32 flags) {
+    using isa::aplic::SourceMode;
+    constexpr u32 rising = 1;
+    constexpr u32 falling = 2;
+    constexpr u32 low = 8;
+    switch (flags & 0xf) {
+        case rising: return SourceMode::edge1;
+        case falling: return SourceMode::edge0;
+        case low: return SourceMode::level0;
+        default: return SourceMode::level1;
     }
 }
 
@@ -320,10 +348,31 @@ isa::Features BoardHart::features() const {
     return told;
 }
 
+std::optional<Hpa> BoardImsic::file(u32 index) const {
+    // The register sets hold the files of all harts one after the other.
+    auto offset = u64{index} << (layout.guest_bits + 12);
+    for (auto const& group : groups) {
+        if (group.contains(group.start + offset, page_bytes)) return group.start + offset;
+        if (offset < group.size) return std::nullopt;
+        offset -= group.size;
+    }
+    return std::nullopt;
+}
+
 BoardHart const* Board::hart(u64 id) const {
     for (auto const& hart : harts)
         if (hart.id == id) return &hart;
     return nullptr;
+}
+
+std::optional<BoardWire> Board::wire(std::optional<BoardInterrupt> const& interrupt) const {
+    if (!interrupt || interrupt->source == 0) return std::nullopt;
+    if (!aplic) {
+        if (!plic || interrupt->controller != plic->phandle) return std::nullopt;
+        return BoardWire{interrupt->source};
+    }
+    if (interrupt->controller != aplic->phandle || interrupt->source > aplic->sources) return std::nullopt;
+    return BoardWire{interrupt->source, mode_of(interrupt->flags)};
 }
 
 Result<void> read_board(FdtReader const& tree, Board& board) {

@@ -9,7 +9,9 @@
 #include "base/address.hpp"
 #include "base/result.hpp"
 #include "base/units.hpp"
+#include "isa/aplic.hpp"
 #include "isa/extensions.hpp"
+#include "isa/imsic.hpp"
 #include "platform/board_pci.hpp"
 #include "platform/bounded_list.hpp"
 
@@ -19,6 +21,14 @@ namespace antler::platform {
 struct BoardInterrupt {
     u32 controller{};
     u32 source{};
+    u32 flags{};  // the cell behind it, where there is one
+};
+
+// A source of the controller that the hypervisor uses.
+struct BoardWire {
+    u32 source{};
+    isa::aplic::SourceMode mode = isa::aplic::SourceMode::level1;
+    friend bool operator==(BoardWire, BoardWire) = default;
 };
 
 struct BoardHart {
@@ -32,6 +42,7 @@ struct BoardHart {
     u32 cboz_block = 0;
     u32 cbop_block = 0;
     std::optional<u16> plic_context{};  // its S-mode context
+    std::optional<u16> aplic_index{};   // by which the supervisor's APLIC signals to it
     std::optional<u16> imsic_index{};   // the place of its S-mode file among the board's
 
     // Calls each("sstc") for every extension: from the list where there is one, else from the ISA string.
@@ -77,6 +88,11 @@ struct BoardAplic {  // the supervisor's
     u32 phandle = 0;
     u32 sources = 0;
     bool message_signalled = false;  // it sends to the IMSIC
+
+    // Its registers include those of the hart with this index.
+    [[nodiscard]] bool has_hart(u32 index) const {
+        return isa::aplic::idcs + u64{isa::aplic::idc_bytes} * (u64{index} + 1) <= registers.size;
+    }
 };
 
 struct BoardImsic {  // the supervisor's
@@ -84,10 +100,10 @@ struct BoardImsic {  // the supervisor's
     BoundedList<HpaRange, max_groups> groups{};
     u32 phandle = 0;
     u32 identities = 0;
-    u32 guest_index_bits = 0;
-    u32 hart_index_bits = 0;
-    u32 group_index_bits = 0;
-    u32 group_index_shift = 0;
+    isa::ImsicLayout layout{};
+
+    // The supervisor's file with this place among the board's.
+    [[nodiscard]] std::optional<Hpa> file(u32 index) const;
 };
 
 struct BoardChosen {
@@ -123,6 +139,8 @@ struct Board {
     bool has_iommu = false;
 
     [[nodiscard]] BoardHart const* hart(u64 id) const;
+    // None where the interrupt goes to another controller than the one that we use.
+    [[nodiscard]] std::optional<BoardWire> wire(std::optional<BoardInterrupt> const& interrupt) const;
 };
 
 // Fills a fresh `board`, which is large and therefore the caller's.  Harts or banks beyond the limits are

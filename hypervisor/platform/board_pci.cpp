@@ -47,6 +47,7 @@ void read_wires(FdtReader const& tree, FdtProperty const& map, BoardPci& pci) {
         auto const source = map.cell(at);
         if (!source) return;
         wire.source = *source;
+        if (interrupt_cells > 1) wire.flags = map.cell(at + 1).value_or(0);
         at += interrupt_cells;
         static_cast<void>(pci.wires.push(wire));
     }

@@ -24,6 +24,7 @@ struct BoardPci {
         u32 pin = 0;     // 1 to 4: INTA to INTD
         u32 controller = 0;
         u32 source = 0;
+        u32 flags = 0;
     };
 
     HpaRange configuration{};

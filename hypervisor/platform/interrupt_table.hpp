@@ -46,6 +46,13 @@ public:
         return found;
     }
 
+    [[nodiscard]] u32 count() const { return static_cast<u32>(count_.load(std::memory_order_acquire)); }
+    [[nodiscard]] u32 wired() const {
+        u32 found = 0;
+        for_each([&](Entry const& entry) { found += entry.source ? 1 : 0; });
+        return found;
+    }
+
     // Everybody, as if all had interrupted: for boards without a wire.
     void poll() const {
         for_each([](Entry const& entry) { entry.handler->interrupted(); });

@@ -99,10 +99,10 @@ std::optional<HpaRange> PciBridge::bar(PciFunction const& function, u32 index) c
     return HpaRange{seen.start + offset, bar->bytes};
 }
 
-std::optional<u32> PciBridge::source(PciFunction const& function, u32 controller) const {
+std::optional<BoardInterrupt> PciBridge::interrupt(PciFunction const& function) const {
     auto const wire = board_.wire(function.device(), function.function(), function.pin());
-    if (!wire || wire->controller != controller) return std::nullopt;
-    return wire->source;
+    if (!wire) return std::nullopt;
+    return BoardInterrupt{wire->controller, wire->source, wire->flags};
 }
 
 }  // namespace antler::platform

@@ -6,7 +6,7 @@
 #include "base/address.hpp"
 #include "base/result.hpp"
 #include "memory/house.hpp"
-#include "platform/board_pci.hpp"
+#include "platform/board.hpp"
 
 namespace antler::platform {
 
@@ -63,8 +63,8 @@ public:
     void enable(PciFunction const& function);
     // Where harts see a BAR; none where it is not of memory.
     [[nodiscard]] std::optional<HpaRange> bar(PciFunction const& function, u32 index) const;
-    // The source that its pin raises at the controller with this phandle.
-    [[nodiscard]] std::optional<u32> source(PciFunction const& function, u32 controller) const;
+    // What its pin raises.
+    [[nodiscard]] std::optional<BoardInterrupt> interrupt(PciFunction const& function) const;
 
 private:
     static constexpr u16 nobody = 0xffff;

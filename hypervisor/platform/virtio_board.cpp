@@ -20,10 +20,7 @@ void VirtioBoard::find_mmio(Board const& board) {
                 next = &slot;
         if (next == nullptr) return;
         from = next->registers.start.raw() + 1;
-        bool const wired =
-            board.plic && next->interrupt && next->interrupt->controller == board.plic->phandle;
-        auto const source = wired ? std::optional{next->interrupt->source} : std::nullopt;
-        if (auto const found = VirtioMmio::find(next->registers.start, source)) {
+        if (auto const found = VirtioMmio::find(next->registers.start, board.wire(next->interrupt))) {
             mmio_[used].emplace(*found);
             all_[count_++] = &*mmio_[used++];
         }
@@ -37,8 +34,7 @@ void VirtioBoard::find_pci(Board const& board, memory::House& house) {
     usize used = 0;
     bridge_->for_each([&](PciFunction const& function) {
         if (used == most) return;
-        auto const controller = board.plic ? board.plic->phandle : 0;
-        auto const found = VirtioPci::find(*bridge_, function, house, controller);
+        auto const found = VirtioPci::find(*bridge_, function, house, board);
         if (!found) return;
         pci_[used].emplace(*found);
         all_[count_++] = &*pci_[used++];

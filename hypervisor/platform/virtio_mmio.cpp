@@ -46,12 +46,12 @@ void write_address(Hpa base, u32 at, Hpa value) {
 
 }  // namespace
 
-std::optional<VirtioMmio> VirtioMmio::find(Hpa registers, std::optional<u32> source) {
+std::optional<VirtioMmio> VirtioMmio::find(Hpa registers, std::optional<BoardWire> wire) {
     if (read(registers, magic) != magic_value || read(registers, version) != modern_version)
         return std::nullopt;
     auto const id = static_cast<abi::virtio::DeviceId>(read(registers, device_id));
     if (id == abi::virtio::DeviceId::none) return std::nullopt;
-    return VirtioMmio{registers, id, source};
+    return VirtioMmio{registers, id, wire};
 }
 
 u8 VirtioMmio::status() {

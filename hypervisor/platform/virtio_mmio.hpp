@@ -9,10 +9,10 @@ namespace antler::platform {
 class VirtioMmio final : public VirtioTransport {
 public:
     // None where there is no device behind the slot, or one with the old registers.
-    [[nodiscard]] static std::optional<VirtioMmio> find(Hpa registers, std::optional<u32> source);
+    [[nodiscard]] static std::optional<VirtioMmio> find(Hpa registers, std::optional<BoardWire> wire);
 
     [[nodiscard]] abi::virtio::DeviceId device() const override { return device_; }
-    [[nodiscard]] std::optional<u32> source() const override { return source_; }
+    [[nodiscard]] std::optional<BoardWire> wire() const override { return wire_; }
     [[nodiscard]] u8 status() override;
     void set_status(u8 status) override;
     [[nodiscard]] u64 device_features() override;
@@ -26,12 +26,12 @@ public:
     [[nodiscard]] u32 config_generation() override;
 
 private:
-    VirtioMmio(Hpa base, abi::virtio::DeviceId device, std::optional<u32> source)
-        : base_{base}, device_{device}, source_{source} {}
+    VirtioMmio(Hpa base, abi::virtio::DeviceId device, std::optional<BoardWire> wire)
+        : base_{base}, device_{device}, wire_{wire} {}
 
     Hpa base_;
     abi::virtio::DeviceId device_;
-    std::optional<u32> source_;
+    std::optional<BoardWire> wire_;
 };
 
 }  // namespace antler::platform

@@ -48,7 +48,7 @@ void write_address(Hpa at, Hpa value) {
 }  // namespace
 
 std::optional<VirtioPci> VirtioPci::find(PciBridge& bridge, PciFunction const& function, memory::House& house,
-                                         u32 controller) {
+                                         Board const& board) {
     auto const id = function.id();
     if (function.vendor() != virtio_vendor || id < first_id || id > last_id) return std::nullopt;
     if ((function.read16(0x06) & status_capabilities) == 0) return std::nullopt;
@@ -57,7 +57,7 @@ std::optional<VirtioPci> VirtioPci::find(PciBridge& bridge, PciFunction const& f
     VirtioPci found;
     found.device_ = static_cast<abi::virtio::DeviceId>(id >= first_modern_id ? id - first_modern_id
                                                                              : function.subsystem());
-    found.source_ = bridge.source(function, controller);
+    found.wire_ = board.wire(bridge.interrupt(function));
     // A list that goes round in circles ends: there is room for 48.
     u32 at = function.read8(capabilities) & 0xfcu;
     for (int left = 48; at != 0 && left > 0; --left, at = function.read8(at + 1) & 0xfcu) {

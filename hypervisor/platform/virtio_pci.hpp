@@ -11,10 +11,10 @@ class VirtioPci final : public VirtioTransport {
 public:
     // None where the function is no virtio device, or one without the structures of version 1.
     [[nodiscard]] static std::optional<VirtioPci> find(PciBridge& bridge, PciFunction const& function,
-                                                       memory::House& house, u32 controller);
+                                                       memory::House& house, Board const& board);
 
     [[nodiscard]] abi::virtio::DeviceId device() const override { return device_; }
-    [[nodiscard]] std::optional<u32> source() const override { return source_; }
+    [[nodiscard]] std::optional<BoardWire> wire() const override { return wire_; }
     [[nodiscard]] u8 status() override;
     void set_status(u8 status) override;
     [[nodiscard]] u64 device_features() override;
@@ -33,7 +33,7 @@ private:
     static constexpr u16 most_queues = 16;
 
     abi::virtio::DeviceId device_{};
-    std::optional<u32> source_{};
+    std::optional<BoardWire> wire_{};
     HpaRange common_{};
     HpaRange notify_{};
     HpaRange interrupt_{};

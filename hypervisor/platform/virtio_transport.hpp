@@ -6,6 +6,7 @@
 #include "abi/virtio_transport.hpp"
 #include "base/address.hpp"
 #include "base/types.hpp"
+#include "platform/board.hpp"
 
 namespace antler::platform {
 
@@ -20,9 +21,8 @@ struct QueuePlace {
 class VirtioTransport {
 public:
     [[nodiscard]] virtual abi::virtio::DeviceId device() const = 0;
-    // The source of the board's PLIC that it raises; none where it has no wire.  Several devices may share
-    // one.
-    [[nodiscard]] virtual std::optional<u32> source() const = 0;
+    // None where it has no wire to the board's controller.  Several devices may share one.
+    [[nodiscard]] virtual std::optional<BoardWire> wire() const = 0;
 
     [[nodiscard]] virtual u8 status() = 0;
     virtual void set_status(u8 status) = 0;  // zero resets

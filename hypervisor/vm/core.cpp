@@ -305,8 +305,11 @@ bool Core::serve_interrupts() {
     auto const pending = csr::sip::read_raw() & (host_software | host_timer | host_external);
     if (pending == 0) return false;
     heartbeat.store(hart::time(), std::memory_order_relaxed);
-    if ((pending & host_software) != 0) {
-        csr::sip::clear_bits(host_software);
+    // Another hart calls by a software interrupt, or by one of the board's.
+    bool called = (pending & host_software) != 0;
+    if (called) csr::sip::clear_bits(host_software);
+    if ((pending & host_external) != 0) called = serve_external_interrupt() || called;
+    if (called) {
         stop_if_panicking();
         serve_inbox();
         look_around();
@@ -314,7 +317,6 @@ bool Core::serve_interrupts() {
             must_choose = true;
     }
     if ((pending & host_timer) != 0) timer_fired();
-    if ((pending & host_external) != 0) serve_external_interrupt();
     return true;
 }
 

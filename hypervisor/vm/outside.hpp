@@ -29,8 +29,8 @@ void console_has_room(Vm const& vm);
 // Nanoseconds since 1970, as the board knows them.
 [[nodiscard]] Nanos wall_clock();
 
-// The board's external interrupt, on the hart that takes it.
-void serve_external_interrupt();
+// The board's external interrupt, on the hart that takes it.  True: another hart called this one.
+bool serve_external_interrupt();
 
 // Looks at a console that cannot interrupt.
 void poll_console();

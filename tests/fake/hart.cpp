@@ -7,6 +7,7 @@
 #include "hart/fence.hpp"
 #include "hart/float_vector.hpp"
 #include "hart/guest_access.hpp"
+#include "hart/own_file.hpp"
 
 namespace antler {
 
@@ -80,6 +81,16 @@ void fence_io() {
 void wait_for_interrupt() {
     ++fake::hart().waits;
     if (fake::hart().on_wait) fake::hart().on_wait();
+}
+
+u64 read_own_file(u16 select) {
+    return fake::hart().file.read(select).value();
+}
+void write_own_file(u16 select, u64 value) {
+    if (!fake::hart().file.write(select, value)) throw std::bad_optional_access{};
+}
+u16 claim_from_own_file() {
+    return static_cast<u16>(fake::hart().file.claim());
 }
 
 u64 time() {

@@ -8,6 +8,7 @@
 
 #include "base/address.hpp"
 #include "hart/hart.hpp"
+#include "isa/interrupt_file.hpp"
 
 namespace antler::fake {
 
@@ -29,6 +30,7 @@ struct Hart {
     std::map<u64, u8> guest_bytes{};       // what hlv, hlvx and hsv reach, by guest-virtual address
     u64 float_saves = 0, float_loads = 0;  // of the units
     u64 vector_saves = 0, vector_loads = 0;
+    isa::InterruptFile file{255};  // of the supervisor
 };
 
 // The hart this thread is on.

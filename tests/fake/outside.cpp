@@ -59,8 +59,9 @@ void stop_if_panicking() {}
 u64 watch_neighbour(u64) {
     return ~u64{0};
 }
-void serve_external_interrupt() {
+bool serve_external_interrupt() {
     ++fake::outside().external_interrupts;
+    return fake::outside().external_is_a_call;
 }
 void machine_went_away(Vm const&) {
     ++fake::outside().machines_gone;

@@ -18,6 +18,7 @@ struct Outside {
     u64 stream_news = 0;                // that the host was told of
     Nanos wall_clock{1'700'000'000'000'000'000};
     u64 external_interrupts = 0;
+    bool external_is_a_call = false;
     std::string typed{};       // at any console
     u64 background_turns = 0;  // of looking after the machine
     u64 background_at = ~u64{0};

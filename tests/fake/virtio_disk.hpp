@@ -133,7 +133,7 @@ public:
     }
 
     [[nodiscard]] abi::virtio::DeviceId device() const override { return abi::virtio::DeviceId::block; }
-    [[nodiscard]] std::optional<u32> source() const override { return std::nullopt; }
+    [[nodiscard]] std::optional<platform::BoardWire> wire() const override { return std::nullopt; }
     [[nodiscard]] u8 status() override { return static_cast<u8>(get(0x070)); }
     void set_status(u8 status) override { set(0x070, status); }
     [[nodiscard]] u64 device_features() override {

@@ -108,6 +108,18 @@ TEST_F(Boards, OfQemuWithAnAplic) {
     EXPECT_EQ(board->aplic->sources, 96u);
     EXPECT_FALSE(board->aplic->message_signalled);
     EXPECT_EQ(board->uart->interrupt->controller, board->aplic->phandle);
+    EXPECT_EQ(board->wire(board->uart->interrupt), BoardWire{10});
+    EXPECT_EQ(board->hart(0)->aplic_index, 0u);
+    EXPECT_EQ(board->hart(1)->aplic_index, 1u);
+    using isa::aplic::SourceMode;
+    auto const driven = [&](u32 flags) {
+        return board->wire(BoardInterrupt{board->aplic->phandle, 7, flags})->mode;
+    };
+    EXPECT_EQ(driven(1), SourceMode::edge1);
+    EXPECT_EQ(driven(2), SourceMode::edge0);
+    EXPECT_EQ(driven(8), SourceMode::level0);
+    EXPECT_EQ(board->wire(BoardInterrupt{board->aplic->phandle, 97}), std::nullopt);
+    EXPECT_EQ(board->wire(BoardInterrupt{board->aplic->phandle + 1, 7}), std::nullopt);
     EXPECT_TRUE(board->hart(0)->features().sv57 && board->hart(0)->features().sv39);
 }
 
@@ -120,8 +132,12 @@ TEST_F(Boards, OfQemuWithMessageSignalledInterrupts) {
     ASSERT_EQ(board->imsic->groups.size(), 1u);
     EXPECT_EQ(board->imsic->groups[0].start, Hpa{0x2800'0000});
     EXPECT_EQ(board->imsic->identities, 255u);
-    EXPECT_EQ(board->imsic->guest_index_bits, 2u);
+    EXPECT_EQ(board->imsic->layout.guest_bits, 2u);
     EXPECT_EQ(board->hart(1)->imsic_index, 1u);
+    EXPECT_EQ(board->imsic->file(1), Hpa{0x2800'4000});
+    EXPECT_EQ(board->imsic->layout.hart_index(Hpa{0x2800'4000}), 1u);
+    EXPECT_EQ(board->imsic->file(1000), std::nullopt);
+    EXPECT_EQ(board->wire(board->uart->interrupt), BoardWire{10});
     EXPECT_TRUE(board->hart(1)->has("ssaia"));
     EXPECT_TRUE(board->has_iommu);
     EXPECT_EQ(board->memory[0].size, 0x2'0000'0000u);
@@ -135,8 +151,9 @@ TEST_F(Boards, OfQemuWithTwoSockets) {
     ASSERT_TRUE(board->imsic);
     ASSERT_EQ(board->imsic->groups.size(), 2u);
     EXPECT_EQ(board->imsic->groups[1].start, Hpa{0x2900'0000});
-    EXPECT_EQ(board->imsic->hart_index_bits, 1u);
-    EXPECT_EQ(board->imsic->group_index_bits, 1u);
+    EXPECT_EQ(board->imsic->layout.hart_bits, 1u);
+    EXPECT_EQ(board->imsic->layout.group_bits, 1u);
+    EXPECT_EQ(board->imsic->layout.hart_index(*board->imsic->file(3)), 3u);
     for (u32 n = 0; n < 4; ++n) EXPECT_EQ(board->hart(n)->imsic_index, n);
 }
 

@@ -1,0 +1,84 @@
+// How the board's interrupts reach one hart, whichever controller the board has.
+#pragma once
+
+#include <atomic>
+#include <variant>
+
+#include "base/match.hpp"
+#include "platform/host_aplic.hpp"
+#include "platform/host_imsic.hpp"
+#include "platform/host_plic.hpp"
+#include "platform/interrupt_table.hpp"
+
+namespace antler::platform {
+
+// A hart's part of an APLIC that signals to harts directly.
+class AplicHart {
+public:
+    AplicHart(HostAplic& domain, u32 hart_index) : domain_{&domain}, index_{hart_index} {}
+
+    void enable(BoardWire wire) {
+        constexpr u32 priority = 1;
+        domain_->connect(wire, isa::aplic::Target::direct(index_, priority));
+    }
+    void open() const { domain_->open_hart(index_); }
+    [[nodiscard]] u32 claim() const { return domain_->claim(index_); }
+
+private:
+    HostAplic* domain_;
+    u32 index_;
+};
+
+class HartInterrupts {
+public:
+    HartInterrupts() = default;
+    template <class Kind>
+    void come_by(Kind const& kind) {
+        kind_ = kind;
+    }
+
+    // False: none of the board's interrupts come here.
+    [[nodiscard]] bool is_wired() const { return !std::holds_alternative<std::monostate>(kind_); }
+
+    // This hart takes the wire; from open() on, or from the next open().
+    [[nodiscard]] Result<void> enable(BoardWire wire);
+    // On the hart itself, when it starts and whenever a wire was added: firmware may have closed everything.
+    void open();
+
+    // The way to call this hart without firmware; none: there is none.
+    [[nodiscard]] HostImsic const* file() const { return std::get_if<HostImsic>(&kind_); }
+
+    // One interrupt, on the hart itself.  True: another hart calls, which is answered before all else.
+    bool serve(InterruptTable const& table) {
+        auto const* const imsic = std::get_if<HostImsic>(&kind_);
+        if (imsic == nullptr) {
+            serve_wire(table);
+            return false;
+        }
+        auto const came = imsic->claim();
+        if (came.what == HostImsic::Came::call) {
+            add_one(calls_);
+            return true;
+        }
+        if (came.what == HostImsic::Came::wire) serve_message(table, *imsic, came);
+        return false;
+    }
+    // How many came, for whoever looks from another hart.
+    [[nodiscard]] u64 served() const { return served_.load(std::memory_order_relaxed); }
+    [[nodiscard]] u64 calls() const { return calls_.load(std::memory_order_relaxed); }
+
+private:
+    static void add_one(std::atomic<u64>& count) {  // by this hart only
+        count.store(count.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    }
+    // Neither is inlined: a call pays for no registers that they need.
+    [[gnu::noinline]] void serve_wire(InterruptTable const& table);
+    [[gnu::noinline]] void serve_message(InterruptTable const& table, HostImsic const& imsic,
+                                         HostImsic::Claimed const& came);
+
+    std::variant<std::monostate, HostPlic, AplicHart, HostImsic> kind_{};
+    std::atomic<u64> served_ = 0;
+    std::atomic<u64> calls_ = 0;
+};
+
+}  // namespace antler::platform

@@ -1,0 +1,45 @@
+// The supervisor's domain of the board's APLIC, which sends messages to IMSICs or signals to harts directly.
+#pragma once
+
+#include "base/address.hpp"
+#include "base/result.hpp"
+#include "isa/aplic.hpp"
+#include "platform/board.hpp"
+#include "platform/mmio.hpp"
+
+namespace antler::platform {
+
+// Its registers hold all of its state: any hart may call claim() and look_again() at any time.
+class HostAplic {
+public:
+    explicit HostAplic(BoardAplic const& board) : base_{board.registers.start}, sources_{board.sources} {}
+
+    // Closes every source, and chooses how interrupts are delivered; false: it cannot do that.
+    [[nodiscard]] bool start(isa::aplic::Delivery how);
+    // From now on the wire reaches somebody.
+    void connect(BoardWire wire, isa::aplic::Target target);
+
+    // A level that stays raised sends one message only.  Having served such a source, its hart asks for
+    // another one in case that something is left.                                              [aia
+    // AdvPLIC 9.2]
+    void look_again(u32 source) const { write(isa::aplic::setipnum, source); }
+
+    // Of one hart, where there are no messages.
+    void open_hart(u32 hart_index) const;
+    // The source that is next; zero: none.
+    [[nodiscard]] u32 claim(u32 hart_index) const {
+        auto const taken = mmio_read<u32>(base_ + idc(hart_index) + isa::aplic::idc_claimi);
+        return isa::aplic::Topi::source::get(taken);
+    }
+
+private:
+    static constexpr u64 idc(u32 hart_index) {
+        return isa::aplic::idcs + u64{isa::aplic::idc_bytes} * hart_index;
+    }
+    void write(u64 offset, u32 value) const { mmio_write<u32>(base_ + offset, value); }
+
+    Hpa base_;
+    u32 sources_;
+};
+
+}  // namespace antler::platform

@@ -1,0 +1,185 @@
+// The board's interrupts reach a hart through each kind of controller.
+#include "platform/hart_interrupts.hpp"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+#include "tests/fake/hart.hpp"
+
+namespace antler::platform {
+namespace {
+
+namespace aplic = isa::aplic;
+
+// Registers that remember what was written last, where a driver finds them.
+struct Registers {
+    explicit Registers(u64 bytes) : words(bytes / 4) {}
+    [[nodiscard]] HpaRange range() { return {Hpa{reinterpret_cast<u64>(words.data())}, words.size() * 4}; }
+    [[nodiscard]] u32& at(u64 offset) { return words[offset / 4]; }
+    std::vector<u32> words;
+};
+
+struct Counter final : InterruptHandler {
+    u32 times = 0;
+    void interrupted() override { ++times; }
+};
+
+// An aplic of 96 sources whose harts have files.
+struct Desk {
+    Registers wires{aplic::idcs};
+    Registers file{page_bytes};
+    BoardAplic board_aplic{.registers = wires.range(), .sources = 96, .message_signalled = true};
+    BoardImsic board_imsic{.identities = 255, .layout = {.hart_bits = 0}};
+    HostAplic domain{board_aplic};
+    HartInterrupts interrupts;
+    InterruptTable table;
+
+    Desk() {
+        fake::reset_hart();
+        EXPECT_TRUE(domain.start(aplic::Delivery::messages));
+        interrupts.come_by(HostImsic{board_imsic, file.range().start, &domain});
+    }
+    [[nodiscard]] aplic::Target target(u32 source) { return {wires.at(aplic::target + 4 * source)}; }
+    [[nodiscard]] u32 identity(u32 source) { return aplic::Target::eiid::get(target(source).raw); }
+    // As the APLIC does when the wire rises.
+    void raise(u32 source) { fake::hart().file.set_pending(identity(source)); }
+};
+
+TEST(HostAplic, IsStartedWithEverySourceClosed) {
+    Registers wires{aplic::idcs};
+    for (u32 source = 1; source <= 96; ++source) wires.at(aplic::sourcecfg + 4 * source) = 6;
+    BoardAplic const board{.registers = wires.range(), .sources = 96};
+    HostAplic domain{board};
+    EXPECT_TRUE(domain.start(aplic::Delivery::direct));
+    EXPECT_EQ(wires.at(aplic::domaincfg), 0x8000'0100u);
+    for (u32 source = 1; source <= 96; ++source) EXPECT_EQ(wires.at(aplic::sourcecfg + 4 * source), 0u);
+}
+
+TEST(HostImsic, OpensItsFileForCallsOfOtherHarts) {
+    Desk desk;
+    fake::hart().file.write(isa::interrupt_file::eie0 + 2, ~u64{0});  // what a reset left
+    fake::hart().file.set_pending(100);
+    desk.interrupts.open();
+    EXPECT_FALSE(fake::hart().file.signals());
+    desk.interrupts.file()->call();
+    EXPECT_EQ(desk.file.at(isa::seteipnum_le), 1u);
+    EXPECT_EQ(fake::hart().fences.back().kind, fake::Fence::Kind::io);
+    fake::hart().file.set_pending(desk.file.at(isa::seteipnum_le));
+    EXPECT_TRUE(fake::hart().file.signals());
+    EXPECT_TRUE(desk.interrupts.serve(desk.table));
+    EXPECT_FALSE(desk.interrupts.serve(desk.table));
+    EXPECT_EQ(desk.interrupts.calls(), 1u);
+    EXPECT_EQ(desk.interrupts.served(), 0u);
+}
+
+TEST(HostImsic, KeepsMessagesThatCameBeforeItWasOpened) {
+    Desk desk;
+    Counter device;
+    ASSERT_TRUE(desk.interrupts.enable({10}));
+    ASSERT_TRUE(desk.table.add(10, device));
+    desk.raise(10);
+    fake::hart().file.set_pending(HostImsic::call_identity);
+    desk.interrupts.open();
+    EXPECT_TRUE(desk.interrupts.serve(desk.table));
+    EXPECT_FALSE(desk.interrupts.serve(desk.table));
+    EXPECT_EQ(device.times, 1u);
+}
+
+TEST(HostImsic, SendsEveryWireToAnIdentityOfItsOwn) {
+    Desk desk;
+    Counter first;
+    Counter second;
+    ASSERT_TRUE(desk.interrupts.enable({10}));
+    ASSERT_TRUE(desk.interrupts.enable({33, aplic::SourceMode::edge1}));
+    ASSERT_TRUE(desk.interrupts.enable({10}));  // two devices on one wire
+    ASSERT_TRUE(desk.table.add(10, first));
+    ASSERT_TRUE(desk.table.add(33, second));
+    desk.interrupts.open();
+    EXPECT_EQ(desk.wires.at(aplic::sourcecfg + 4 * 10), 6u);
+    EXPECT_EQ(desk.wires.at(aplic::sourcecfg + 4 * 33), 4u);
+    EXPECT_NE(desk.identity(10), desk.identity(33));
+    desk.raise(33);
+    EXPECT_FALSE(desk.interrupts.serve(desk.table));
+    EXPECT_EQ(first.times, 0u);
+    EXPECT_EQ(second.times, 1u);
+}
+
+TEST(HostImsic, AsksForALevelOnceMoreWhenItWasServedButNeverForAnEdge) {
+    Desk desk;
+    ASSERT_TRUE(desk.interrupts.enable({10, aplic::SourceMode::level1}));
+    ASSERT_TRUE(desk.interrupts.enable({11, aplic::SourceMode::edge1}));
+    desk.interrupts.open();
+    auto& again = desk.wires.at(aplic::setipnum);
+    again = 0;
+    desk.raise(11);
+    EXPECT_FALSE(desk.interrupts.serve(desk.table));
+    EXPECT_EQ(again, 0u);
+    desk.raise(10);
+    EXPECT_FALSE(desk.interrupts.serve(desk.table));
+    EXPECT_EQ(again, 10u);
+}
+
+TEST(HostImsic, RefusesMoreWiresThanEveryFileHasIdentities) {
+    Desk desk;
+    u32 taken = 0;
+    for (u32 source = 1; source <= 96; ++source) taken += desk.interrupts.enable({source}) ? 1 : 0;
+    EXPECT_EQ(taken, 62u);
+    desk.interrupts.open();
+    fake::hart().file.set_pending(200);  // of nobody, and not enabled
+    EXPECT_FALSE(desk.interrupts.serve(desk.table));
+}
+
+TEST(AplicHart, ClaimsFromItsOwnPartOfTheDomain) {
+    Registers wires{aplic::idcs + 4 * aplic::idc_bytes};
+    BoardAplic const board{.registers = wires.range(), .sources = 96};
+    HostAplic domain{board};
+    ASSERT_TRUE(domain.start(aplic::Delivery::direct));
+    HartInterrupts interrupts;
+    interrupts.come_by(AplicHart{domain, 2});
+    InterruptTable table;
+    Counter device;
+    ASSERT_TRUE(interrupts.enable({8}));
+    ASSERT_TRUE(table.add(8, device));
+    interrupts.open();
+    auto const idc = aplic::idcs + 2 * aplic::idc_bytes;
+    EXPECT_EQ(wires.at(idc + aplic::idc_idelivery), 1u);
+    EXPECT_EQ(wires.at(aplic::target + 4 * 8), aplic::Target::direct(2, 1).raw);
+    EXPECT_EQ(wires.at(aplic::setienum), 8u);
+    EXPECT_FALSE(interrupts.serve(table));
+    EXPECT_EQ(device.times, 0u);
+    wires.at(idc + aplic::idc_claimi) = aplic::Topi::of(8, 1).raw;
+    EXPECT_FALSE(interrupts.serve(table));
+    EXPECT_EQ(device.times, 1u);
+    EXPECT_EQ(interrupts.file(), nullptr);
+}
+
+TEST(HostPlic, CompletesWhatItClaimed) {
+    Registers plic{0x20'3000};
+    HartInterrupts interrupts;
+    interrupts.come_by(HostPlic{plic.range().start, 1});
+    InterruptTable table;
+    Counter device;
+    ASSERT_TRUE(interrupts.enable({10}));
+    ASSERT_TRUE(table.add(10, device));
+    EXPECT_EQ(plic.at(0x2080), 1u << 10);
+    auto& claim = plic.at(0x20'1004);
+    EXPECT_FALSE(interrupts.serve(table));
+    claim = 10;
+    EXPECT_FALSE(interrupts.serve(table));
+    EXPECT_EQ(device.times, 1u);
+    EXPECT_EQ(claim, 10u);
+    EXPECT_EQ(interrupts.served(), 1u);
+}
+
+TEST(HartInterrupts, AreNoneWhereNoControllerReachesTheHart) {
+    HartInterrupts interrupts;
+    InterruptTable table;
+    interrupts.open();
+    EXPECT_FALSE(interrupts.is_wired());
+    EXPECT_FALSE(interrupts.enable({10}));
+    EXPECT_FALSE(interrupts.serve(table));
+}
+
+}  // namespace
+}  // namespace antler::platform
