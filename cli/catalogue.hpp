@@ -27,6 +27,13 @@ inline constexpr std::array catalogue_entries{
                    "the boot loader U-Boot, for S-mode"},
 };
 
+// Firmware that a description calls by this name, and what it keeps at first.
+inline constexpr std::string_view edk2_name = "debian:edk2";
+inline constexpr std::string_view edk2_code = "usr/share/qemu-efi-riscv64/RISCV_VIRT_CODE.fd";
+inline constexpr std::string_view edk2_variables = "usr/share/qemu-efi-riscv64/RISCV_VIRT_VARS.fd";
+// What EFI firmware starts first from a disk that Antler makes.
+inline constexpr std::string_view efi_loader = "usr/lib/systemd/boot/efi/systemd-bootriscv64.efi";
+
 // A payload.kernel that starts like this is looked up here and is not a path.
 inline constexpr std::string_view catalogue_prefix = "debian:";
 // And one that starts like this is one of the small guests of this tree, guests/NAME.

@@ -53,18 +53,30 @@ struct SwitchDescription {
     Places places{};
 };
 
+// What is on an EFI system partition: a boot loader that starts one kernel.
+struct EspParts {
+    Path loader{};
+    Path kernel{};
+    std::optional<Path> initramfs{};
+    std::string cmdline{};
+};
+
 struct DiskDescription {
     std::string path{};          // as written: an image file; with ramdisk it goes into the pack
     std::string host{};          // serial number of a disk of the board; filled in for a path
     std::string partition{};     // GPT label or UUID on it
     std::vector<u64> extents{};  // first sector, sectors, …
     std::optional<u64> size{};   // a file that is missing is made so large
+    std::string contents{};      // as written: a folder for the file system in that file
+    std::string esp_kernel{}, esp_initramfs{}, esp_cmdline{};  // as written
     bool ramdisk = false;
     bool readonly = false;
     std::string serial{};
     std::optional<u64> overlay{};  // bytes of memory for what the VM writes
     Places places{};
-    Path file{};  // of path; may be missing where there is a size
+    Path file{};                    // of path; may be missing where there is a size, or it is an ESP
+    Path contents_folder{};         // an existing folder, or empty
+    std::optional<EspParts> esp{};  // existing files
 };
 
 struct NetDescription {

@@ -3,10 +3,15 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <fstream>
+#include <optional>
 
 #include "cli/byte_size.hpp"
 #include "cli/description_checks.hpp"
 #include "cli/device_checks.hpp"
+#include "cli/disk_images.hpp"
+#include "cli/initramfs.hpp"
 #include "cli/spelling.hpp"
 #include "isa/extensions.hpp"
 
@@ -41,50 +46,113 @@ Path fetched_file(Catalogue const& catalogue, std::string_view pattern, std::str
                                 catalogue.packages().string()));
 }
 
+// The file that a `kernel` means.  One of the catalogue may bring an initramfs along.
+Path find_kernel(Description const& description, std::string const& written, Place const& place,
+                 Catalogue const& catalogue, std::optional<Path>* initramfs) {
+    if (written.starts_with(catalogue_prefix)) {
+        auto const* const entry = Catalogue::find(written);
+        if (entry == nullptr) {
+            std::vector<std::string_view> names;
+            for (auto const& each : catalogue_entries) names.push_back(each.name);
+            complain(place, fmt::format("`{}` is not in the catalogue{}", written,
+                                        suggestion(written, names, "there are")));
+        }
+        if (initramfs != nullptr && !entry->initrd.empty())
+            *initramfs = fetched_file(catalogue, entry->initrd, written, place);
+        return fetched_file(catalogue, entry->kernel, written, place);
+    }
+    if (written.starts_with(guest_prefix)) {
+        auto const path = guest_elf(written.substr(guest_prefix.size()));
+        if (!std::filesystem::exists(path))
+            complain(place,
+                     fmt::format("`{}` is not a guest that was built: guests/ has their sources.", written));
+        return path;
+    }
+    return existing_file(description, written, "kernel", place);
+}
+
+void need_busybox(Catalogue const& catalogue, Place const& place) {
+    if (!catalogue.resolve("usr/bin/busybox") && !catalogue.resolve("bin/busybox"))
+        complain(place, fmt::format("busybox is not in {} yet; the launcher ./antler fetches it.",
+                                    catalogue.packages().string()));
+}
+
+void find_firmware(Description const& description, VmDescription& vm, Catalogue const& catalogue) {
+    auto const& code = vm.places.of("payload.firmware.code");
+    auto const& variables = vm.places.of("payload.firmware.vars");
+    if (vm.firmware_code == edk2_name) {
+        vm.firmware_code_path = fetched_file(catalogue, edk2_code, vm.firmware_code, code);
+        vm.firmware_variables_path = fetched_file(catalogue, edk2_variables, vm.firmware_code, code);
+    } else if (!vm.firmware_code.empty()) {
+        vm.firmware_code_path = existing_file(description, vm.firmware_code, "firmware", code);
+    }
+    if (!vm.firmware_variables.empty())
+        vm.firmware_variables_path =
+            existing_file(description, vm.firmware_variables, "firmware's variables", variables);
+}
+
+// What an EFI system partition is made of, and where its image is, or will be.
+void find_esp(Description const& description, DiskDescription& disk, Catalogue const& catalogue) {
+    if (!disk.places.keys.contains("esp")) return;
+    auto const& place = disk.places.of("esp.kernel");
+    if (disk.esp_kernel.empty()) complain(disk.places.of("esp"), "an `esp` needs a `kernel`.");
+    if (!disk.path.empty() || !disk.host.empty() || !disk.contents.empty() || disk.size || disk.ramdisk)
+        complain(disk.places.table,
+                 "a disk with an `esp` has no `path`, `host`, `size`, `contents` or `ramdisk`.");
+    EspParts parts{.loader = fetched_file(catalogue, efi_loader, "systemd-boot", place),
+                   .cmdline = disk.esp_cmdline};
+    parts.kernel = find_kernel(description, disk.esp_kernel, place, catalogue, &parts.initramfs);
+    std::array<char, 2> start{};
+    std::ifstream{parts.kernel, std::ios::binary}.read(start.data(), start.size());
+    if (std::string_view{start.data(), start.size()} != "MZ")
+        complain(place,
+                 fmt::format("the kernel \"{}\" is not a program that EFI can start.", disk.esp_kernel));
+    if (disk.esp_initramfs == "busybox") {
+        need_busybox(catalogue, disk.places.of("esp.initramfs"));
+        parts.initramfs = busybox_initramfs();
+    } else if (!disk.esp_initramfs.empty()) {
+        parts.initramfs =
+            existing_file(description, disk.esp_initramfs, "initramfs", disk.places.of("esp.initramfs"));
+    }
+    disk.file = esp_image_name(parts, cache_directory() / "made");
+    disk.path = disk.file.string();
+    disk.readonly = !disk.overlay;
+    disk.esp = std::move(parts);
+}
+
+void find_contents(Description const& description, DiskDescription& disk) {
+    if (disk.contents.empty()) return;
+    auto const& place = disk.places.of("contents");
+    if (disk.path.empty() || !disk.size)
+        complain(place, "`contents` need a `path` and a `size`: they are for a file that is made.");
+    disk.contents_folder = Path{disk.contents}.is_absolute()
+                               ? Path{disk.contents}
+                               : Path{description.file}.parent_path() / disk.contents;
+    std::error_code error;
+    if (!std::filesystem::is_directory(disk.contents_folder, error))
+        complain(place, fmt::format("the folder \"{}\" does not exist.",
+                                    disk.contents_folder.lexically_normal().string()));
+}
+
 void find_payloads(Description const& description, VmDescription& vm, Catalogue const& catalogue) {
     vm.balloon = vm.places.keys.contains("balloon");
     auto const& kernel_place = vm.places.of("payload.kernel");
     if (vm.kernel.empty() && vm.firmware_code.empty())
         complain(vm.places.table, fmt::format("[vm.{}] needs `payload.kernel`.", vm.name));
-    if (!vm.firmware_code.empty())
-        vm.firmware_code_path =
-            existing_file(description, vm.firmware_code, "firmware", vm.places.of("payload.firmware.code"));
-    if (!vm.firmware_variables.empty())
-        vm.firmware_variables_path = existing_file(description, vm.firmware_variables, "firmware's variables",
-                                                   vm.places.of("payload.firmware.vars"));
+    find_firmware(description, vm, catalogue);
     if (vm.kernel.empty()) {
         if (!vm.initramfs.empty())
             complain(vm.places.of("payload.initramfs"), "an initramfs needs a `payload.kernel`.");
         return;
     }
-    if (vm.kernel.starts_with(catalogue_prefix)) {
-        auto const* const entry = Catalogue::find(vm.kernel);
-        if (entry == nullptr) {
-            std::vector<std::string_view> names;
-            for (auto const& each : catalogue_entries) names.push_back(each.name);
-            complain(kernel_place, fmt::format("`{}` is not in the catalogue{}", vm.kernel,
-                                               suggestion(vm.kernel, names, "there are")));
-        }
-        vm.kernel_path = fetched_file(catalogue, entry->kernel, vm.kernel, kernel_place);
-        if (vm.initramfs.empty() && !entry->initrd.empty())
-            vm.initramfs_path = fetched_file(catalogue, entry->initrd, vm.kernel, kernel_place);
-    } else if (vm.kernel.starts_with(guest_prefix)) {
-        vm.kernel_path = guest_elf(vm.kernel.substr(guest_prefix.size()));
-        if (!std::filesystem::exists(vm.kernel_path))
-            complain(
-                kernel_place,
-                fmt::format("`{}` is not a guest that was built: guests/ has their sources.", vm.kernel));
-    } else {
-        vm.kernel_path = existing_file(description, vm.kernel, "kernel", kernel_place);
-    }
+    std::optional<Path> own_initramfs;
+    vm.kernel_path = find_kernel(description, vm.kernel, kernel_place, catalogue, &own_initramfs);
+    if (vm.initramfs.empty()) vm.initramfs_path = own_initramfs;
 
     auto const& initramfs_place = vm.places.of("payload.initramfs");
     if (vm.initramfs == "busybox") {
         vm.busybox = true;
-        if (!catalogue.resolve("usr/bin/busybox") && !catalogue.resolve("bin/busybox"))
-            complain(initramfs_place,
-                     fmt::format("busybox is not in {} yet; the launcher ./antler fetches it.",
-                                 catalogue.packages().string()));
+        need_busybox(catalogue, initramfs_place);
     } else if (!vm.initramfs.empty()) {
         vm.initramfs_path = existing_file(description, vm.initramfs, "initramfs", initramfs_place);
     }
@@ -145,6 +213,10 @@ void check_description(Description& description, Catalogue const& catalogue) {
     for (auto& vm : description.vms) {
         check_hidden(vm);
         find_payloads(description, vm, catalogue);
+        for (auto& disk : vm.disks) {
+            find_esp(description, disk, catalogue);
+            find_contents(description, disk);
+        }
     }
     check_devices(description);
     check_memory(description);

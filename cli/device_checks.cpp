@@ -22,7 +22,7 @@ void refuse(Description& description, VmDescription const& vm, Place const& plac
 // False: the VM is refused.
 bool check_disk(Description& description, VmDescription const& vm, DiskDescription& disk) {
     if (disk.path.empty() == disk.host.empty())
-        complain(disk.places.table, "a disk has a `path` or a `host`, and not both.");
+        complain(disk.places.table, "a disk has a `path`, a `host` or an `esp`, and one of them alone.");
     if (disk.ramdisk &&
         (disk.path.empty() || disk.overlay || !disk.partition.empty() || !disk.extents.empty()))
         complain(disk.places.table,
@@ -37,6 +37,7 @@ bool check_disk(Description& description, VmDescription const& vm, DiskDescripti
         Path{disk.path}.is_absolute() ? Path{disk.path} : Path{description.file}.parent_path() / disk.path;
     disk.file = disk.file.lexically_normal();
     auto const& place = disk.places.of("path");
+    if (disk.esp) return true;  // made when it is missing
     std::error_code error;
     auto const status = std::filesystem::status(disk.file, error);
     if (!std::filesystem::exists(status)) {

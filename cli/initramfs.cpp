@@ -16,7 +16,7 @@ namespace antler::cli {
 namespace {
 
 // Counted up whenever this file makes other bytes from the same packages.
-constexpr u32 recipe = 1;
+constexpr u32 recipe = 2;
 
 // virtio_pci, virtio_console and the serial port are built into Debian's kernel.
 constexpr std::array<std::string_view, 10> wanted_modules{
@@ -69,7 +69,6 @@ case " $line" in
     root=${line#*root=} root=${root%% *} first=/sbin/init
     case " $line" in *" init="*) first=${line#*init=} first=${first%% *} ;; esac
     modprobe -q ext4
-    mkdir -p /mnt
     if mount -t ext4 "$root" /mnt; then
         mount -o move /dev /mnt/dev
         umount /proc /sys
@@ -142,7 +141,7 @@ Bytes make_initramfs(InitramfsParts const& parts) {
                       fmt::format("{}: this is not a busybox whose commands can be found.",
                                   busybox_in(parts.packages).string())};
     CpioWriter archive;
-    for (auto const* const folder : {"bin", "dev", "etc", "proc", "root", "run", "sys", "tmp", "usr"})
+    for (auto const* const folder : {"bin", "dev", "etc", "mnt", "proc", "root", "run", "sys", "tmp", "usr"})
         archive.add_folder(folder, std::string_view{folder} == "tmp" ? 01777 : 0755);
     archive.add_link("sbin", "bin");
     archive.add_link("usr/bin", "../bin");

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdio>
 #include <map>
 #include <sstream>
@@ -16,6 +15,7 @@
 
 #include "cli/console.hpp"
 #include "cli/control_client.hpp"
+#include "cli/disk_images.hpp"
 #include "cli/failure.hpp"
 #include "cli/file.hpp"
 #include "cli/instances.hpp"
@@ -66,24 +66,6 @@ void add_board_devices(QemuMachine& machine, Description const& description) {
     for (auto const& [serial, drive] : drives) machine.drives.push_back(drive);
     for (auto const& one : description.switches)
         if (one.uplink) machine.uplinks.push_back({one.forward});
-}
-
-// Image files that are missing and have a size.  One that cannot be made refuses its VM.
-void make_images(Description& description) {
-    std::erase_if(description.vms, [&](VmDescription const& vm) {
-        for (auto const& disk : vm.disks) {
-            std::error_code error;
-            if (disk.path.empty() || !disk.size || std::filesystem::exists(disk.file, error)) continue;
-            Descriptor const file{::open(disk.file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644)};
-            if (file.open() && ::ftruncate(file.get(), static_cast<off_t>(*disk.size)) == 0) continue;
-            auto const why = std::error_code{errno, std::generic_category()}.message();
-            description.refused.push_back(
-                {vm.name, disk.places.of("path"),
-                 fmt::format("the disk \"{}\" cannot be made: {}.", disk.file.string(), why)});
-            return true;
-        }
-        return false;
-    });
 }
 
 void say_refused(Description const& description) {

@@ -50,6 +50,20 @@ at a shell prompt; `poweroff`, `reboot` and `halt` do what they say, and at once
 `antler.run="COMMAND"` runs a command before the prompt (there, `poweroff` needs its `-f`), and `hostname=NAME` names
 the VM.
 
+## Booting by EFI
+
+```toml
+[vm.uefi]
+memory = { size = "512M" }
+payload = { firmware = { code = "debian:edk2" } }
+disks = [
+    { esp = { kernel = "debian:linux", initramfs = "busybox", cmdline = "console=ttyS0" } },
+]
+```
+
+The image with the EFI system partition is made when it is needed, and kept in the cache: a GPT, a FAT partition, and on it
+systemd-boot as `/EFI/BOOT/BOOTRISCV64.EFI` with one entry. The kernel gets its device tree from the firmware.
+
 ## Where things lie
 
 A VM's memory starts at 0x80000000. The kernel lies where its header says (a Linux `Image` at 0x80200000), the device
@@ -104,7 +118,7 @@ std::string schema_markdown() {
             "{} characters long. Names with other characters than letters, digits, `_` and `-` need "
             "quotes: `[vm.\"a.b\"]`.",
             abi::pack::longest_name));
-    add_section(text, Section::disk, "An entry of `disks`: it has a `path` or a `host`.");
+    add_section(text, Section::disk, "An entry of `disks`: it has a `path`, a `host` or an `esp`.");
     add_section(text, Section::net, "An entry of `net`.");
     add_section(text, Section::channel, "An entry of `channels`.");
     add_section(text, Section::network,

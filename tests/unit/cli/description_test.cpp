@@ -211,7 +211,7 @@ TEST_F(ADescription, EveryMistakeGetsItsSentence) {
         {"[vm.a]\npayload.kernel = \"Image\"\ndisks = [{ path = \"no.img\" }]\n",
          "m.toml:3:19: the disk \"no.img\" does not exist."},
         {"[vm.a]\npayload.kernel = \"Image\"\ndisks = [{ readonly = true }]\n",
-         "m.toml:3:10: a disk has a `path` or a `host`, and not both."},
+         "m.toml:3:10: a disk has a `path`, a `host` or an `esp`, and one of them alone."},
         {"[vm.a]\npayload.kernel = \"Image\"\ndisks = [{ path = \"root.cpio\" }]\n[vm.b]\n"
          "payload.kernel = \"Image\"\ndisks = [{ path = \"root.cpio\" }]\n",
          "m.toml:6:19: the disk \"root.cpio\" belongs to another VM too; give both `readonly` or an "
