@@ -129,6 +129,7 @@ Result<void> VirtioBlock::ask_now(block::Type type, u64 sector, std::span<u8> in
             return Err{Error::io};
         }
         (void)transport_.acknowledge_interrupt();
+        (void)state.queue.listen();  // for the next one, which somebody else asks for
         if (status_of(mine.status) != DiskStatus::done) return Err{Error::io};
         return {};
     });

@@ -63,6 +63,18 @@ TEST(VirtioBlock, TellsItsSerialNumberAndItsSize) {
     EXPECT_TRUE(std::equal(wanted.begin(), wanted.end(), desk.data.begin()));
 }
 
+// No interrupt of what was read before may be needed for that.
+TEST(VirtioBlock, ListensForTheNextRequestAfterWhatItReadByItself) {
+    Desk desk;
+    ASSERT_TRUE(desk.driver.open().ok());
+    for (u64 sector = 1; sector < 4; ++sector)
+        ASSERT_TRUE(desk.driver.read_now(sector, desk.data.first(512)).ok());
+    EXPECT_FALSE(desk.disk.line);
+    ASSERT_TRUE(desk.ask(DiskOperation::read, 0, 1, desk.piece(0, 512), 7).ok());
+    desk.driver.go();
+    EXPECT_TRUE(desk.disk.line);
+}
+
 TEST(VirtioBlock, RequestsEndInAnyOrderAndAreToldOnce) {
     Desk desk;
     ASSERT_TRUE(desk.driver.open().ok());
