@@ -221,7 +221,7 @@ private:
         if (std::filesystem::exists(path)) return path;
         // guests/linux/marker.cpp
         auto const marker = build_directory() / "target" / "linux-marker";
-        write_file(path, make_initramfs({.packages = guest_packages(), .marker = marker}));
+        write_file(path, make_initramfs({.packages = guest_packages(), .programs = {marker}}));
         return path;
     }
 

@@ -105,6 +105,11 @@ Path busybox_in(Path const& packages) {
         fmt::format("busybox is not in {} yet; the launcher ./antler fetches it.", packages.string())};
 }
 
+std::string name_of(Path const& program) {
+    constexpr std::string_view before = "linux-";
+    return program.filename().string().substr(before.size());
+}
+
 void add_modules(CpioWriter& archive, Path const& folder) {
     auto const modules = collect_modules(folder, wanted_modules);
     auto const place = fmt::format("lib/modules/{}", folder.filename().string());
@@ -154,7 +159,8 @@ Bytes make_initramfs(InitramfsParts const& parts) {
     archive.add_file("bin/busybox", busybox, 0755);
     for (auto const applet : applets)
         if (applet != "busybox") archive.add_link(fmt::format("bin/{}", applet), "busybox");
-    if (parts.marker) archive.add_file("bin/marker", read_file(*parts.marker), 0755);
+    for (auto const& program : parts.programs)
+        archive.add_file("bin/" + name_of(program), read_file(program), 0755);
     if (auto const folder = newest_modules(parts.packages)) add_modules(archive, *folder);
     archive.add_file("init", as_bytes(init_script), 0755);
     // Not compressed: unpacking costs the guest instructions at every boot, and the file travels nowhere.
@@ -167,7 +173,10 @@ Path cached_initramfs(InitramfsParts const& parts, Path const& directory) {
     for (auto const text : {init_script, fstab, group, passwd, profile}) key.add(text);
     key.add(std::to_string(recipe));
     key.add(read_file(busybox_in(parts.packages)));
-    if (parts.marker) key.add(read_file(*parts.marker));
+    for (auto const& program : parts.programs) {
+        key.add(name_of(program));
+        key.add(read_file(program));
+    }
     if (modules) {  // a release of a kernel names its modules; another build of it has another date
         key.add(modules->filename().string());
         key.add(std::to_string(std::filesystem::last_write_time(*modules).time_since_epoch().count()));
@@ -183,9 +192,10 @@ Path cached_initramfs(InitramfsParts const& parts, Path const& directory) {
 
 Path busybox_initramfs() {
     InitramfsParts parts{.packages = guest_packages()};
-    if (auto const marker = build_directory() / "target" / "linux-marker";
-        std::filesystem::is_regular_file(marker))
-        parts.marker = marker;
+    for (auto const* const name : {"linux-marker", "linux-vsock"})
+        if (auto const program = build_directory() / "target" / name;
+            std::filesystem::is_regular_file(program))
+            parts.programs.push_back(program);
     return cached_initramfs(parts, cache_directory() / "made");
 }
 

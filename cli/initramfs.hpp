@@ -1,7 +1,7 @@
 // Makes the initramfs `busybox`: a shell, and the kernel modules that a VM needs.
 #pragma once
 
-#include <optional>
+#include <vector>
 
 #include "cli/file.hpp"
 #include "cli/places.hpp"
@@ -10,7 +10,7 @@ namespace antler::cli {
 
 struct InitramfsParts {
     Path packages{};               // Debian's riscv64 packages, unpacked over one another
-    std::optional<Path> marker{};  // a program that becomes /bin/marker
+    std::vector<Path> programs{};  // of guests/linux: linux-NAME becomes /bin/NAME
 };
 
 // The archive, the same for the same parts.

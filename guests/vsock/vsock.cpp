@@ -12,7 +12,8 @@ namespace {
 namespace vsock = abi::virtio::vsock;
 
 constexpr u32 sink_port = 9, echo_port = 7, source_port = 19;
-constexpr u32 source_bytes = 1'000'000;
+constexpr u32 source_line = 64;  // bytes
+constexpr u32 source_bytes = 2000 * source_line;
 constexpr u32 calling_port = 1024;
 
 // `name=number` of the command line; zero when it is not there.
@@ -32,6 +33,17 @@ u32 number_of(std::string_view name) {
 
 u64 milliseconds(u64 n) {
     return now() + guest().hertz / 1000 * n;
+}
+
+// Numbered lines.
+u8 source_byte(u32 at) {
+    constexpr u32 digits = 7;
+    auto const place = at % source_line;
+    if (place == source_line - 1) return '\n';
+    if (place >= digits) return '.';
+    u32 line = at / source_line;
+    for (u32 i = place + 1; i < digits; ++i) line /= 10;
+    return static_cast<u8>('0' + line % 10);
 }
 
 struct Stream {
@@ -225,8 +237,7 @@ private:
         while (stream.left != 0 && stream.credit() != 0) {
             std::array<u8, 2048> bytes;
             auto const count = std::min({stream.left, stream.credit(), static_cast<u32>(bytes.size())});
-            for (u32 i = 0; i < count; ++i)
-                bytes[i] = static_cast<u8>((source_bytes - stream.left + i) % 251);
+            for (u32 i = 0; i < count; ++i) bytes[i] = source_byte(source_bytes - stream.left + i);
             stream.left -= count;
             say(stream, Operation::data, std::span{bytes}.first(count));
             if (stream.left == 0) stream.host_ended = true;

@@ -197,8 +197,13 @@ bool Operations::counter(u32 id, u32 index, wire::DeviceCounter& into) {
 }
 
 Outcome Operations::act(wire::Type what, u32 id) {
+    constexpr std::string_view why = "an operator asked for it";
+    backend::Event gone{.type = wire::Type::event_vm_state, .id = id, .now = wire::VmState::undefined};
+    gone.sentence.write(why);
+    if (what == wire::Type::undefine && id < all_.lots.size()) gone.name.write(all_.lots[id].name);
     auto const outcome = boot::act(all_, what, id);
-    if (!outcome.again) tell_state(all_, id, "an operator asked for it");
+    if (!outcome.again) tell_state(all_, id, why);
+    if (what == wire::Type::undefine && outcome.status == wire::Status::ok) tell(all_, gone);
     return outcome;
 }
 

@@ -42,6 +42,7 @@ extern "C" int LLVMFuzzerTestOneInput(u8 const* data, usize size) {
     console.vm = "rtos";
     (void)console.said.move_to(ring);
     outward.with([&](auto& out) { (void)out.hub.add(console); });
+    for (u32 port = 1; port < 4; ++port) operations.knock(port).to_host = "bytes";
     auto const server = std::make_unique<control::Server>(operations, outward);
     Nanos now{};
     wire::FrameFinder<> finder;
@@ -70,6 +71,13 @@ extern "C" int LLVMFuzzerTestOneInput(u8 const* data, usize size) {
         }
         if ((left[0] & 0x80) != 0) channel.takes = left[2];
         outward.with([&](auto& out) { (void)out.hub.write(console, "text"); });
+        for (auto& stream : operations.streams) {
+            using Stage = device::virtio::StreamState::Stage;
+            if (stream.state.stage == Stage::calling)
+                stream.state.stage = left[2] % 2 != 0 ? Stage::open : Stage::over;
+            if (stream.to_host.empty() && left[2] % 8 == 0) stream.to_host = "more";
+        }
+        server->streams_changed();
         (void)server->work(channel, now);
         channel.takes = ~usize{0};
         left = left.subspan(3 + count);

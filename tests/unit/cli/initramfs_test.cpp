@@ -58,7 +58,7 @@ protected:
         folder_.file("usr/lib/modules/6.12.1-riscv64/kernel/" + name + ".ko.xz",
                      test::gzip(test::kernel_module(info), ARCHIVE_FILTER_XZ));
     }
-    [[nodiscard]] InitramfsParts parts() const { return {.packages = folder_.path(), .marker = {}}; }
+    [[nodiscard]] InitramfsParts parts() const { return {.packages = folder_.path(), .programs = {}}; }
 
     test::TemporaryFolder folder_;
 };
@@ -108,7 +108,7 @@ TEST_F(TheInitramfs, WorksWithoutModules) {
 
 TEST_F(TheInitramfs, TakesAMarkerAlong) {
     auto with = parts();
-    with.marker = folder_.file("linux-marker", "program"sv);
+    with.programs = {folder_.file("linux-marker", "program"sv)};
     EXPECT_EQ(list(make_initramfs(with)).at("bin/marker").contents, "program");
 }
 
