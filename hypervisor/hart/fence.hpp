@@ -49,6 +49,10 @@ inline void fence_i() {
 inline void fence_io() {
     asm volatile("fence iorw, iorw" ::: "memory");
 }
+// Others' turn, where one waits for them.
+inline void pause() {
+    asm volatile(".insn i 0x0f, 0, x0, x0, 0x10" ::: "memory");
+}
 inline void wait_for_interrupt() {
     asm volatile("wfi" ::: "memory");
 }
@@ -86,6 +90,7 @@ void sfence_vma(u64 at);
 void fence_i();
 void fence_io();
 void wait_for_interrupt();
+void pause();
 [[nodiscard]] u64 time();
 
 #endif

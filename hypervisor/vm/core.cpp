@@ -46,8 +46,10 @@ u32 Vcpu::ask_fence(GuestFence const& fence) {
 void Vcpu::wait_for_fence(u32 ticket) {
     // A vCPU that is not loaded serves its requests before its translations can be used again (Core::load).
     while (loaded.load(std::memory_order_seq_cst) &&
-           static_cast<i32>(fences_done.load(std::memory_order_acquire) - ticket) < 0)
+           static_cast<i32>(fences_done.load(std::memory_order_acquire) - ticket) < 0) {
         this_core().serve_fences();  // the other side may be waiting for us
+        hart::pause();
+    }
 }
 
 void Core::house(Vcpu& vcpu) {

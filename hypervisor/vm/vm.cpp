@@ -413,6 +413,9 @@ void Vm::enter_space(Vcpu& vcpu, Core& core) {
     auto& last = last_on_hart_[core.index];
     if (last.load(std::memory_order_relaxed) == &vcpu) return;
     last.store(&vcpu, std::memory_order_relaxed);
+    // The other's tables may be walked also while no guest runs, so they are not there any more.
+    // [norm:vs_stage_speculative_a_bit]
+    hart::csr::vsatp::write({});
     hart::hfence_vvma_all();
     hart::fence_i();
 }

@@ -25,7 +25,9 @@ void reset_hart() {
 namespace {
 
 void record(Fence::Kind kind, std::optional<u64> address = {}, std::optional<u64> identifier = {}) {
-    hart().fences.push_back({kind, address, identifier});
+    Fence const fence{kind, address, identifier};
+    hart().fences.push_back(fence);
+    if (hart().on_fence) hart().on_fence(fence);
 }
 
 }  // namespace
@@ -36,6 +38,7 @@ namespace hart {
 using fake::Fence;
 
 u64& fake_csr(u16 number) {
+    if (fake::hart().on_step) fake::hart().on_step();
     return fake::hart().csrs[number];
 }
 
@@ -93,6 +96,10 @@ u16 claim_from_own_file() {
     return static_cast<u16>(fake::hart().file.claim());
 }
 
+void pause() {
+    if (fake::hart().on_pause) fake::hart().on_pause();
+}
+
 u64 time() {
     return fake::hart().now;
 }
@@ -125,20 +132,28 @@ u64 copy_guarded(void* to, void const* from, u64 bytes) {
     return 0;
 }
 
-void save(FloatRegisters&) {
+void save(FloatRegisters& registers) {
     ++fake::hart().float_saves;
+    registers = fake::hart().floats;
 }
-void load(FloatRegisters const&) {
+void load(FloatRegisters const& registers) {
     ++fake::hart().float_loads;
+    fake::hart().floats = registers;
 }
-void save(VectorState&) {
-    ++fake::hart().vector_saves;
+void save(VectorState& vector) {
+    auto& mine = fake::hart();
+    ++mine.vector_saves;
+    std::memcpy(vector.registers, mine.vectors.data(), mine.vectors.size());
+    vector.state = mine.vector_state;
 }
-void load(VectorState const&) {
-    ++fake::hart().vector_loads;
+void load(VectorState const& vector) {
+    auto& mine = fake::hart();
+    ++mine.vector_loads;
+    std::memcpy(mine.vectors.data(), vector.registers, mine.vectors.size());
+    mine.vector_state = vector.state;
 }
 u64 vector_register_bytes() {
-    return 16;
+    return fake::Hart::vector_bytes;
 }
 
 }  // namespace hart

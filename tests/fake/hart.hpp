@@ -1,12 +1,14 @@
 // A hart for the tests: a register file behind hart/'s names, a clock, and a record of its fences.
 #pragma once
 
+#include <array>
 #include <functional>
 #include <map>
 #include <optional>
 #include <vector>
 
 #include "base/address.hpp"
+#include "hart/float_vector.hpp"
 #include "hart/hart.hpp"
 #include "isa/interrupt_file.hpp"
 
@@ -21,16 +23,23 @@ struct Fence {
 };
 
 struct Hart {
+    static constexpr u64 vector_bytes = 16;
     std::map<u16, u64> csrs{};
     std::vector<Fence> fences{};
-    u64 now = 0;                           // the time CSR
-    u64 waits = 0;                         // how often it executed wfi
-    std::function<void()> on_wait{};       // what happens while it waits
-    hart::Hart* current = nullptr;         // what this_hart() answers; none: a block of its own
+    u64 now = 0;                       // the time CSR
+    u64 waits = 0;                     // how often it executed wfi
+    std::function<void()> on_wait{};   // what happens while it waits
+    hart::Hart* current = nullptr;     // what this_hart() answers; none: a block of its own
+    std::function<void()> on_pause{};  // what others do while it spins
+    std::function<void()> on_step{};   // before each access to a CSR
+    std::function<void(Fence const&)> on_fence{};
     std::map<u64, u8> guest_bytes{};       // what hlv, hlvx and hsv reach, by guest-virtual address
     u64 float_saves = 0, float_loads = 0;  // of the units
     u64 vector_saves = 0, vector_loads = 0;
     isa::InterruptFile file{255};  // of the supervisor
+    antler::hart::FloatRegisters floats{};  // what the units hold
+    std::array<u8, 32 * vector_bytes> vectors{};
+    std::array<u64, 5> vector_state{};
 };
 
 // The hart this thread is on.

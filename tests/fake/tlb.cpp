@@ -21,15 +21,16 @@ void Tlb::walk_level(Entries& kept, isa::Stage const& stage, u64 address, u64 ta
     auto const prefix = address >> scheme.shift(level);
     if (auto const now = read(scheme, table, scheme.index(address, level))) {
         kept[{static_cast<u8>(level), prefix}].insert(*now);
+        // One entry of a group, when it is read, may be kept for all sixteen.  [norm:Svnapot_cache_entries]
+        Pte const pte{*now};
+        if (!is_malformed(pte, level, stage.extensions) && pte.is_leaf() && pte.is_napot())
+            for (u64 i = 0; i < 16; ++i) kept[{0, (prefix & ~u64{15}) + i}].insert(*now);
     } else {
         found.insert(Outcome{});  // an access fault
     }
     auto const candidates = kept[{static_cast<u8>(level), prefix}];
     for (auto const raw : candidates) {
         Pte const pte{raw};
-        // One entry of a group may be kept for all sixteen.  [norm:Svnapot_cache_entries]
-        if (!is_malformed(pte, level, stage.extensions) && pte.is_leaf() && pte.is_napot())
-            for (u64 i = 0; i < 16; ++i) kept[{0, (prefix & ~u64{15}) + i}].insert(raw);
         if (is_malformed(pte, level, stage.extensions)) {
             found.insert(Outcome{});
         } else if (pte.is_leaf()) {

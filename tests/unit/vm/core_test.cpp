@@ -388,5 +388,23 @@ TEST_F(Units, OfAHartThatStartsAgainAreZero) {
     EXPECT_NE(world_.core().units_owner, &again);
 }
 
+TEST(Core, FencesWhatAnotherVcpuCachedWhileNobodysTablesCanBeWalked) {
+    RecordProperty("rules", "norm:vs_stage_speculative_a_bit norm:asid_hart_private");
+    World world{1};
+    auto& vm = world.add({.vcpus = 2});
+    world.start(vm);
+    ASSERT_EQ(world.run(), vm.vcpu(0));
+    csr::vsatp::write_raw(0x8000'0000'0008'0200);
+    u32 fences = 0;
+    fake::hart().on_fence = [&](fake::Fence const& fence) {
+        if (fence.kind != fake::Fence::Kind::guest_virtual) return;
+        ++fences;
+        EXPECT_EQ(csr::vsatp::read_raw(), 0U);
+    };
+    EXPECT_EQ(&world.start(vm, 1), vm.vcpu(1));
+    EXPECT_EQ(world.run(), vm.vcpu(1));
+    EXPECT_EQ(fences, 1U);
+}
+
 }  // namespace
 }  // namespace antler::vm

@@ -121,13 +121,13 @@ TEST_F(MemoryFault, FloatingPointRegistersGoThroughTheUnit) {
     static_cast<void>(machine().write(Gpa{rtc_alarm_low}, device::Width::word, 0x3f80'0000));
     access(load_fault, rtc_alarm_low, flw_fa0);
     EXPECT_EQ(vcpu_.pc, pc + 4);
-    EXPECT_EQ(vcpu_.floats.f[10], 0xffff'ffff'3f80'0000U);
+    EXPECT_EQ(fake::hart().floats.f[10], 0xffff'ffff'3f80'0000U);
     EXPECT_EQ(fake::hart().float_loads, 2U);  // one by the world switch
     EXPECT_EQ(isa::Sstatus::fs::get(vcpu_.sstatus), isa::ContextStatus::dirty);
     EXPECT_EQ(isa::Vsstatus::fs::get(csr::vsstatus::read_raw()), isa::ContextStatus::dirty);
     access(load_fault, uart, fld_fa0);
     EXPECT_EQ(vcpu_.floats.f[10] >> 8, 0U);
-    vcpu_.floats.f[10] = 0xffff'ffff'0000'0077;
+    fake::hart().floats.f[10] = 0xffff'ffff'0000'0077;
     vcpu_.x[10] = 0;
     access(store_fault, rtc_alarm_low, fsw_fa0);
     EXPECT_EQ(machine().read(Gpa{rtc_alarm_low}, device::Width::word).value(), 0x77U);

@@ -50,7 +50,7 @@ public:
     static constexpr u64 code = 0x8000'0000;
     static constexpr u64 tree_at = code + (u64{1} << 20);
 
-    explicit World(u32 harts = 2) : cores_(harts), files_(harts) {
+    explicit World(u32 harts = 2, u8 vmid_bits = 8) : tags_{vmid_bits}, cores_(harts), files_(harts) {
         fake::reset_hart();
         fake::reset_outside();
         VERIFY(house_.create(board_.frames, isa::Features::all()).ok());
@@ -105,6 +105,7 @@ public:
     [[nodiscard]] u32 harts() const { return static_cast<u32>(cores_.size()); }
     [[nodiscard]] Core& core(u32 index = 0) { return cores_[index]; }
     [[nodiscard]] fake::Board& board() { return board_; }
+    [[nodiscard]] fake::Hart& file(u32 index) { return index == here_ ? fake::hart() : files_[index]; }
     [[nodiscard]] u32 here() const { return here_; }
 
     // From now on this thread is hart `index`.
@@ -197,7 +198,7 @@ private:
 
     fake::Board board_{};
     memory::House house_{};
-    memory::Tags tags_{8};
+    memory::Tags tags_;
     std::vector<std::unique_ptr<memory::Space>> spaces_{};
     std::vector<std::unique_ptr<Ram>> rams_{};
     std::vector<Core> cores_;
