@@ -304,7 +304,9 @@ constexpr std::array rows{
         .key = "vsock.cid",
         .shape = Shape::number,
         .fallback = "",
-        .sentence = "A virtio socket to the host with this address; no two VMs have the same.",
+        .sentence =
+            "A virtio socket to the host with this address; no two VMs have the same. docs/vsock.md says "
+            "where it is at the host.",
         .store = [](Target to, Value const& v) { to.vm->vsock_cid = v.number; },
         .least = 3,
         .most = 0xffff'fffe},

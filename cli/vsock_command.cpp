@@ -106,15 +106,16 @@ class Join {
 public:
     explicit Join(Descriptor socket) : socket_{std::move(socket)} {}
 
-    // Until the guest's end is closed.
+    // Until both ends have said everything, or the guest's is gone.
     void run() {
         while (!left_) {
             // While one direction waits the other goes on.
-            std::array<pollfd, 3> waiting{{{socket_.get(), POLLIN, 0},
+            std::array<pollfd, 3> waiting{{{socket_.get(), static_cast<short>(heard_all_ ? 0 : POLLIN), 0},
                                            {typed_.empty() ? -1 : socket_.get(), POLLOUT, 0},
                                            {reads_ && typed_.empty() ? STDIN_FILENO : -1, POLLIN, 0}}};
             if (::poll(waiting.data(), waiting.size(), -1) < 0) continue;
-            if (waiting[0].revents != 0) hear();
+            if (waiting[0].revents != 0 && heard_all_) left_ = true;
+            if (waiting[0].revents != 0 && !heard_all_) hear();
             if (waiting[1].revents != 0) say();
             if (waiting[2].revents != 0) take();
         }
@@ -125,7 +126,8 @@ private:
         std::array<char, 16'384> bytes{};
         auto const count = ::read(socket_.get(), bytes.data(), bytes.size());
         if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
-        left_ = count <= 0 || !give(STDOUT_FILENO, {bytes.data(), static_cast<usize>(count)});
+        heard_all_ = count <= 0;
+        left_ = count < 0 || !give(STDOUT_FILENO, {bytes.data(), static_cast<usize>(count)});
     }
     void say() {
         auto const count = ::send(socket_.get(), typed_.data(), typed_.size(), MSG_NOSIGNAL);
@@ -148,6 +150,7 @@ private:
     Descriptor socket_;
     std::string typed_{};
     bool reads_ = true;
+    bool heard_all_ = false;
     bool left_ = false;
 };
 

@@ -29,6 +29,8 @@ using wire::Type;
 constexpr usize most_visitors = 64;  // that have not said where they want to go
 constexpr usize longest_line = 32;   // that says so
 constexpr milliseconds between_tries{100};
+constexpr milliseconds between_signs{
+    5'000};  // of life; a hypervisor that panicked begins anew on the same line
 
 struct Visitor {
     std::string vm{};
@@ -40,8 +42,7 @@ class Server {
 public:
     explicit Server(Path const& control) : control_{control}, client_{control} {
         (void)must(client_.ask(Type::subscribe, wire::Subscribe{wire::topic::vm_state}), "vsock");
-        (void)must(client_.ask(Type::vsock_listen, wire::VsockListen{.port = wire::every_port, .on = true}),
-                   "vsock");
+        listen();
         open_doors();
     }
 
@@ -58,7 +59,10 @@ private:
         for (auto const& visitor : visitors_) waiting.push_back({visitor.socket.get(), POLLIN, 0});
         auto const first_stream = waiting.size();
         streams_.add_to(waiting);
-        (void)::poll(waiting.data(), waiting.size(), client_.has_something() ? 0 : -1);
+        auto const patience = client_.has_something() ? milliseconds{0} : between_signs;
+        if (::poll(waiting.data(), waiting.size(), static_cast<int>(patience.count())) == 0 &&
+            patience.count() != 0)
+            listen();
 
         streams_.serve(std::span{waiting}.subspan(first_stream));
         auto at = first_visitor;
@@ -86,6 +90,12 @@ private:
             streams_.hear(said);
         }
         return false;
+    }
+
+    // And hears that way whether it is still the hypervisor that we said hello to.
+    void listen() {
+        (void)must(client_.ask(Type::vsock_listen, wire::VsockListen{.port = wire::every_port, .on = true}),
+                   "vsock");
     }
 
     void open_doors() {
@@ -206,8 +216,10 @@ int serve_vsock(Path const& control) {
 
 void start_vsock_server(Path const& control) {
     Descriptor const nothing{::open("/dev/null", O_RDWR | O_CLOEXEC)};
-    ChildProcess server{{std::filesystem::read_symlink("/proc/self/exe").string(), "vsock-server", "--socket",
-                         control.string()},
+    // By its name, unless another program has that now.
+    Path program = std::filesystem::read_symlink("/proc/self/exe");
+    if (!std::filesystem::exists(program)) program = "/proc/self/exe";
+    ChildProcess server{{program.string(), "vsock-server", "--socket", control.string()},
                         {.errors = nothing.get(), .detached = true}};
     server.let_go();
 }

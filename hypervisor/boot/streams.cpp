@@ -61,8 +61,9 @@ std::optional<control::Caller> take_call(System& all, control::PortSet const& po
 }
 
 void tell_streams(System& all) {
-    all.calls_wait = all.streams_have_news.exchange(false, std::memory_order_seq_cst);
-    if (!all.calls_wait || all.control_port == nullptr) return;
+    if (!all.streams_have_news.exchange(false, std::memory_order_seq_cst)) return;
+    all.calls_wait = true;
+    if (all.control_port == nullptr) return;
     auto& port = *all.control_port;
     for (u32 i = 0; i < port.line_count; ++i) port.lines[i]->server.streams_changed();
 }
@@ -79,6 +80,8 @@ void refuse_calls(System& all) {
     for_each_vm(all, [&](u32, vm::Vm& vm) {
         vm.machine().with_streams([&](HostStreams& streams) {
             while (auto const call = find_call(streams, nobody)) streams.refuse(call->stream);
+            // One that some line will take when it can, unless it goes.
+            all.calls_wait = all.calls_wait || streams.knock(0).has_value();
         });
     });
 }

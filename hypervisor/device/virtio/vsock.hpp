@@ -288,6 +288,8 @@ private:
                     return true;
                 }
                 ++refused_;
+            } else {
+                ++bad_;
             }
             if (header.operation != Operation::reset) answer_by_reset(header);
             return true;
@@ -365,7 +367,6 @@ private:
     }
 
     void answer_by_reset(Header const& header) {
-        ++bad_;
         static_cast<void>(strays_.push({header.destination_cid, header.destination_cid_high,
                                         header.destination_port, header.source_port, header.type}));
     }
