@@ -75,9 +75,19 @@ public:
         if (index < most_words) pending_[index] |= arrived & implemented(index);
     }
 
-    template <class Visitor>
-    constexpr void visit(this auto& self, Visitor& v) {
-        v(self.delivery_, self.threshold_, self.pending_, self.enabled_);
+    // state(name, field) for all that a snapshot keeps; after a change restored() makes it consistent.
+    void visit(auto& state) {
+        state("eidelivery", delivery_);
+        state("eithreshold", threshold_);
+        for (auto& word : pending_) state("eip", word);
+        for (auto& word : enabled_) state("eie", word);
+    }
+    constexpr void restored() {
+        threshold_ &= threshold_mask();
+        for (u32 index = 0; index < most_words; ++index) {
+            pending_[index] &= implemented(index);
+            enabled_[index] &= implemented(index);
+        }
     }
 
     friend constexpr bool operator==(InterruptFile const&, InterruptFile const&) = default;
