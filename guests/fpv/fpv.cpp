@@ -1,4 +1,5 @@
 // Floating-point and vector registers outlive calls, device accesses, interrupts, waits and other harts.
+#include "guests/lib/device_tree.hpp"
 #include "guests/lib/devices.hpp"
 
 extern "C" {
@@ -70,6 +71,8 @@ struct Shared {
     Units units;
     std::atomic<u64> wrong = 0;
     std::atomic<u64> done = 0;
+    std::atomic<u64> rounds = 0;  // on other harts, while this one waits for a key
+    std::atomic<bool> stop = false;
 };
 
 void on_other_hart(void* argument) {
@@ -79,6 +82,38 @@ void on_other_hart(void* argument) {
     open_units(units.vectors);
     shared.wrong.fetch_add(disturb(units, 1000 * (this_hart().id + 1), 200));
     shared.done.fetch_add(1);
+}
+
+void on_moving_hart(void* argument) {
+    auto& shared = *static_cast<Shared*>(argument);
+    auto units = shared.units;
+    if (units.vectors) units.scratch = guest().harts[this_hart().id].stack.data() + 1024;
+    open_units(units.vectors);
+    for (u64 round = 0; !shared.stop; ++round) {
+        shared.wrong.fetch_add(disturb(units, 1000 * (this_hart().id + 1) + round, 4));
+        shared.rounds.fetch_add(1);
+    }
+    shared.done.fetch_add(1);
+}
+
+// Somebody outside moves the harts about; a key ends it.
+void until_told(Shared& shared) {
+    auto const self = this_hart().id;
+    u64 others = 0;
+    for (u64 hart = 0; hart < guest().hart_count; ++hart)
+        if (hart != self && start_hart(hart, on_moving_hart, &shared).status == sbi::Status::success)
+            ++others;
+    u64 bad = 0;
+    bool told_so = false;
+    while (static_cast<i64>(sbi::call(static_cast<u64>(sbi::Eid::legacy_console_getchar), 0).status) < 0) {
+        bad += disturb(shared.units, 90, 4);
+        if (!told_so && shared.rounds >= others) say("fpv: {} harts work", others + 1);
+        told_so = told_so || shared.rounds >= others;
+    }
+    shared.stop = true;
+    check("the other harts are done", within(60'000, [&] { return shared.done == others; }));
+    check("the other harts have worked", shared.rounds > 10 * others);
+    check_equal("registers wrong though they moved", bad + shared.wrong, 0);
 }
 
 // A hart's device access with a floating-point register goes where an integer one would.
@@ -130,6 +165,7 @@ void run() {
     check_device_accesses();
     units.scratch = reinterpret_cast<u8*>(take_pages(8));
     open_units(units.vectors);
+    if (told("moves")) return until_told(shared);
     fill(units, 3);
     check_equal("registers hold what they are given", wrong(units, 3), 0);
     check_equal("registers wrong after exits, on one hart", disturb(units, 40, 500), 0);
