@@ -9,9 +9,11 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "cli/failure.hpp"
 #include "cli/file.hpp"
@@ -24,6 +26,17 @@ Descriptor try_lock(Path const& directory) {
     Descriptor lock{::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
     if (lock.open() && ::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) lock.close();
     return lock;
+}
+
+// Held while a folder is made or removed, and for a glance whether one is somebody's: else a folder could go
+// between being made and being locked, or be taken for one that runs by who only looks.
+Descriptor wait_for_turn(Path const& parent) {
+    Descriptor turn{::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    while (turn.open() && ::flock(turn.get(), LOCK_EX) != 0)
+        if (errno != EINTR)
+            throw Failure{ExitCode::internal,
+                          fmt::format("Cannot lock {}: {}.", parent.string(), std::strerror(errno))};
+    return turn;
 }
 
 }  // namespace
@@ -50,6 +63,7 @@ Instance::Instance(std::string name, Path directory, Descriptor lock)
 
 Instance Instance::make(std::string const& wanted) {
     auto const parent = instances_directory();
+    auto const turn = wait_for_turn(parent);
     for (int number = 1; number < 1'000; ++number) {
         auto const name = number == 1 ? wanted : fmt::format("{}-{}", wanted, number);
         auto const directory = parent / name;
@@ -110,7 +124,9 @@ InstanceRecord read_instance_record(Path const& directory) {
 std::vector<FoundInstance> running_instances() {
     std::vector<FoundInstance> found;
     std::error_code ignored;
-    for (auto const& entry : std::filesystem::directory_iterator{instances_directory(), ignored}) {
+    auto const parent = instances_directory();
+    auto const turn = wait_for_turn(parent);
+    for (auto const& entry : std::filesystem::directory_iterator{parent, ignored}) {
         if (!entry.is_directory(ignored)) continue;
         if (auto const lock = try_lock(entry.path()); lock.open()) {
             std::filesystem::remove_all(entry.path(), ignored);
@@ -120,6 +136,13 @@ std::vector<FoundInstance> running_instances() {
     }
     std::ranges::sort(found, {}, &FoundInstance::name);
     return found;
+}
+
+Path wait_for_socket(Path socket) {
+    std::error_code ignored;
+    for (int tenths = 0; tenths < 50 && !std::filesystem::exists(socket, ignored); ++tenths)
+        std::this_thread::sleep_for(std::chrono::milliseconds{100});
+    return socket;
 }
 
 FoundInstance find_instance(std::string const& name) {

@@ -59,4 +59,7 @@ void write_instance_record(Path const& directory, InstanceRecord const& record);
 // The one with that name, or the only one where the name is empty; else a Failure that says which there are.
 [[nodiscard]] FoundInstance find_instance(std::string const& name);
 
+// A machine has its name a little before its sockets; returns the path once it is there, or nobody makes it.
+[[nodiscard]] Path wait_for_socket(Path socket);
+
 }  // namespace antler::cli

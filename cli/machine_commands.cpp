@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -10,6 +11,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "cli/byte_size.hpp"
 #include "cli/description.hpp"
 #include "cli/instances.hpp"
 #include "cli/machine_build.hpp"
@@ -34,16 +36,43 @@ void find_drives(Description& description, InstanceRecord const& record) {
         }
 }
 
+// On one line of a terminal, over what it said before; nowhere else.
+class Progress {
+public:
+    explicit Progress(std::string name) : name_{std::move(name)}, shows_{::isatty(STDERR_FILENO) == 1} {}
+    Progress(Progress const&) = delete;
+    Progress& operator=(Progress const&) = delete;
+    ~Progress() {
+        if (shows_) fmt::print(stderr, "\r\x1b[K");
+    }
+    void sent(u64 bytes, u64 total) const {
+        if (shows_)
+            fmt::print(stderr, "\r{}: {} of {} sent, {} %\x1b[K", name_, show_rounded_size(bytes),
+                       show_rounded_size(total), bytes * 100 / total);
+    }
+    void says(std::string_view what) const {
+        if (shows_) fmt::print(stderr, "\r{}: {}\x1b[K", name_, what);
+    }
+
+private:
+    std::string name_;
+    bool shows_;
+};
+
 void send_pack(ControlClient& client, std::string const& name, Bytes const& pack, bool start) {
     auto const what = fmt::format("`{}` cannot be created", name);
+    Progress const progress{name};
     auto const ready =
         must(client.ask(Type::create_begin, wire::CreateBegin{pack.size()}), what).body<wire::CreateReady>();
     for (u64 offset = 0; offset < pack.size();) {
         auto const size = std::min<u64>({ready.piece, pack.size() - offset, wire::most_payload - 64});
         wire::CreateData const data{
             .transfer = ready.transfer, .offset = offset, .bytes = std::span{pack}.subspan(offset, size)};
-        offset = must(client.ask(Type::create_data, data), what).body<wire::CreateProgress>().received;
+        auto const so_far = must(client.ask(Type::create_data, data), what).body<wire::CreateProgress>();
+        offset = so_far.received;
+        progress.sent(so_far.received, so_far.total);
     }
+    if (start) progress.says("starting");
     (void)must(client.ask(Type::create_commit, wire::CreateCommit{.transfer = ready.transfer, .start = start},
                           milliseconds{60'000}),
                what);

@@ -2,6 +2,7 @@
 #include "cli/operator_commands.hpp"
 
 #include "cli/console_command.hpp"
+#include "cli/events_command.hpp"
 #include "cli/machine_commands.hpp"
 #include "cli/run_command.hpp"
 #include "cli/top_command.hpp"
@@ -70,14 +71,19 @@ void add_questions(CommandTree& tree) {
     add_where(*panic.first, *panic.second);
 }
 
+// By its place or by the option that the other commands have.
+void add_machine(CLI::App& words, Asked& asked) {
+    words.add_option("-m,--machine,MACHINE", asked.machine, "The machine's name, where several run");
+}
+
 void add_machines(CommandTree& tree) {
     auto const attach =
         add<Asked>(tree, "attach", "Be the console of a machine that runs; ^] leaves, and it runs on",
                    [](auto const& o) { return attach_command(o.machine); });
-    attach.first->add_option("MACHINE", attach.second->machine, "Its name, where several run");
+    add_machine(*attach.first, *attach.second);
     auto const stop =
         add<Asked>(tree, "stop", "End a machine with all its virtual machines, at once", stop_command);
-    stop.first->add_option("MACHINE", stop.second->machine, "Its name, where several run");
+    add_machine(*stop.first, *stop.second);
     stop.first->add_flag("--json", stop.second->json, "For programs");
     auto const create = add<CreateOptions>(
         tree, "create", "Make the virtual machines of a description in a machine that runs", create_command);
@@ -91,6 +97,16 @@ void add_machines(CommandTree& tree) {
     top.first->add_option("--interval", top.second->interval, "Seconds between two tables")
         ->check(CLI::Range(0.1, 3600.0));
     add_where(*top.first, *top.second);
+    auto const events = add<EventsOptions>(
+        tree, "events", "Tell what happens to a machine, as it happens; ^C leaves", events_command);
+    events.first->add_option("--count", events.second->count, "Leave after so many");
+    events.first->add_option("--timeout", events.second->timeout, "Leave after so many seconds")
+        ->type_name("SECONDS")
+        ->check(CLI::Range(0.1, 86'400.0));
+    events.first->add_option("--topic", events.second->topics, "Only these; may be given again")
+        ->allow_extra_args(false)
+        ->check(CLI::IsMember({"state", "create", "harts", "log"}));
+    add_where(*events.first, *events.second);
     struct Names {
         bool machines = false;
     };
@@ -102,7 +118,16 @@ void add_machines(CommandTree& tree) {
 void add_acts(CommandTree& tree) {
     using wire::Type;
     add_act(tree, "start", "Start a virtual machine that is off", Type::start);
-    add_act(tree, "shutdown", "Ask the guest to power off", Type::shutdown);
+    auto const shutdown =
+        add<ShutdownOptions>(tree, "shutdown", "Ask the guest to power off", shutdown_command);
+    add_vm(*shutdown.first, shutdown.second->vm);
+    shutdown.first->add_flag("-w,--wait", shutdown.second->wait, "Until it is off");
+    shutdown.first
+        ->add_option("-t,--timeout", shutdown.second->timeout,
+                     "Wait at most so many seconds; exit code 4 where it is not off then")
+        ->type_name("SECONDS")
+        ->check(CLI::Range(0.1, 86'400.0));
+    add_where(*shutdown.first, *shutdown.second);
     add_act(tree, "destroy", "Pull a virtual machine's plug", Type::destroy);
     add_act(tree, "reboot", "Start one virtual machine again, as if reset", Type::reboot);
     add_act(tree, "suspend", "Stop a virtual machine where it is", Type::suspend);

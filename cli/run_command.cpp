@@ -235,7 +235,7 @@ int attach_command(std::string const& name) {
     session.coloured = record.vms;
     if (record.vsock) start_vsock_server(instance.control);
     return watch(std::move(session), "^] leaves, and the machine runs on.", [&](SessionOptions const& all) {
-        return join_session({instance.control.parent_path() / "console"}, all);
+        return join_session({wait_for_socket(instance.control.parent_path() / "console")}, all);
     });
 }
 

@@ -33,6 +33,25 @@ struct Look {
 };
 using Looks = std::map<std::string, Look>;
 
+std::vector<TopHart> look_at_harts(ControlClient& client) {
+    std::vector<TopHart> harts;
+    auto const answer = must(client.ask(Type::host_info, wire::Nothing{}), "The harts");
+    for (auto const& item : answer.items) {
+        auto const hart = item.as<wire::HartInfo>();
+        harts.push_back({hart.index, hart.busy, hart.idle});
+    }
+    return harts;
+}
+
+std::vector<TopHart> between(std::vector<TopHart> const& before, std::vector<TopHart> const& now) {
+    auto harts = now;
+    for (usize i = 0; i < std::min(before.size(), harts.size()); ++i) {
+        harts[i].busy -= std::min(harts[i].busy, before[i].busy);
+        harts[i].idle -= std::min(harts[i].idle, before[i].idle);
+    }
+    return harts;
+}
+
 Looks look(ControlClient& client) {
     Looks all;
     auto const list = must(client.ask(Type::list, wire::Nothing{}), "The list");
@@ -114,6 +133,15 @@ bool wait_for_key(double seconds, bool keys) {
 
 }  // namespace
 
+std::string top_harts(std::vector<TopHart> const& harts) {
+    std::string text{"Harts:"};
+    for (auto const& hart : harts)
+        text += fmt::format("{} {} {:.0f} % busy", hart.index == 0 ? "" : ",", hart.index,
+                            100.0 * static_cast<double>(hart.busy) /
+                                static_cast<double>(std::max<u64>(hart.busy + hart.idle, 1)));
+    return text + "\n";
+}
+
 std::string top_table(std::vector<TopRow> rows, u64 interval, usize lines) {
     std::ranges::sort(rows, [](TopRow const& a, TopRow const& b) {
         return std::tuple{b.run, a.name} < std::tuple{a.run, b.name};
@@ -145,19 +173,23 @@ int top_command(TopOptions const& options) {
     if (screen && keys) raw.emplace(STDIN_FILENO);
     if (screen) fmt::print("\x1b[?1049h\x1b[?25l");  // the other screen, without a cursor
     auto before = look(client);
+    auto harts_before = look_at_harts(client);
     bool goes_on = wait_for_key(options.once ? 0.5 : std::min(options.interval, 0.5), screen && keys);
     while (goes_on) {
         auto now = look(client);
+        auto harts = look_at_harts(client);
         auto const interval = interval_between(before, now);
         auto const rows = rows_between(before, now);
         if (options.json) {
             print_json(rows, interval);
         } else {
             if (screen) fmt::print("\x1b[H\x1b[J");
-            fmt::print("{}", top_table(rows, interval, screen ? lines_of_terminal() : 1000));
+            fmt::print("{}{}", top_harts(between(harts_before, harts)),
+                       top_table(rows, interval, screen ? lines_of_terminal() - 1 : 1000));
             std::fflush(stdout);
         }
         before = std::move(now);
+        harts_before = std::move(harts);
         goes_on = !options.once && wait_for_key(options.interval, screen && keys);
     }
     if (screen) fmt::print("\x1b[?25h\x1b[?1049l");

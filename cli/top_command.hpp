@@ -24,6 +24,15 @@ struct TopRow {
     u64 memory = 0;
     u64 overhead = 0;
 };
+// One hart between two looks at it.
+struct TopHart {
+    u32 index = 0;
+    u64 busy = 0;  // nanoseconds
+    u64 idle = 0;
+};
+// "Harts: 0 12 % busy, 1 100 %".
+[[nodiscard]] std::string top_harts(std::vector<TopHart> const& harts);
+
 // The busiest first; those that are the same by name.  At most `lines` lines.
 [[nodiscard]] std::string top_table(std::vector<TopRow> rows, u64 interval, usize lines);
 

@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "cli/byte_size.hpp"
 #include "cli/instances.hpp"
@@ -82,7 +84,8 @@ std::string about(std::string const& vm) {
 }  // namespace
 
 ControlClient client_of(Asked const& asked) {
-    return ControlClient{asked.socket.empty() ? find_instance(asked.machine).control : asked.socket};
+    if (!asked.socket.empty()) return ControlClient{asked.socket};
+    return ControlClient{wait_for_socket(find_instance(asked.machine).control)};
 }
 
 u64 hart_mask(std::string const& text) {
@@ -210,13 +213,14 @@ int host_command(Asked const& asked) {
                show_rounded_size(host.guest_free + host.house_free), show_rounded_size(host.house_used));
     if (host.panic_dump != 0)
         fmt::print("The hypervisor panicked before its last start; `antler panic` shows what it left.\n");
-    std::vector<std::vector<std::string>> rows{{"Hart", "Id", "vCPUs", "Running"}};
+    std::vector<std::vector<std::string>> rows{{"Hart", "Id", "Busy", "Idle", "vCPUs", "Running"}};
     for (auto const& item : answer.items) {
         auto const hart = item.as<wire::HartInfo>();
-        rows.push_back({fmt::format("{}", hart.index), fmt::format("{}", hart.id),
-                        fmt::format("{}", hart.vcpus), hart.running.empty() ? "-" : text(hart.running)});
+        rows.push_back({fmt::format("{}", hart.index), fmt::format("{}", hart.id), duration(hart.busy),
+                        duration(hart.idle), fmt::format("{}", hart.vcpus),
+                        hart.running.empty() ? "-" : text(hart.running)});
     }
-    print_table(rows, ">>>");
+    print_table(rows, ">>>>>");
     return 0;
 }
 
@@ -323,6 +327,43 @@ int act_command(Asked const& asked, wire::Type what, std::string const& vm) {
     auto const answer =
         must(client.ask(what, wire::VmName{vm}, std::chrono::milliseconds{60'000}), about(vm));
     if (asked.json) print({{"vm", vm}, {"status", "ok"}, {"sentence", answer.sentence}});
+    return 0;
+}
+
+namespace {
+
+// Whether the life that had begun `starts` times is over.  When the last VM ends, so does the machine.
+bool has_ended(ControlClient& client, std::string const& vm, u32 starts) {
+    try {
+        auto const answer = client.ask(Type::vm_info, wire::VmName{vm});
+        if (answer.status == wire::Status::no_such_vm) return true;
+        auto const info = must(answer, about(vm)).body<wire::VmInfo>();
+        return info.starts != starts || info.state == wire::VmState::off ||
+               info.state == wire::VmState::crashed;
+    } catch (Failure const&) {
+        return true;
+    }
+}
+
+}  // namespace
+
+int shutdown_command(ShutdownOptions const& options) {
+    using Clock = std::chrono::steady_clock;
+    auto const asked_at = Clock::now();
+    auto client = client_of(options);
+    auto const starts = must(client.ask(Type::vm_info, wire::VmName{options.vm}), about(options.vm))
+                            .body<wire::VmInfo>()
+                            .starts;
+    (void)must(client.ask(Type::shutdown, wire::VmName{options.vm}, std::chrono::milliseconds{60'000}),
+               about(options.vm));
+    while ((options.wait || options.timeout > 0) && !has_ended(client, options.vm, starts)) {
+        if (options.timeout > 0 && Clock::now() - asked_at > std::chrono::duration<double>{options.timeout})
+            throw Failure{ExitCode::timeout,
+                          fmt::format("`{}` was asked to power off, and still runs after {:g} s.", options.vm,
+                                      options.timeout)};
+        std::this_thread::sleep_for(std::chrono::milliseconds{50});
+    }
+    if (options.json) print({{"vm", options.vm}, {"status", "ok"}});
     return 0;
 }
 

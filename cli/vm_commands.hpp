@@ -28,6 +28,13 @@ int vm_statistics_command(Asked const& asked, std::string const& vm);
 // start, shutdown, destroy, reboot, suspend, resume, undefine, power_button.
 int act_command(Asked const& asked, wire::Type what, std::string const& vm);
 
+struct ShutdownOptions : Asked {
+    std::string vm{};
+    bool wait = false;   // until it is off
+    double timeout = 0;  // seconds; it waits then, too
+};
+int shutdown_command(ShutdownOptions const& options);
+
 struct PinOptions : Asked {
     std::string vm{};
     std::string vcpu{};   // a number, or "all"

@@ -14,6 +14,8 @@ struct Driver {
     std::atomic<u64> transmit_interrupts = 0;
     std::atomic<u64> receive_interrupts = 0;
     std::atomic<u64> other_sources = 0;
+    bool after_break = false;
+    std::atomic<bool> asked_to_end = false;  // a break and `o`, as Linux's system request
 };
 
 void handle(Hart&, void* argument) {
@@ -40,8 +42,12 @@ void handle(Hart&, void* argument) {
                 case 0x4:  // receiver
                 case 0xc:  // receiver, after a while
                     driver.receive_interrupts.fetch_add(1);
-                    while ((load<u8>(uart::lsr) & uart::lsr_data) != 0)
-                        (void)driver.incoming.push(load<u8>(uart::data));
+                    while ((load<u8>(uart::lsr) & uart::lsr_data) != 0) {
+                        auto const byte = load<u8>(uart::data);
+                        if (driver.after_break && byte == 'o') driver.asked_to_end = true;
+                        driver.after_break = byte == 0;  // a break reads as a zero
+                        (void)driver.incoming.push(byte);
+                    }
                     break;
                 case 0x6: (void)load<u8>(uart::lsr); break;
                 default: (void)load<u8>(uart::msr); break;
@@ -108,7 +114,9 @@ void check_loopback(Driver& driver) {
 void receive_line(Driver& driver, u64 milliseconds) {
     TextBuffer<200> line;
     transmit(driver, "uart: type a line\r\n");
+    bool const deaf = told("deaf");
     bool const ended = within(milliseconds, [&] {
+        if (driver.asked_to_end && !deaf) power_off(sbi::ResetReason::none);
         interrupts_off();
         auto const byte = driver.typed.empty() ? driver.incoming.pop() : driver.typed.pop();
         interrupts_on();

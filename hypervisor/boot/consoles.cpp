@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "boot/system.hpp"
+#include "hart/csr.hpp"
 #include "memory/store.hpp"
 #include "vm/outside.hpp"
 
@@ -176,7 +177,19 @@ control::Outcome resize_console(System& all, u32 handle, u32 bytes) {
 }
 
 void say_line(System& all, std::string_view line) {
-    bool const wake = all.outward.with([&](Outward& outward) { return outward.hub.write(all.log, line); });
+    // The first lines may come before the board's clock is known.
+    auto const timebase = all.board.timebase;
+    auto const now = timebase.hertz != 0 ? timebase.nanos({hart::time() - all.started_at}).n : 0;
+    bool const wake = all.outward.with([&](Outward& outward) {
+        bool first = outward.hub.write(all.log, line);
+        for (auto rest = line; !rest.empty();) {
+            backend::Event event{.type = abi::control::Type::event_log, .at = now};
+            event.sentence.write(rest);
+            rest.remove_prefix(event.sentence.view().size());
+            first = outward.happened(event) || first;
+        }
+        return first;
+    });
     if (wake) all.cores[0]->ask_background();
     if (all.options.log == control::Options::Log::quiet) return;
     all.console.with([&](Console& console) { console.write(line); });

@@ -1,6 +1,8 @@
 // Reads the machine's state for the control channel, and passes on what it asks.
 #include "boot/operations.hpp"
 
+#include <algorithm>
+
 #include "base/panic.hpp"
 #include "boot/control.hpp"
 #include "boot/lives.hpp"
@@ -47,6 +49,17 @@ wire::AfterEnd after(vm::Afterwards what) {
 }
 
 constexpr u32 most_weight = 65'536;
+
+u64 all_harts(System const& all) {
+    return all.core_count == max_harts ? ~u64{0} : (u64{1} << all.core_count) - 1;
+}
+
+// Ticks; that hart may begin or end to wait meanwhile.
+u64 idle_time(vm::Core const& core, u64 now) {
+    auto const since = core.idle_since.load(std::memory_order_relaxed);
+    auto const before = core.idle_ticks.load(std::memory_order_relaxed);
+    return since != 0 && since < now ? before + now - since : before;
+}
 
 }  // namespace
 
@@ -95,8 +108,12 @@ bool Operations::hart(u32 index, wire::HartInfo& into) {
     }
     auto const beat = core.heartbeat.load(std::memory_order_relaxed);
     auto const now = hart::time();
+    auto const lived = now - all_.started_at;
+    auto const idle = std::min(idle_time(core, now), lived);
     into = {.index = index,
             .id = core.id,
+            .busy = all_.board.timebase.nanos({lived - idle}).n,
+            .idle = all_.board.timebase.nanos({idle}).n,
             .vcpus = vcpus,
             .interrupts = core.interrupts.served(),
             .calls = core.interrupts.calls(),
@@ -142,7 +159,7 @@ bool Operations::vcpu(u32 id, u32 index, wire::VcpuInfo& into) {
     into = {.index = index,
             .state = state_of(*vcpu),
             .hart = vcpu->home->index,
-            .affinity = vcpu->affinity.load(std::memory_order_relaxed),
+            .affinity = vcpu->affinity.load(std::memory_order_relaxed) & all_harts(all_),
             .dedicated = static_cast<u8>(vm->is_dedicated()),
             .pc = vcpu->pc};
     return true;
@@ -211,8 +228,7 @@ Outcome Operations::pin(u32 id, u32 index, u64 harts) {
     auto* const vm = running_vm(all_, id);
     auto* const vcpu = vm != nullptr ? vm->vcpu(index) : nullptr;
     if (vcpu == nullptr) return {wire::Status::not_found, "there is no such vCPU"};
-    auto const there = all_.core_count == max_harts ? ~u64{0} : (u64{1} << all_.core_count) - 1;
-    if ((harts & there) == 0) return {wire::Status::invalid, "the board has none of these harts"};
+    if ((harts & all_harts(all_)) == 0) return {wire::Status::invalid, "the board has none of these harts"};
     vm->pin(*vcpu, harts);
     return {};
 }
@@ -247,6 +263,10 @@ Outcome Operations::create_commit(bool start, u32& id) {
 
 void Operations::create_abort() {
     boot::create_abort(all_);
+}
+
+void Operations::tell(backend::Event const& event) {
+    boot::tell(all_, event);
 }
 
 void Operations::input_waits(u32 handle) {

@@ -33,6 +33,7 @@ public:
     [[nodiscard]] control::Outcome create_data(u64 offset, std::span<u8 const> bytes) override;
     [[nodiscard]] control::Outcome create_commit(bool start, u32& id) override;
     void create_abort() override;
+    void tell(backend::Event const& event) override;
 
     void input_waits(u32 handle) override;
     [[nodiscard]] control::Outcome resize_console(u32 handle, u32 bytes) override;

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "abi/control.hpp"
+#include "backend/event_queue.hpp"
 #include "control/streams.hpp"
 
 namespace antler::control {
@@ -47,6 +48,9 @@ public:
     [[nodiscard]] virtual Outcome create_data(u64 offset, std::span<u8 const> bytes) = 0;
     [[nodiscard]] virtual Outcome create_commit(bool start, u32& id) = 0;
     virtual void create_abort() = 0;
+
+    // Something happened that every channel may want to know.
+    virtual void tell(backend::Event const& event) = 0;
 
     // Something was typed at the console with this handle.
     virtual void input_waits(u32 handle) = 0;

@@ -87,6 +87,7 @@ private:
     bool list_item(Listing& listing);
     void end_list(Listing const& listing);
     void create(wire::Type type);
+    void tell_progress(u64 before);
     void console(wire::Type type);
     void open_console(wire::ConsoleOpen const& message);
     void console_input(wire::ConsoleInput const& message);

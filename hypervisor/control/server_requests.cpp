@@ -124,6 +124,17 @@ void Server::read_dump(wire::ReadPanicDump const& message) {
                                {reinterpret_cast<u8 const*>(piece.data()), piece.size()}});
 }
 
+// To the other channels, at every sixteenth of the whole.
+void Server::tell_progress(u64 before) {
+    constexpr u64 steps = 16;
+    auto const step = [&](u64 bytes) { return bytes * steps / transfer_total_; };
+    if (step(before) == step(transfer_received_)) return;
+    operations_.tell({.type = Type::event_create_progress,
+                      .id = transfer_,
+                      .at = transfer_received_,
+                      .number = transfer_total_});
+}
+
 void Server::create(Type type) {
     if (type == Type::create_begin)
         return with<wire::CreateBegin>([&](auto const& m) {
@@ -142,7 +153,9 @@ void Server::create(Type type) {
                 return reply({Status::invalid, "not the next piece"});
             auto const outcome = operations_.create_data(m.offset, m.bytes);
             if (outcome.again || outcome.status != Status::ok) return reply(outcome);
+            auto const before = transfer_received_;
             transfer_received_ += m.bytes.size();
+            tell_progress(before);
             reply_with(wire::CreateProgress{transfer_, transfer_received_, transfer_total_});
         });
     if (type == Type::create_commit)

@@ -393,6 +393,15 @@ void Core::look_after_machine() {
     set_timer();
 }
 
+void Core::wait_idle() {
+    auto const since = hart::time();
+    idle_since.store(since, std::memory_order_relaxed);
+    hart::wait_for_interrupt();
+    idle_ticks.store(idle_ticks.load(std::memory_order_relaxed) + hart::time() - since,
+                     std::memory_order_relaxed);
+    idle_since.store(0, std::memory_order_relaxed);
+}
+
 void Core::wait_until_runnable() {
     slice_end = never;  // nobody's turn ends
     while (queue.empty()) {
@@ -407,7 +416,7 @@ void Core::wait_until_runnable() {
         } else if (!served && inbox.load(std::memory_order_relaxed) == nullptr &&
                    arrivals.load(std::memory_order_relaxed) == nullptr &&
                    !background.load(std::memory_order_relaxed)) {
-            hart::wait_for_interrupt();
+            wait_idle();
             note_closing();
         }
         serve_inbox();

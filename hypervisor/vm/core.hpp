@@ -50,6 +50,8 @@ struct Core : hart::Hart {
     std::atomic<bool> background = false;  // it should at once
     std::atomic<bool> farewell = false;    // a VM leaves
     std::atomic<u64> heartbeat = 0;        // when it last served an interrupt, in host time
+    std::atomic<u64> idle_ticks = 0;       // it had nobody to serve; this hart's, glanced at by others
+    std::atomic<u64> idle_since = 0;       // it has had nobody since then; 0: it has
     u64 watch_at = never;                  // when it looks after another hart
     HeartbeatWatch watch{};
     u64 timer_set = never;        // what the host timer was last told
@@ -149,6 +151,7 @@ private:
     void load(Vcpu& vcpu);
     void unload(Vcpu& vcpu);
     void wait_until_runnable();
+    void wait_idle();
     void charge_current(u64 now);
     void put_back(Vcpu& vcpu);
     // One that can run, and has waited since times.since.

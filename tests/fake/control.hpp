@@ -45,6 +45,7 @@ struct Operations final : control::Operations {
     std::string dump{};
     std::string created{};
     u32 inputs = 0;
+    std::vector<backend::Event> told{};
 
     control::Outcome outcome(std::string what) {
         if (again != 0) {
@@ -110,6 +111,7 @@ struct Operations final : control::Operations {
         return outcome("commit");
     }
     void create_abort() override { done.emplace_back("abort"); }
+    void tell(backend::Event const& event) override { told.push_back(event); }
     void input_waits(u32) override { ++inputs; }
     control::Outcome resize_console(u32, u32) override { return outcome("resize"); }
     // Streams: a guest that answers when the test says so.

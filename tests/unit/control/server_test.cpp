@@ -212,6 +212,20 @@ TEST_F(ControlServer, events_come_to_who_asked_for_them) {
     EXPECT_EQ(lost, 38u);
 }
 
+TEST_F(ControlServer, how_far_a_creation_is_is_told_at_every_sixteenth) {
+    greet();
+    auto const ready =
+        answer_to(Type::create_begin, wire::CreateBegin{3'200}).as<wire::ReplyWith<wire::CreateReady>>().body;
+    std::array<u8, 100> const piece{};
+    for (u64 offset = 0; offset < 3'200; offset += piece.size())
+        ASSERT_EQ(answer_to(Type::create_data, wire::CreateData{ready.transfer, offset, piece}).status(),
+                  Status::ok);
+    ASSERT_EQ(operations_.told.size(), 16u);
+    EXPECT_EQ(operations_.told.back().type, Type::event_create_progress);
+    EXPECT_EQ(operations_.told.back().at, 3'200u);
+    EXPECT_EQ(operations_.told.back().number, 3'200u);
+}
+
 TEST_F(ControlServer, a_vm_is_created_from_pieces_in_order) {
     greet();
     auto const ready =

@@ -1,0 +1,60 @@
+// Names of machines while many are made and looked for at once.
+#include "cli/instances.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <filesystem>
+#include <thread>
+
+#include "cli/failure.hpp"
+#include "cli/work_directory.hpp"
+
+namespace antler::cli {
+namespace {
+
+class Instances : public testing::Test {
+protected:
+    Instances() { ::setenv("XDG_RUNTIME_DIR", work_.path().c_str(), 1); }
+    ~Instances() override { ::unsetenv("XDG_RUNTIME_DIR"); }
+
+private:
+    WorkDirectory work_;
+};
+
+TEST_F(Instances, a_machine_that_is_just_being_made_keeps_its_folder_while_others_look) {
+    std::atomic<bool> over = false;
+    std::vector<std::thread> lookers;
+    for (int i = 0; i < 3; ++i)
+        lookers.emplace_back([&] {
+            while (!over) (void)running_instances();
+        });
+    for (int i = 0; i < 300; ++i) {
+        auto const made = Instance::make("machine");
+        EXPECT_EQ(made.name(), "machine");
+        EXPECT_TRUE(std::filesystem::is_directory(made.directory()));
+        auto const all = running_instances();
+        ASSERT_EQ(all.size(), 1u) << "in round " << i;
+        EXPECT_EQ(all.front().name, "machine");
+    }
+    over = true;
+    for (auto& looker : lookers) looker.join();
+}
+
+TEST_F(Instances, a_machine_that_has_gone_is_nobody_and_its_name_is_free) {
+    {
+        auto const made = Instance::make("machine");
+    }
+    EXPECT_TRUE(std::filesystem::exists(instances_directory() / "machine"));
+    EXPECT_TRUE(running_instances().empty());
+    EXPECT_FALSE(std::filesystem::exists(instances_directory() / "machine"));
+    auto const first = Instance::make("machine");
+    auto const second = Instance::make("machine");
+    EXPECT_EQ(second.name(), "machine-2");
+    EXPECT_THROW((void)Instance::make_exactly("machine"), Failure);
+}
+
+}  // namespace
+}  // namespace antler::cli
