@@ -220,7 +220,7 @@ Outcome Operations::act(wire::Type what, u32 id) {
     if (what == wire::Type::undefine && id < all_.lots.size()) gone.name.write(all_.lots[id].name);
     auto const outcome = boot::act(all_, what, id);
     if (!outcome.again) tell_state(all_, id, why);
-    if (what == wire::Type::undefine && outcome.status == wire::Status::ok) tell(all_, gone);
+    if (what == wire::Type::undefine && outcome.status == wire::Status::ok) boot::tell(all_, gone);
     return outcome;
 }
 
