@@ -133,6 +133,20 @@ void check_harts(VmDescription const& vm) {
                  "`cpus.dedicated` needs `cpus.affinity`, to say which harts.");
 }
 
+void check_kept_flash(VmDescription const& vm) {
+    if (!vm.variables_disk) return;
+    auto const& place = vm.places.of("payload.firmware.vars_disk");
+    if (vm.firmware_code.empty())
+        complain(place, "`payload.firmware.vars_disk` needs `payload.firmware.code`.");
+    if (*vm.variables_disk >= vm.disks.size())
+        complain(place, fmt::format("`payload.firmware.vars_disk` is {}, and the VM has {} disk{}.",
+                                    *vm.variables_disk, vm.disks.size(), vm.disks.size() == 1 ? "" : "s"));
+    auto const& disk = vm.disks[*vm.variables_disk];
+    if (disk.readonly || disk.ramdisk || disk.overlay)
+        complain(disk.places.table,
+                 "the disk that `payload.firmware.vars_disk` names is one that keeps what is written.");
+}
+
 }  // namespace
 
 void repeat_vms(Description& description) {
@@ -170,10 +184,7 @@ void check_devices(Description& description) {
         check_harts(vm);
         check_nets(description, vm);
         check_channels(description, vm);
-        if (vm.variables_disk && *vm.variables_disk >= vm.disks.size())
-            complain(vm.places.of("payload.firmware.vars_disk"),
-                     fmt::format("`payload.firmware.vars_disk` is {}, and the VM has {} disk{}.",
-                                 *vm.variables_disk, vm.disks.size(), vm.disks.size() == 1 ? "" : "s"));
+        check_kept_flash(vm);
     }
     check_addresses(description);
     std::erase_if(description.vms, [&](VmDescription& vm) {

@@ -55,14 +55,20 @@ the VM.
 ```toml
 [vm.uefi]
 memory = { size = "512M" }
-payload = { firmware = { code = "debian:edk2" } }
+payload = { firmware = { code = "debian:edk2", vars_disk = 1 } }
 disks = [
     { esp = { kernel = "debian:linux", initramfs = "busybox", cmdline = "console=ttyS0" } },
+    { path = "uefi-vars.img", size = "2M" },
 ]
 ```
 
 The image with the EFI system partition is made when it is needed, and kept in the cache: a GPT, a FAT partition, and on it
 systemd-boot as `/EFI/BOOT/BOOTRISCV64.EFI` with one entry. The kernel gets its device tree from the firmware.
+
+The disk that `vars_disk` names keeps what the firmware writes into its flash memory, so that boot entries and variables are
+there when the machine starts again; the VM does not see it as a disk. It begins as `vars` says and needs twice the size of
+that and 64K. Changes are written in groups, in the order in which they were made and each whole or not at all; the VM has not ended before
+the last is on the disk.
 
 ## Where things lie
 

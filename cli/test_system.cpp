@@ -208,13 +208,15 @@ private:
     bool has_answered(DialogueStep const& step) {
         if (!asked_until_) asked_until_ = Clock::now() + 3 * grace;
         auto words = step.ask;
-        bool const named = std::ranges::find(words, "${machine}") != words.end();
+        bool const named =
+            std::ranges::any_of(words, [](std::string const& word) { return word.contains("${machine}"); });
         for (auto& word : words)
             word = with_word(with_word(word, "${machine}", machine_), "${other}", other_.string());
         words.insert(words.begin(), words_.front());
         if (!named) words.insert(words.end(), {"--machine", machine_});
         if (!step.terminal.empty()) {
-            wrong_ = talk_at_terminal(words, step.terminal, step.exit, 6 * grace, log_out_.get());
+            wrong_ = talk_at_terminal(words, step.terminal, step.exit,
+                                      std::chrono::seconds{scenario_.timeout_seconds}, log_out_.get());
             if (!wrong_.empty()) wrong_ = fmt::format("`antler {}`: {}", fmt::join(step.ask, " "), wrong_);
             asked_until_.reset();
             return wrong_.empty();

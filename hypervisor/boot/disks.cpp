@@ -61,8 +61,15 @@ public:
           index_{index},
           wanted_{machine.description().disks[index]} {}
 
-    [[nodiscard]] Result<void> run() {
+    // A drive that the guest sees.
+    [[nodiscard]] Result<void> add_drive() {
         auto& disk = *TRY(store_.make<VmDisk>());
+        auto& below = *TRY(assemble(disk));
+        auto& slots = machine_.machine();
+        return slots.add(disk.drive.emplace(machine_, slots.next_slot_line(), below, wanted_.serial));
+    }
+
+    [[nodiscard]] Result<backend::Disk*> assemble(VmDisk& disk) {
         auto* below = wanted_.host.empty() && wanted_.partition.empty() ? image(disk) : TRY(slice(disk));
         auto budget = wanted_.overlay_bytes;
         // A RAM disk can be written to, and then has its own copy of each page.
@@ -71,9 +78,7 @@ public:
         if (budget != 0 && !wanted_.readonly)
             below = &disk.overlay.emplace(*below, all_.disks.memory, all_.frames, all_.house, store_.owner(),
                                           budget);
-        auto& slots = machine_.machine();
-        TRY(slots.add(disk.drive.emplace(machine_, slots.next_slot_line(), *below, wanted_.serial)));
-        return {};
+        return below;
     }
 
 private:
@@ -185,8 +190,14 @@ std::optional<Nanos> check_disks(System& all) {
 }
 
 Result<void> add_disks(System& all, vm::Vm& machine, memory::Store& store) {
-    for (usize i = 0; i < machine.description().disk_count; ++i) TRY(Assembly(all, machine, store, i).run());
+    auto const& wanted = machine.description();
+    for (usize i = 0; i < wanted.disk_count; ++i)
+        if (i != wanted.flash.disk) TRY(Assembly(all, machine, store, i).add_drive());
     return {};
+}
+
+Result<backend::Disk*> hidden_disk(System& all, vm::Vm& machine, memory::Store& store, usize index) {
+    return Assembly(all, machine, store, index).assemble(*TRY(store.make<VmDisk>()));
 }
 
 }  // namespace antler::boot

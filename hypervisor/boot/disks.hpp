@@ -57,7 +57,11 @@ void open_disks(System& all);
 // Fails the requests that take too long; when to come again, none where there are no disks.
 [[nodiscard]] std::optional<Nanos> check_disks(System& all);
 
-// Every disk of the VM's description, in the slots that come next.  What cannot be is said.
+// Every disk of the VM's description that the guest sees, in the slots that come next.  What cannot be is
+// said.
 [[nodiscard]] Result<void> add_disks(System& all, vm::Vm& machine, memory::Store& store);
+// One that it does not see.
+[[nodiscard]] Result<backend::Disk*> hidden_disk(System& all, vm::Vm& machine, memory::Store& store,
+                                                 usize index);
 
 }  // namespace antler::boot

@@ -257,6 +257,10 @@ void create_vms(System& all, control::Pack const& pack) {
     read_port();
     for (auto* const vm : all.vms) {
         if (vm == nullptr) continue;
+        if (vm->machine().has_kept_flash()) {
+            vm->start_later();  // its disk answers by interrupts
+            continue;
+        }
         auto const on = vm->power_on();
         if (!on) vm->could_not_start(on.error());
     }

@@ -346,6 +346,12 @@ void Core::start_what_is_due(u64 now) {
 
 void Core::start_step() {
     auto& vm = *starting;
+    if (vm.is_settling()) {
+        // The machine may end with it, so it leaves the list first.
+        starting = vm.next_to_start;
+        if (!vm.settle_step()) starting = &vm;
+        return;
+    }
     if (vm.is_unplugged()) {
         starting = vm.next_to_start;
         return vm.never_mind();

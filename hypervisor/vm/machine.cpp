@@ -5,6 +5,7 @@
 
 #include "hart/fence.hpp"
 #include "vm/channel.hpp"
+#include "vm/kept_flash.hpp"
 #include "vm/outside.hpp"
 #include "vm/vm.hpp"
 
@@ -68,9 +69,12 @@ void Machine::attach() {
 void Machine::reset(u32 vcpus) {
     devices_.with([&](Devices& devices) {
         // The bus keeps its pointers: the new devices are where the old ones were.
+        auto const cells =
+            devices.variables_flash.cells();  // what was not written to the disk yet has changed still
         devices.~Devices();
         new (&devices) Devices{vm_, vcpus, timebase_};
         put_cells(devices);
+        if (kept_ != nullptr) devices.variables_flash.cells() = cells;
         for (u32 i = 0; i < slot_count_; ++i) slots_[i]->reset();
         for (auto* const end : channels()) end->reset();
         input_waits_.store(true, std::memory_order_relaxed);
@@ -118,6 +122,7 @@ bool Machine::serve_work() {
     return devices_.with([&](Devices&) {
         bool more = false;
         for (auto* const end : channels()) end->work();
+        if (kept_ != nullptr) more = kept_->keeper().work(kept_->cells());
         for (u32 i = 0; i < slot_count_; ++i) more = slots_[i]->model().work() || more;
         return more;
     });
@@ -128,6 +133,7 @@ bool Machine::leave() {
         bool gone = true;
         for (u32 i = 0; i < slot_count_; ++i) gone = slots_[i]->leave() && gone;
         for (auto* const end : channels()) end->leave();
+        if (kept_ != nullptr) gone = kept_->keeper().leave() && gone;
         return gone && !has_dma();
     });
 }
@@ -182,14 +188,31 @@ Result<void> Machine::add_watchdog() {
     return devices_.with([&](Devices& devices) { return bus_.attach(watchdog_region, devices.watchdog); });
 }
 
-Result<void> Machine::add_flash(std::span<u8 const> code, std::span<u8> variables) {
+Result<void> Machine::add_flash(std::span<u8 const> code, std::span<u8> variables, KeptFlash* kept) {
     code_cells_ = code;
     variables_cells_ = variables;
+    kept_ = kept;
     return devices_.with([&](Devices& devices) -> Result<void> {
         put_cells(devices);
         TRY(bus_.attach(code_flash_region, devices.code_flash));
-        return bus_.attach(variables_flash_region, devices.variables_flash);
+        if (kept_ == nullptr) return bus_.attach(variables_flash_region, devices.variables_flash);
+        kept_->put_before(devices.variables_flash);
+        return bus_.attach(variables_flash_region, *kept_);
     });
+}
+
+Result<bool> Machine::load_flash_step() {
+    if (kept_ == nullptr) return true;
+    return devices_.with([&](Devices&) { return kept_->keeper().load_step(kept_->cells()); });
+}
+
+bool Machine::settle_flash() {
+    if (kept_ == nullptr) return true;
+    return devices_.with([&](Devices&) { return kept_->keeper().settle(kept_->cells()); });
+}
+
+bool Machine::lost_flash() {
+    return kept_ != nullptr && devices_.with([&](Devices&) { return kept_->keeper().lost_something(); });
 }
 
 void Machine::put_cells(Devices& devices) {

@@ -26,6 +26,7 @@ namespace antler::vm {
 
 class Vm;
 class ChannelEnd;
+class KeptFlash;
 struct Channel;
 
 // The map of QEMU's virt board, so that images built for it boot unchanged.
@@ -120,7 +121,16 @@ public:
 
     // Before the VM starts.  The cells outlive the VM; what it keeps in them is there after a reset.
     [[nodiscard]] Result<void> add_watchdog();
-    [[nodiscard]] Result<void> add_flash(std::span<u8 const> code, std::span<u8> variables);
+    // `kept`: a disk keeps the second one.
+    [[nodiscard]] Result<void> add_flash(std::span<u8 const> code, std::span<u8> variables,
+                                         KeptFlash* kept = nullptr);
+    [[nodiscard]] bool has_kept_flash() const { return kept_ != nullptr; }
+    // Before the guest runs, until it is true: what the disk keeps is there.
+    [[nodiscard]] Result<bool> load_flash_step();
+    // When the guest runs no more, until it is true: the disk has all that it took.
+    [[nodiscard]] bool settle_flash();
+    // Of what the guest wrote, the disk did not take all.
+    [[nodiscard]] bool lost_flash();
     [[nodiscard]] bool has_watchdog() const { return has_device(watchdog_region.start); }
     [[nodiscard]] bool has_flash() const { return has_device(code_flash_region.start); }
     // A guest that stood still gets the whole time again to feed its watchdog.
@@ -261,6 +271,7 @@ private:
     std::atomic<bool> bitten_ = false;
     std::span<u8 const> code_cells_{};
     std::span<u8> variables_cells_{};
+    KeptFlash* kept_ = nullptr;
     std::atomic<bool> reads_by_sbi_ = false;  // so it listens, whatever the port says
     std::atomic<bool> input_waits_ = true;    // until the guest takes input, the board keeps it
 };

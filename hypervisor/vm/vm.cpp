@@ -69,6 +69,7 @@ Result<void> Vm::power_on() {
 
 Result<bool> Vm::power_on_step() {
     is_starting_.store(true, std::memory_order_release);
+    if (starts_ == 0 && !TRY(machine_.load_flash_step())) return false;
     if (machine_.has_dma()) return false;  // a disk still writes for the life before
     if (!description_.on_demand && !TRY(ram_.fill_step())) return false;
     if (placing_.image <= description_.segment_count) {
@@ -89,6 +90,7 @@ Result<bool> Vm::power_on_step() {
     is_starting_.store(false, std::memory_order_release);
     if (start_hart(0, {description_.entry.raw(), description_.device_tree.raw()}) != Status::success)
         return Err{Error::bad_state};
+    if (machine_.has_kept_flash()) machine_.ask_for_work();  // nobody heard of what ended meanwhile
     if (is_unplugged()) end(Ending::unplugged);  // whoever did it may have found that it did not run yet
     return true;
 }
@@ -305,12 +307,9 @@ void Vm::conclude() {
                                              : "powered off";
     if (after == Afterwards::restart) return start_again(how);
     preserved_ = after == Afterwards::preserve;
-    if (preserved_) {
-        announce(*this, how == Ending::crash ? "crashed; its memory is kept" : "ended; its memory is kept");
-    } else {
-        announce(*this, how == Ending::reboot ? "asked for a reboot and ended" : last_words_);
-    }
-    is_gone();
+    if (preserved_)
+        return take_leave(how == Ending::crash ? "crashed; its memory is kept" : "ended; its memory is kept");
+    take_leave(how == Ending::reboot ? "asked for a reboot and ended" : last_words_);
 }
 
 // A VM that fails again and again waits twice as long each time, up to a minute; one that ran for a minute
@@ -339,14 +338,33 @@ void Vm::start_again(Ending how) {
 void Vm::could_not_start(Error why) {
     crashed_ = true;
     last_words_ = describe(why);
-    announce(*this, last_words_);
-    is_gone();
+    take_leave(last_words_);
 }
 
 void Vm::never_mind() {
     last_words_ = "destroyed";
-    announce(*this, last_words_);
+    take_leave(last_words_);
+}
+
+// What a disk keeps for it is there before anybody hears that it has ended.
+void Vm::take_leave(std::string_view words) {
+    farewell_ = words;
+    if (machine_.has_kept_flash()) {
+        is_settling_ = true;
+        start_at = 0;
+        return this_core().start_later(*this);
+    }
+    announce(*this, words);
     is_gone();
+}
+
+bool Vm::settle_step() {
+    if (!machine_.settle_flash()) return false;
+    is_settling_ = false;
+    if (machine_.lost_flash()) announce(*this, "its disk did not take all of its flash memory");
+    announce(*this, farewell_);
+    is_gone();
+    return true;
 }
 
 void Vm::is_gone() {

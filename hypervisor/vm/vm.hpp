@@ -88,6 +88,9 @@ public:
     void could_not_start(Error why);
     // Unplugged before it ran.
     void never_mind();
+    // It has ended, and what a disk keeps for it is on its way there: a step of that, until it is true.
+    [[nodiscard]] bool is_settling() const { return is_settling_; }
+    [[nodiscard]] bool settle_step();
     Vm* next_to_start = nullptr;  // list of the hart that starts it
     u64 start_at = 0;             // not before this host time
 
@@ -162,6 +165,7 @@ private:
     void conclude();
     void start_again(Ending how);
     [[nodiscard]] Afterwards what_follows(Ending how) const;
+    void take_leave(std::string_view words);
     void is_gone();
 
     // How far the images are: segments first, then the initrd.
@@ -189,6 +193,8 @@ private:
     std::atomic<bool> over_ = false;
     bool crashed_ = false;
     bool preserved_ = false;
+    bool is_settling_ = false;  // on the hart that starts and ends it
+    std::string_view farewell_{};
     std::atomic<bool> is_starting_ = false;
     std::atomic<bool> unplugged_ = false;
     std::atomic<bool> suspended_ = false;

@@ -1,5 +1,7 @@
 // Any writes to flash: a bit is set again by nothing but a whole sector's erasure, and what changed is told.
+#include <algorithm>
 #include <cstdlib>
+#include <cstring>
 #include <vector>
 
 #include "device/cfi_flash.hpp"
@@ -21,6 +23,12 @@ struct Fuzzed {
     void operator()(std::string_view, std::span<u8>) {}
 };
 
+template <class Body>
+void for_each_page(FlashArray::Pages const& pages, Body&& body) {
+    for (u32 n = 0; n < 64 * pages.size(); ++n)
+        if ((pages[n / 64] >> n % 64 & 1) != 0) body(n * FlashArray::page);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(u8 const* data, usize size) {
@@ -29,6 +37,10 @@ extern "C" int LLVMFuzzerTestOneInput(u8 const* data, usize size) {
     static std::vector<u8> before(kept);
     std::ranges::fill(bytes, u8{0xff});
     std::ranges::fill(before, u8{0xff});
+    static std::vector<u8> copy(kept);
+    static std::vector<u8> at_once(kept);
+    FlashArray::Pages pages{};
+    bool done = true;
     CfiFlash flash{FlashArray::kept(bytes)};
     for (usize i = 0; i + 5 <= size; i += 5) {
         auto const wild = (data[i] & 8) != 0;
@@ -50,15 +62,30 @@ extern "C" int LLVMFuzzerTestOneInput(u8 const* data, usize size) {
             }
             default: (void)flash.write(at, (data[i] & 4) != 0 ? Width::word : width, value); break;
         }
-        // Only what it says has changed is another, and no bit was set but with all of its page.
-        while (auto const change = flash.cells().take_change()) {
-            require(change->bytes != 0 && change->start + change->bytes <= kept);
-            for (u32 cell = change->start; cell < change->start + change->bytes; ++cell) {
-                require((bytes[cell] & ~before[cell]) == 0 || bytes[cell] == 0xff);
-                before[cell] = bytes[cell];
-            }
+        // Only what it says has changed is another, the copy is of one moment, and no bit was set but with
+        // all of its page.
+        if ((data[i + 2] & 3) == 0 && done) {
+            at_once = bytes;
+            pages = flash.cells().begin_copy(copy);
         }
+        done = flash.cells().copy_some(data[i + 2] & 3);
+        if (!done) continue;
+        for_each_page(pages, [&](u32 first) {
+            require(std::memcmp(copy.data() + first, at_once.data() + first, FlashArray::page) == 0);
+            for (u32 cell = first; cell < first + FlashArray::page; ++cell) {
+                require((copy[cell] & ~before[cell]) == 0 || copy[cell] == 0xff);
+                before[cell] = copy[cell];
+            }
+        });
+        pages = {};
     }
-    require(bytes == before);
+    while (!flash.cells().copy_some(1)) {
+    }
+    pages = flash.cells().begin_copy(copy);
+    while (!flash.cells().copy_some(1)) {
+    }
+    for_each_page(pages, [&](u32 first) {
+        require(std::memcmp(copy.data() + first, bytes.data() + first, FlashArray::page) == 0);
+    });
     return 0;
 }
