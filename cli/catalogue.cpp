@@ -48,6 +48,11 @@ CatalogueEntry const* Catalogue::find(std::string_view name) {
     return found == catalogue_entries.end() ? nullptr : &*found;
 }
 
+CatalogueDisk const* Catalogue::find_disk(std::string_view name) {
+    auto const found = std::ranges::find(catalogue_disks, name, &CatalogueDisk::name);
+    return found == catalogue_disks.end() ? nullptr : &*found;
+}
+
 std::optional<Path> Catalogue::resolve(std::string_view pattern) const {
     std::error_code error;
     Path whole = packages_ / pattern;

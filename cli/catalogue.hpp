@@ -34,7 +34,20 @@ inline constexpr std::string_view edk2_variables = "usr/share/qemu-efi-riscv64/R
 // What EFI firmware starts first from a disk that Antler makes.
 inline constexpr std::string_view efi_loader = "usr/lib/systemd/boot/efi/systemd-bootriscv64.efi";
 
-// A payload.kernel that starts like this is looked up here and is not a path.
+// A disk that has a name.
+struct CatalogueDisk {
+    std::string_view name;
+    std::string_view file;  // below the cache
+    std::string_view how;   // it is made
+    std::string_view sentence;
+};
+
+inline constexpr std::array catalogue_disks{
+    CatalogueDisk{"debian:userland", "userland/disk.img", "./antler build-guest debian",
+                  "Debian 13 with systemd, and what a test wants: an ext4 file system, the root of a Linux"},
+};
+
+// A payload.kernel or a disk's path that starts like this is looked up here and is not a path.
 inline constexpr std::string_view catalogue_prefix = "debian:";
 // And one that starts like this is one of the small guests of this tree, guests/NAME.
 inline constexpr std::string_view guest_prefix = "guest:";
@@ -45,6 +58,7 @@ public:
 
     [[nodiscard]] Path const& packages() const { return packages_; }
     [[nodiscard]] static CatalogueEntry const* find(std::string_view name);
+    [[nodiscard]] static CatalogueDisk const* find_disk(std::string_view name);
 
     // The file that a pattern of an entry means; none: it was not fetched.
     [[nodiscard]] std::optional<Path> resolve(std::string_view pattern) const;

@@ -9,6 +9,7 @@
 
 #include "cli/bench.hpp"
 #include "cli/build_command.hpp"
+#include "cli/build_guest_command.hpp"
 #include "cli/check_command.hpp"
 #include "cli/doctor.hpp"
 #include "cli/failure.hpp"
@@ -91,6 +92,16 @@ struct CheckOptions {
     bool json = false;
     bool schema = false;
 };
+
+void add_build_guest(CommandTree& tree) {
+    auto const command = add<BuildGuestOptions>(
+        tree, "build-guest", "Make a disk of the catalogue in a VM, and keep it in the cache",
+        build_guest_command);
+    command.words->add_option("NAME", command.options->name, "Which: debian")
+        ->required()
+        ->check(CLI::IsMember({"debian"}));
+    command.words->add_flag("--again", command.options->again, "Make it anew where it is there already");
+}
 
 void add_check(CommandTree& tree) {
     auto const command = add<CheckOptions>(
@@ -219,6 +230,7 @@ CommandTree make_command_tree() {
     app.footer(exit_codes());
     add_run(tree);
     add_build(tree);
+    add_build_guest(tree);
     add_check(tree);
     add_doctor(tree);
     add_operator_commands(tree);

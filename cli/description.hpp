@@ -77,6 +77,7 @@ struct DiskDescription {
     Path file{};                    // of path; may be missing where there is a size, or it is an ESP
     Path contents_folder{};         // an existing folder, or empty
     std::optional<EspParts> esp{};  // existing files
+    bool seed = false;              // made of the VM's `cloud_init`; a ramdisk that has no path
 };
 
 struct NetDescription {
@@ -121,6 +122,7 @@ struct VmDescription {
     u32 consoles = 0;
     std::string firmware_code{}, firmware_variables{};  // as written
     std::optional<u32> variables_disk{};
+    std::string user_data{}, meta_data{};  // of cloud_init, as written
     std::vector<DiskDescription> disks{};
     std::vector<NetDescription> nets{};
     std::vector<ChannelDescription> channels{};
@@ -130,6 +132,7 @@ struct VmDescription {
     std::optional<Path> initramfs_path{};                  // an existing file; none: no initramfs, or ours
     bool busybox = false;                                  // ours
     Path firmware_code_path{}, firmware_variables_path{};  // existing files, or empty
+    Path user_data_path{}, meta_data_path{};               // likewise
 };
 
 // A VM that cannot be started, and why.

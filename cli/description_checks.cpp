@@ -7,6 +7,7 @@
 #include <fstream>
 #include <optional>
 
+#include "abi/pack.hpp"
 #include "cli/byte_size.hpp"
 #include "cli/description_checks.hpp"
 #include "cli/device_checks.hpp"
@@ -158,6 +159,28 @@ void find_payloads(Description const& description, VmDescription& vm, Catalogue 
     }
 }
 
+// What cloud_init says becomes the last disk.
+void add_seed(Description const& description, VmDescription& vm) {
+    if (vm.user_data.empty()) {
+        if (!vm.meta_data.empty())
+            complain(vm.places.of("cloud_init.meta_data"),
+                     "`cloud_init.meta_data` needs `cloud_init.user_data`.");
+        return;
+    }
+    auto const& place = vm.places.of("cloud_init.user_data");
+    vm.user_data_path = existing_file(description, vm.user_data, "user-data", place);
+    if (!vm.meta_data.empty())
+        vm.meta_data_path =
+            existing_file(description, vm.meta_data, "meta-data", vm.places.of("cloud_init.meta_data"));
+    if (vm.disks.size() == abi::pack::most_disks)
+        complain(place,
+                 fmt::format("`cloud_init` needs a disk, and the VM has {} already, which are the most.",
+                             vm.disks.size()));
+    auto& disk = vm.disks.emplace_back();
+    disk.places.table = place;
+    disk.ramdisk = disk.readonly = disk.seed = true;
+}
+
 void check_hidden(VmDescription const& vm) {
     std::vector<std::string_view> names;
     for (auto const& row : isa::extensions)
@@ -217,6 +240,7 @@ void check_description(Description& description, Catalogue const& catalogue) {
             find_esp(description, disk, catalogue);
             find_contents(description, disk);
         }
+        add_seed(description, vm);
     }
     check_devices(description);
     check_memory(description);

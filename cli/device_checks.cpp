@@ -19,8 +19,30 @@ void refuse(Description& description, VmDescription const& vm, Place const& plac
     description.refused.push_back({vm.name, place, std::move(sentence)});
 }
 
+// One of the catalogue, which all VMs of all machines share.
+bool check_known_disk(Description& description, VmDescription const& vm, DiskDescription& disk) {
+    auto const& place = disk.places.of("path");
+    auto const* const known = Catalogue::find_disk(disk.path);
+    if (known == nullptr) {
+        std::vector<std::string_view> names;
+        for (auto const& each : catalogue_disks) names.push_back(each.name);
+        complain(place, fmt::format("`{}` is not a disk of the catalogue{}", disk.path,
+                                    suggestion(disk.path, names, "there is")));
+    }
+    if (!disk.readonly && !disk.overlay && !disk.ramdisk)
+        complain(place, fmt::format("the disk `{}` is everybody's: give it an `overlay`, or `readonly`.",
+                                    disk.path));
+    disk.file = cache_directory() / known->file;
+    std::error_code error;
+    if (std::filesystem::is_regular_file(disk.file, error)) return true;
+    refuse(description, vm, place,
+           fmt::format("the disk `{}` was not made yet; `{}` does that.", disk.path, known->how));
+    return false;
+}
+
 // False: the VM is refused.
 bool check_disk(Description& description, VmDescription const& vm, DiskDescription& disk) {
+    if (disk.seed) return true;
     if (disk.path.empty() == disk.host.empty())
         complain(disk.places.table, "a disk has a `path`, a `host` or an `esp`, and one of them alone.");
     if (disk.ramdisk &&
@@ -33,6 +55,7 @@ bool check_disk(Description& description, VmDescription const& vm, DiskDescripti
         complain(disk.places.table, "a disk with an `overlay` is not `readonly`: the disk below it is.");
     if (disk.path.empty()) return true;
 
+    if (disk.path.starts_with(catalogue_prefix)) return check_known_disk(description, vm, disk);
     disk.file =
         Path{disk.path}.is_absolute() ? Path{disk.path} : Path{description.file}.parent_path() / disk.path;
     disk.file = disk.file.lexically_normal();

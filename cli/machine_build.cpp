@@ -8,6 +8,7 @@
 #include "abi/pack.hpp"
 #include "cli/byte_size.hpp"
 #include "cli/initramfs.hpp"
+#include "cli/seed.hpp"
 
 namespace antler::cli {
 
@@ -48,7 +49,18 @@ Bytes const* file_of(PreparedMachine& machine, Path const& path) {
     return bytes.get();
 }
 
-Bytes const& ramdisk_of(PreparedMachine& machine, DiskDescription const& disk) {
+// Each VM has its own, whatever it was made of.
+Bytes const& seed_of(PreparedMachine& machine, VmDescription const& vm) {
+    auto const* const user_data = file_of(machine, vm.user_data_path);
+    auto const* const told = file_of(machine, vm.meta_data_path);
+    auto const meta_data = told == nullptr ? default_meta_data(vm.name) : std::string{as_text(*told)};
+    auto& bytes = machine.seeds[vm.name];
+    bytes = std::make_unique<Bytes>(make_seed({as_text(*user_data), meta_data}));
+    return *bytes;
+}
+
+Bytes const& ramdisk_of(PreparedMachine& machine, VmDescription const& vm, DiskDescription const& disk) {
+    if (disk.seed) return seed_of(machine, vm);
     auto const& bytes = *file_of(machine, disk.file);
     if (bytes.empty() || bytes.size() % 512 != 0)
         complain(disk.places.of("path"),
@@ -105,7 +117,7 @@ PreparedMachine prepare_machine(Description description) {
         pack.firmware_variables = file_of(machine, vm.firmware_variables_path);
         check_flash(vm, pack);
         for (auto const& disk : vm.disks)
-            pack.ramdisks.push_back(disk.ramdisk ? &ramdisk_of(machine, disk) : nullptr);
+            pack.ramdisks.push_back(disk.ramdisk ? &ramdisk_of(machine, vm, disk) : nullptr);
     }
     machine.pack = make_pack(machine.description.hypervisor, packed, machine.description.switches);
     check_room(machine.description, machine.pack);

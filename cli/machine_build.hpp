@@ -23,6 +23,7 @@ struct PreparedMachine {
     Description description{};
     std::map<std::string, std::unique_ptr<KernelImage>> kernels{};  // by path
     std::map<std::string, std::unique_ptr<Bytes>> files{};          // by path
+    std::map<std::string, std::unique_ptr<Bytes>> seeds{};          // by VM
     std::vector<PreparedVm> vms{};                                  // as in the description
     Pack pack{};
 };

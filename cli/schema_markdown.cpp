@@ -132,6 +132,9 @@ std::string schema_markdown() {
     text += "\n## The catalogue\n\n| `payload.kernel` | |\n|---|---|\n";
     for (auto const& entry : catalogue_entries)
         text += fmt::format("| `{}` | {} |\n", entry.name, entry.sentence);
+    text += "\n| a disk's `path` | |\n|---|---|\n";
+    for (auto const& disk : catalogue_disks)
+        text += fmt::format("| `{}` | {}; `{}` makes it |\n", disk.name, disk.sentence, disk.how);
     text += conclusion;
     return text;
 }

@@ -10,16 +10,17 @@
 #include <set>
 #include <sstream>
 
+#include "cli/catalogue.hpp"
 #include "cli/complaint.hpp"
 #include "cli/spelling.hpp"
 
 namespace antler::cli {
 namespace {
 
-constexpr std::array<std::string_view, 23> keys{
-    "about",     "machine", "hypervisor", "switch", "vm",     "guest", "run",     "command",
-    "arguments", "type",    "dialogue",   "expect", "forbid", "allow", "ends",    "monitor",
-    "exit",      "timeout", "alone",      "long",   "expand", "other", "outlives"};
+constexpr std::array<std::string_view, 24> keys{
+    "about",     "machine", "hypervisor", "switch", "vm",     "guest", "run",      "command",
+    "arguments", "type",    "dialogue",   "expect", "forbid", "allow", "ends",     "monitor",
+    "exit",      "timeout", "alone",      "long",   "expand", "other", "outlives", "needs"};
 
 // No machine says these in health.
 constexpr std::array<std::string_view, 6> never_said{"panic",          "BUG:",       "Oops",
@@ -140,6 +141,10 @@ private:
         scenario.exit = table["exit"].value_or(0);
         scenario.timeout_seconds = table["timeout"].value_or(60);
         scenario.alone = table["alone"].value_or(false);
+        scenario.needs = table["needs"].value_or(std::string{});
+        if (!scenario.needs.empty() && Catalogue::find_disk(scenario.needs) == nullptr)
+            complain(place(table_), fmt::format("Scenario `{}` needs `{}`, which is not in the catalogue.",
+                                                name_, scenario.needs));
         return scenario;
     }
 

@@ -59,6 +59,7 @@ struct Scenario {
     int exit = 0;
     int timeout_seconds = 60;
     bool alone = false;
+    std::string needs{};  // a disk of the catalogue, without which it is skipped
 };
 
 // All scenarios of a file, every combination of `expand` one of its own; a complaint about what is wrong is

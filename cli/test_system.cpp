@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "abi/control_frame.hpp"
+#include "cli/catalogue.hpp"
 #include "cli/child_process.hpp"
 #include "cli/failure.hpp"
 #include "cli/file.hpp"
@@ -379,7 +380,25 @@ private:
     std::vector<double> took_{};  // milliseconds of each time of that step
 };
 
-void run_scenario(Scenario const& scenario, TestReport& report) {
+// Why it cannot be run here; nothing if it can.
+std::string missing_for(Scenario const& scenario) {
+    if (scenario.needs.empty()) return {};
+    auto const* const disk = Catalogue::find_disk(scenario.needs);
+    std::error_code error;
+    if (std::filesystem::is_regular_file(cache_directory() / disk->file, error)) return {};
+    return fmt::format("it needs `{}`, which `{}` makes, and so does `./antler test --long`", disk->name,
+                       disk->how);
+}
+
+// In the long form everything was made beforehand, if it could be.
+void run_scenario(Scenario const& scenario, bool long_form, TestReport& report) {
+    if (auto reason = missing_for(scenario); !reason.empty()) {
+        report.add({.name = scenario.name,
+                    .outcome = long_form ? Outcome::failed : Outcome::skipped,
+                    .reason = std::move(reason),
+                    .rules = {}});
+        return;
+    }
     auto const start = Clock::now();
     ScenarioRun run{scenario};
     TestResult result{.name = scenario.name, .reason = run.run(), .log = run.log(), .rules = {}};
@@ -411,10 +430,11 @@ TestStage system_stage(TestOptions const& options) {
     // Those that take longest begin first, so that the last one does not run alone.
     std::ranges::sort(scenarios, {}, [](Scenario const& s) { return std::pair{-s.timeout_seconds, s.name}; });
     for (auto& scenario : scenarios)
-        stage.tasks.push_back(
-            {.name = scenario.name, .alone = scenario.alone, .run = [scenario, names](TestReport& report) {
-                 run_scenario(scenario, report);
-             }});
+        stage.tasks.push_back({.name = scenario.name,
+                               .alone = scenario.alone,
+                               .run = [scenario, names, long_form = options.long_form](TestReport& report) {
+                                   run_scenario(scenario, long_form, report);
+                               }});
     return stage;
 }
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <string>
 
 #include "base/units.hpp"
@@ -315,6 +316,16 @@ TEST_F(ADescription, EveryMistakeGetsItsSentence) {
          "m.toml:2:18: `debian:linx` is not in the catalogue; did you mean `debian:linux`?"},
         {"[vm.a]\npayload.kernel = \"debian:u-boot\"\n",
          "m.toml:2:18: debian:u-boot is not in packages yet; the launcher ./antler fetches it."},
+        // Disks of the catalogue.
+        {"[vm.a]\npayload.kernel = \"Image\"\ndisks = [{ path = \"debian:userlan\", overlay = \"1M\" }]\n",
+         "m.toml:3:19: `debian:userlan` is not a disk of the catalogue; did you mean `debian:userland`?"},
+        {"[vm.a]\npayload.kernel = \"Image\"\ndisks = [{ path = \"debian:userland\" }]\n",
+         "m.toml:3:19: the disk `debian:userland` is everybody's: give it an `overlay`, or `readonly`."},
+        // Seeds.
+        {"[vm.a]\npayload.kernel = \"Image\"\ncloud_init.meta_data = \"root.cpio\"\n",
+         "m.toml:3:24: `cloud_init.meta_data` needs `cloud_init.user_data`."},
+        {"[vm.a]\npayload.kernel = \"Image\"\ncloud_init.user_data = \"no.yaml\"\n",
+         "m.toml:3:24: the user-data \"no.yaml\" does not exist."},
         // Extensions.
         {"[vm.a]\npayload.kernel = \"Image\"\npolicies.hide = [\"sstcc\"]\n",
          "m.toml:3:17: `policies.hide` names `sstcc`, which is not an ISA extension that Antler knows; did "
@@ -426,6 +437,30 @@ TEST_F(ADescription, EveryExampleIsOne) {
         ++count;
     }
     EXPECT_GE(count, 4u);
+}
+
+TEST_F(ADescription, KnowsADiskOnceItWasMade) {
+    ::setenv("ANTLER_CACHE", (folder_.path() / "cache").c_str(), 1);
+    constexpr std::string_view text =
+        "[vm.a]\npayload.kernel = \"Image\"\ndisks = [{ path = \"debian:userland\", overlay = \"1M\" }]\n";
+    EXPECT_EQ(
+        complaint(text),
+        "m.toml:3:19: the disk `debian:userland` was not made yet; `./antler build-guest debian` does that.");
+    auto const made = folder_.file("cache/userland/disk.img", Bytes(512, 1));
+    EXPECT_EQ(parse(text).vms[0].disks[0].file, made);
+    ::unsetenv("ANTLER_CACHE");
+}
+
+TEST_F(ADescription, GivesASeedBehindTheOtherDisks) {
+    auto const vms = parse(
+                         "[vm.a]\npayload.kernel = \"Image\"\ncloud_init = { user_data = \"root.cpio\" }\n"
+                         "disks = [{ path = \"root.cpio\" }]\n")
+                         .vms;
+    ASSERT_EQ(vms[0].disks.size(), 2u);
+    EXPECT_FALSE(vms[0].disks[0].seed);
+    auto const& seed = vms[0].disks[1];
+    EXPECT_TRUE(seed.seed && seed.ramdisk && seed.readonly);
+    EXPECT_TRUE(seed.host.empty());
 }
 
 }  // namespace
