@@ -27,7 +27,7 @@ namespace {
 void record(Fence::Kind kind, std::optional<u64> address = {}, std::optional<u64> identifier = {}) {
     Fence const fence{kind, address, identifier};
     hart().fences.push_back(fence);
-    if (hart().on_fence) hart().on_fence(fence);
+    if (auto const hook = hart().on_fence) hook(fence);
 }
 
 }  // namespace
@@ -38,7 +38,7 @@ namespace hart {
 using fake::Fence;
 
 u64& fake_csr(u16 number) {
-    if (fake::hart().on_step) fake::hart().on_step();
+    if (auto const hook = fake::hart().on_step) hook();
     return fake::hart().csrs[number];
 }
 
@@ -83,7 +83,7 @@ void fence_io() {
 
 void wait_for_interrupt() {
     ++fake::hart().waits;
-    if (fake::hart().on_wait) fake::hart().on_wait();
+    if (auto const hook = fake::hart().on_wait) hook();
 }
 
 u64 read_own_file(u16 select) {
@@ -97,7 +97,7 @@ u16 claim_from_own_file() {
 }
 
 void pause() {
-    if (fake::hart().on_pause) fake::hart().on_pause();
+    if (auto const hook = fake::hart().on_pause) hook();
 }
 
 u64 time() {

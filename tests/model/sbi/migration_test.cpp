@@ -80,6 +80,7 @@ public:
             file.on_pause = [this, i] { let_others_run(i); };
             file.on_step = [this] {
                 if (chance(4)) speculate(world_.here());
+                if (chance(48)) interleave();
             };
             file.on_fence = [this](Fence const& fence) {
                 auto const here = world_.here();
@@ -208,11 +209,21 @@ private:
     }
     // A device, perhaps.
     void wake_somebody() { some(some_guest()).vcpu->signal(Request::software_interrupt); }
+    // Another hart does something while this one is in the middle of an exit, and cannot serve anybody.
+    void interleave() {
+        auto const here = world_.here();
+        auto const other = pick(harts);
+        bool const busy = other == here || std::ranges::count(callers_, other) != 0;
+        if (middle_ || busy || held_ranks() != 0 || testing::Test::HasFatalFailure()) return;
+        middle_ = here;
+        step(other);
+        middle_ = {};
+    }
     // The hart waits for the others.
     void let_others_run(u32 waits) {
         callers_.push_back(waits);
         auto const other = pick(harts);
-        if (other != waits) {
+        if (other != waits && other != middle_) {
             if (std::ranges::count(callers_, other) != 0) {
                 world_.on(other, [](Core& core) { core.serve_fences(); });
             } else {
@@ -325,7 +336,12 @@ private:
         if (callers_.size() > 1) return;
         auto& vcpu = *caller.vcpu;
         auto& guest = of(vcpu.vm);
-        auto const targets = choices_.below(u64{1} << vcpus);
+        auto targets = choices_.below(u64{1} << vcpus);
+        // Whoever cannot answer is not asked.
+        for (u32 id = 0; id < vcpus; ++id)
+            if (auto const& other = *vcpu.vm.vcpu(id);
+                middle_ && other.home->index == middle_ && other.loaded)
+                targets &= ~(u64{1} << id);
         auto const asid = maybe(asids);
         auto const first = pick(pages);
         bool const all = chance(3);
@@ -369,6 +385,7 @@ private:
     // An operator's or a balloon's doing.
     void take_memory(Guest& guest) {
         auto& space = guest.vm->ram().space();
+        if (middle_ && space.observers().active().snapshot().has(*middle_)) return;
         auto const first = pick(data_pages);
         GpaRange rest{Gpa{data_at + first * page_bytes},
                       std::min(1 + pick(16), data_pages - first) * page_bytes};
@@ -456,6 +473,7 @@ private:
     std::array<Vcpu*, harts> entered_{};  // whose registers the hart has, in the guest's mode
     std::array<bool, harts> told_{};      // an IPI is on its way
     std::vector<u32> callers_{};          // harts that wait for others, in the middle of an exit
+    std::optional<u32> middle_{};         // a hart that others came between
     u64 time_ = 1;
 };
 
