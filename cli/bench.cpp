@@ -2,9 +2,12 @@
 #include "cli/bench.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 
 #include "base/units.hpp"
@@ -107,6 +110,7 @@ public:
             {"qemu", parse_qemu_version(capture({required_qemu().string(), "--version"}, patience).output)}};
         for (auto const& one : all_runs())
             if (std::ranges::any_of(one.rows, [&](auto row) { return is_wanted(row); })) measure(one);
+        if (is_wanted("list_latency")) measure_list();
         auto const zeroed = find(record_.figures, "start_zeroed", ours);
         auto const start = find(record_.figures, "start", ours);
         if (zeroed && start)
@@ -171,6 +175,41 @@ private:
         auto const tail = console.substr(console.size() - std::min(console.size(), shown_of_a_failure));
         problems_.push_back(fmt::format("{} ({}) did not say its figures; its console ended with:\n{}",
                                         one.what, system, tail));
+    }
+
+    // Four VMs that compute on two harts, and whoever asks for their list from another process.
+    void measure_list() {
+        fmt::print(stderr, "antler: bench: `antler list` beside busy VMs ({})\n", ours);
+        auto const file = work_.path() / "bench-list.toml";
+        std::string text = "[machine]\nharts = 2\nmemory = \"512M\"\n";
+        for (int i = 0; i < 4; ++i)
+            text +=
+                fmt::format("[vm.busy{}]\nmemory = {{ size = \"16M\" }}\npayload = {{ kernel = \"{}\" }}\n",
+                            i, guest_elf("checksum").string());
+        write_file(file, as_bytes(text));
+        auto const antler = (build_directory() / "host" / "antler").string();
+        auto const name = fmt::format("bench-list-{}", ::getpid());
+        if (!capture({antler, "run", "--detach", "--name", name, file.string()}, patience).succeeded()) {
+            problems_.emplace_back("The machine with busy VMs did not start.");
+            return;
+        }
+        std::vector<double> took;
+        bool good = true;
+        for (int i = 0; i < 100; ++i) {
+            auto const begun = std::chrono::steady_clock::now();
+            auto const said = capture({antler, "list", "--machine", name}, patience);
+            took.push_back(
+                std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begun).count());
+            good = good && said.succeeded() && said.output.contains("busy3");
+        }
+        (void)capture({antler, "stop", name}, patience);
+        std::ranges::sort(took);
+        auto const median = std::round(took[took.size() / 2] * 10) / 10;
+        record_.figures.push_back({"list_latency", std::string{ours}, median});
+        if (!good) problems_.emplace_back("`antler list` did not answer beside busy VMs.");
+        constexpr double most = 500;
+        if (median > most)
+            problems_.push_back(fmt::format("The median of 100 `antler list` took {:.0f} ms.", median));
     }
 
     std::string run_load(Run const& one, Load const& load) {
@@ -374,7 +413,9 @@ std::string benchmarks_page(Record const& own, Record const& rivals) {
         "out\n"
         "the same in every run. `native` is the same guest on QEMU's firmware, without a hypervisor. A goal "
         "is a\n"
-        "figure that Antler must not exceed. `wake_1ms` is a time, in nanoseconds. An instruction count says "
+        "figure that Antler must not exceed. `wake_1ms` is a time, in nanoseconds; `list_latency` is one "
+        "too, in milliseconds by the clock on the wall, the median of 100, and differs from run to run. An "
+        "instruction count says "
         "nothing\n"
         "about caches and page walks, which cost nothing here; on silicon they do.\n\n";
     page += markdown_table(figures, systems);

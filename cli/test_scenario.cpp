@@ -71,15 +71,15 @@ private:
 
 class ScenarioReader {
 public:
-    ScenarioReader(Path const& file, std::string name, toml::table const& table)
-        : file_{file}, name_{std::move(name)}, table_{table} {}
+    ScenarioReader(Path const& file, std::string name, toml::table const& table, bool long_form)
+        : file_{file}, name_{std::move(name)}, table_{table}, long_form_{long_form} {}
 
-    std::vector<Scenario> read(bool long_form) {
+    std::vector<Scenario> read() {
         for (auto const& [key, node] : table_)
             if (std::ranges::find(keys, key.str()) == keys.end())
                 complain(place(node), fmt::format("A scenario has no key `{}`{}", key.str(),
                                                   suggestion(key.str(), keys, "there are")));
-        if (table_["long"].value_or(false) && !long_form) return {};
+        if (table_["long"].value_or(false) && !long_form_) return {};
         auto* const axes = table_["expand"].as_table();
         std::vector<std::size_t> sizes;
         if (axes != nullptr)
@@ -89,7 +89,7 @@ public:
                 sizes.push_back(node.as_array()->size());
             }
         std::vector<Scenario> all;
-        for (auto const& chosen : long_form ? combinations(sizes) : pairwise(sizes))
+        for (auto const& chosen : long_form_ ? combinations(sizes) : pairwise(sizes))
             all.push_back(one(axes, chosen));
         return all;
     }
@@ -126,6 +126,7 @@ private:
         describe(scenario, table);
         scenario.expect = patterns(table["expect"]);
         forbid(scenario, table);
+        scenario.timeout_seconds = table["timeout"].value_or(60);
         dialogue(scenario, table);
         monitor(scenario, table);
         return scenario;
@@ -139,7 +140,6 @@ private:
         scenario.ends = table["ends"].value_or(true);
         scenario.outlives = table["outlives"].value_or(false);
         scenario.exit = table["exit"].value_or(0);
-        scenario.timeout_seconds = table["timeout"].value_or(60);
         scenario.alone = table["alone"].value_or(false);
         scenario.needs = table["needs"].value_or(std::string{});
         if (!scenario.needs.empty() && Catalogue::find_disk(scenario.needs) == nullptr)
@@ -233,10 +233,18 @@ private:
                 scenario.forbid.push_back(Pattern{std::string{word}});
     }
     void dialogue(Scenario& scenario, toml::table const& table) const {
-        auto const* steps = table["dialogue"].as_array();
-        if (steps == nullptr) return;
-        for (auto const& node : *steps) {
+        if (auto const* steps = table["dialogue"].as_array()) add_steps(scenario, *steps);
+    }
+    void add_steps(Scenario& scenario, toml::array const& steps) const {
+        for (auto const& node : steps) {
             auto const* step = node.as_table();
+            if (auto const* again = step != nullptr ? (*step)["steps"].as_array() : nullptr) {
+                auto const times = (*step)["repeat"].value_or(1);
+                auto const long_times = (*step)["repeat_long"].value_or(times);
+                for (int i = 0; i < (long_form_ ? long_times : times); ++i) add_steps(scenario, *again);
+                if (long_form_ && long_times > times) scenario.timeout_seconds *= long_times / times;
+                continue;
+            }
             if (step == nullptr)
                 complain(place(node), "A step of a dialogue is `{ expect = … }` or `{ type = … }`.");
             DialogueStep made{.type = (*step)["type"].value_or(std::string{})};
@@ -249,6 +257,7 @@ private:
                 made.exit = (*step)["exit"].value_or(0);
                 made.times = (*step)["times"].value_or(1);
                 made.median_below = (*step)["median_below"].value_or(0);
+                made.same = patterns((*step)["same"]);
                 made.terminal = at_terminal((*step)["terminal"].as_array());
                 scenario.dialogue.push_back(std::move(made));
                 continue;
@@ -287,6 +296,7 @@ private:
     Path const& file_;
     std::string name_;
     toml::table const& table_;  // as written: a copy does not know its lines
+    bool long_form_;
 };
 
 }  // namespace
@@ -349,8 +359,8 @@ std::vector<Scenario> read_scenarios(Path const& file, bool long_form) {
             complain({.file = file.string()}, fmt::format("`{}` is not `[scenario.NAME]`.", key.str()));
         for (auto const& [name, scenario] : *scenarios) {
             if (!scenario.is_table()) complain({.file = file.string()}, "A scenario is a table.");
-            ScenarioReader reader{file, std::string{name.str()}, *scenario.as_table()};
-            for (auto& made : reader.read(long_form)) all.push_back(std::move(made));
+            ScenarioReader reader{file, std::string{name.str()}, *scenario.as_table(), long_form};
+            for (auto& made : reader.read()) all.push_back(std::move(made));
         }
     }
     return all;

@@ -28,6 +28,8 @@ struct DialogueStep {
     int exit = 0;
     int times = 1;         // so often, and
     int median_below = 0;  // the median of all takes fewer milliseconds
+    // Its lines that match are those that matched when the same was asked first.
+    std::vector<Pattern> same{};
     // Or so many bytes of noise into the control channel, and gone without a word.
     i64 noise = 0;
     // With `ask`: that command has a terminal, where these steps are done in turn.

@@ -12,7 +12,10 @@
 #include <array>
 #include <chrono>
 #include <cstring>
+#include <map>
 #include <random>
+#include <regex>
+#include <sstream>
 #include <thread>
 #include <utility>
 
@@ -124,7 +127,9 @@ private:
 
     bool take_output(int output) {
         pollfd waiting{.fd = output, .events = POLLIN, .revents = 0};
-        if (::poll(&waiting, 1, static_cast<int>(poll_interval.count())) <= 0) return true;
+        if (::poll(&waiting, 1,
+                   std::exchange(advanced_, false) ? 0 : static_cast<int>(poll_interval.count())) <= 0)
+            return true;
         std::array<char, 16384> chunk{};
         auto const got = ::read(output, chunk.data(), chunk.size());
         if (got <= 0) return got < 0 && errno == EINTR;
@@ -157,7 +162,9 @@ private:
             }
             if (!step.ask.empty()) {
                 if (!has_answered(step)) return;
-                continue;
+                ++step_;
+                advanced_ = true;
+                return;  // what the machine says meanwhile is read
             }
             if (step.expect) {
                 auto const found = transcript_.find(*step.expect, heard_);
@@ -230,18 +237,37 @@ private:
         Sequence expected{step.answer};
         expected.look_at(said);
         bool const ended = !got.timed_out && WIFEXITED(got.status) && WEXITSTATUS(got.status) == step.exit;
-        if (ended && expected.done()) {
+        if (ended && expected.done() && is_same(step, said)) {
             asked_until_.reset();
             took_.push_back(std::chrono::duration<double, std::milli>(Clock::now() - asked_at).count());
             if (std::cmp_less(took_.size(), step.times)) return has_answered(step);
             return is_quick(step);
         }
         if (Clock::now() < *asked_until_) return false;
+        if (!differs_.empty()) {
+            wrong_ = fmt::format("`antler {}` says {}", fmt::join(step.ask, " "), differs_);
+            return false;
+        }
         wrong_ = ended ? fmt::format("`antler {}` never said /{}/", fmt::join(step.ask, " "),
                                      expected.missing().text)
                        : fmt::format("`antler {}` ended with {} instead of exit code {}",
                                      fmt::join(step.ask, " "), end_of_process(got.status), step.exit);
         return false;
+    }
+
+    // Whether the lines that match are those of the first time.
+    bool is_same(DialogueStep const& step, Transcript const& said) {
+        if (step.same.empty()) return true;
+        std::vector<std::string> lines;
+        std::istringstream text{said.text()};
+        for (std::string line; std::getline(text, line);)
+            for (auto const& pattern : step.same)
+                if (std::regex_search(line, pattern.compiled)) lines.push_back(line);
+        auto const [first, fresh] = first_.try_emplace(fmt::format("{}", fmt::join(step.ask, " ")), lines);
+        differs_ = first->second == lines ? std::string{}
+                                          : fmt::format("{} instead of {}", fmt::join(lines, "; "),
+                                                        fmt::join(first->second, "; "));
+        return differs_.empty() && !lines.empty();
     }
 
     void type() {
@@ -378,6 +404,10 @@ private:
     std::optional<Clock::time_point> asked_until_{};  // the step of the dialogue that is asked now
     std::string wrong_{};
     std::vector<double> took_{};  // milliseconds of each time of that step
+    std::map<std::string, std::vector<std::string>>
+        first_{};  // the lines that are to be the same, by question
+    std::string differs_{};
+    bool advanced_ = false;  // there may be more to do at once
 };
 
 // Why it cannot be run here; nothing if it can.

@@ -48,7 +48,10 @@ foreach(folder IN LISTS guest_folders)
     cmake_path(GET folder FILENAME name)
     if(IS_DIRECTORY ${folder} AND NOT name STREQUAL "lib" AND NOT name STREQUAL "linux")
         file(GLOB guest_sources CONFIGURE_DEPENDS ${folder}/*.cpp ${folder}/*.S)
-        if(name STREQUAL "micro") # talks as guests/net does
+        if(name STREQUAL "busy") # has disks as guests/block
+            list(APPEND guest_sources ${CMAKE_SOURCE_DIR}/guests/block/drive.cpp)
+        endif()
+        if(name STREQUAL "micro" OR name STREQUAL "busy") # talks as guests/net does
             list(APPEND guest_sources ${CMAKE_SOURCE_DIR}/guests/net/card.cpp ${CMAKE_SOURCE_DIR}/guests/net/talk.cpp)
         endif()
         antler_image(guest-${name} ${CMAKE_SOURCE_DIR}/guests/lib/guest.ld
