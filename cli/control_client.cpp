@@ -73,8 +73,8 @@ void ControlClient::greet() {
         auto const answer = wait_for_reply(send(wire::Type::hello, wire::Hello{.client = "antler"}),
                                            std::min(end, Clock::now() + between_hellos));
         if (answer.status == wire::Status::busy) continue;  // nobody answered: the frame was lost in noise
-        auto const welcome =
-            must(answer, "The hypervisor does not talk to this program").body<wire::Welcome>();
+        auto const greeted = must(answer, "The hypervisor does not talk to this program");
+        auto const welcome = greeted.body<wire::Welcome>();
         version_ = welcome.version;
         instance_ = welcome.instance;
         return;

@@ -63,7 +63,7 @@ Descriptor called(VsockOptions const& options, Path const& control) {
         if (count < 0 && (errno == EAGAIN || errno == EINTR)) continue;
         if (count <= 0)
             throw Failure{ExitCode::internal,
-                          fmt::format("Nobody listens at port {} of `{}`.", options.port, options.vm)};
+                          fmt::format("Nobody answers at port {} of `{}`.", options.port, options.vm)};
         said += c;
     }
     return socket;

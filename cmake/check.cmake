@@ -93,8 +93,8 @@ foreach(kind IN ITEMS unit model)
     endforeach()
 endforeach()
 
-# What the host program packs is read by the hypervisor's reader.
-target_link_libraries(unit-cli PRIVATE portable-control portable-abi)
+# What the host program packs is read by the hypervisor's reader, and what it asks answered by its server.
+target_link_libraries(unit-cli PRIVATE portable-control portable-backend portable-abi)
 
 # tests/fuzz/FOLDER/NAME.cpp is the fuzzer fuzz-NAME.
 foreach(folder IN ITEMS isa abi memory backend device sched vm sbi nested control cli)

@@ -72,7 +72,11 @@ struct Operations final : control::Operations {
         return id <= 10 ? std::optional<u32>{10} : std::nullopt;
     }
     bool vm(u32 id, wire::VmInfo& into) override {
-        into = {.id = id, .state = wire::VmState::running, .name = names[id / 10], .vcpus = 2};
+        into = {.id = id,
+                .state = wire::VmState::running,
+                .name = names[id / 10],
+                .vcpus = 2,
+                .vsock_cid = id == 0 ? 3u : 0u};
         return true;
     }
     bool vcpu(u32, u32 index, wire::VcpuInfo& into) override {
