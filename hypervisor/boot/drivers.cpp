@@ -22,10 +22,11 @@ void give_part(System& all, platform::BoardHart const& hart, platform::HartInter
     auto const& board = all.board;
     if (all.files) {
         auto const file = hart.imsic_index ? board.imsic->file(*hart.imsic_index) : std::nullopt;
-        if (file) into.come_by(HostImsic{*board.imsic, *file, all.aplic ? &*all.aplic : nullptr});
-    } else if (all.aplic) {
-        if (hart.aplic_index) into.come_by(AplicHart{*all.aplic, *hart.aplic_index});
-    } else if (board.plic && !board.aplic && hart.plic_context) {
+        if (file) into.come_by(HostImsic{*board.imsic, *file, all.aplics});
+    } else if (!board.aplics.empty()) {
+        auto* const aplic = hart.aplic ? all.aplics.find(hart.aplic->controller) : nullptr;
+        if (aplic != nullptr) into.come_by(AplicHart{*aplic, *hart.aplic});
+    } else if (board.plic && hart.plic_context) {
         into.come_by(HostPlic{board.plic->registers.start, *hart.plic_context});
     }
 }
@@ -33,12 +34,12 @@ void give_part(System& all, platform::BoardHart const& hart, platform::HartInter
 void open_controllers(System& all) {
     auto const& board = all.board;
     // Files are used where no other controller reaches the harts.
-    all.files = board.imsic && (!board.plic || board.aplic) &&
-                (!board.aplic || board.aplic->message_signalled) && has_own_file();
-    if (board.aplic && board.aplic->message_signalled == all.files) {
+    bool const messages = board.aplics.empty() ? !board.plic : board.aplics[0].message_signalled;
+    all.files = board.imsic && messages && has_own_file();
+    for (u32 n = 0; n < board.aplics.size() && messages == all.files; ++n) {
         using isa::aplic::Delivery;
-        all.aplic.emplace(*board.aplic);
-        if (!all.aplic->start(all.files ? Delivery::messages : Delivery::direct)) all.aplic.reset();
+        auto& aplic = all.aplics.all[n].emplace(board.aplics[n]);
+        if (!aplic.start(messages ? Delivery::messages : Delivery::direct)) all.aplics.all[n].reset();
     }
     for (u32 i = 0; i < all.core_count; ++i)
         if (auto const* const hart = board.hart(all.cores[i]->id); hart != nullptr)
@@ -46,11 +47,11 @@ void open_controllers(System& all) {
     this_boot_core().interrupts.open();
 }
 
-// One hart for each source, so that no other one is woken in vain.
-[[nodiscard]] BootCore* hart_for(System& all, u32 source) {
+// One hart for each line, so that no other one is woken in vain.
+[[nodiscard]] BootCore* connect(System& all, platform::BoardWire wire) {
     for (u32 i = 0; i < all.core_count; ++i) {
-        auto& core = *all.cores[(source + i) % all.core_count];
-        if (core.interrupts.is_wired()) return &core;
+        auto& core = *all.cores[(wire.line() + i) % all.core_count];
+        if (core.interrupts.enable(wire)) return &core;
     }
     return nullptr;
 }
@@ -76,9 +77,8 @@ void PortInterrupt::interrupted() {
 
 Result<bool> listen_to(System& all, std::optional<platform::BoardWire> wire,
                        platform::InterruptHandler& handler) {
-    auto* core = wire ? hart_for(all, wire->source) : nullptr;
-    if (core != nullptr && !core->interrupts.enable(*wire)) core = nullptr;
-    TRY(all.interrupts.add(core != nullptr ? std::optional{wire->source} : std::nullopt, handler));
+    auto* const core = wire ? connect(all, *wire) : nullptr;
+    TRY(all.interrupts.add(core != nullptr ? std::optional{wire->line()} : std::nullopt, handler));
     if (core == nullptr) {
         poll_now_and_then(all);
     } else if (core == &this_boot_core()) {
@@ -95,10 +95,10 @@ void open_drivers(System& all) {
 
 void print_interrupts(System const& all) {
     auto const& board = all.board;
-    auto const* const controller = all.files                    ? all.aplic ? "aplic and imsics" : "imsics"
-                                   : all.aplic                  ? "aplic"
-                                   : board.plic && !board.aplic ? "plic"
-                                                                : "none";
+    auto const* const controller = all.files ? board.aplics.empty() ? "imsics" : "aplic and imsics"
+                                   : !board.aplics.empty() ? "aplic"
+                                   : board.plic            ? "plic"
+                                                           : "none";
     say("antler: interrupts: {}; harts call each other by {}; {} devices interrupt, {} are polled\n",
         controller, all.files ? "messages" : "firmware", all.interrupts.wired(),
         all.interrupts.count() - all.interrupts.wired());

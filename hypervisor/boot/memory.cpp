@@ -81,7 +81,7 @@ Result<void> map_board(System& all, HpaRange device_tree) {
         TRY(house.map_memory(whole_pages(all.board.chosen.initrd), HouseAccess::read));
     if (all.board.uart) TRY(house.map_device(all.board.uart->registers));
     if (all.board.plic) TRY(house.map_device(all.board.plic->registers));
-    if (all.board.aplic) TRY(house.map_device(all.board.aplic->registers));
+    for (auto const& aplic : all.board.aplics) TRY(house.map_device(aplic.registers));
     if (all.board.imsic)
         for (auto const& group : all.board.imsic->groups) TRY(house.map_device(group));
     for (auto const& slot : all.board.virtio_mmio) TRY(house.map_device(slot.registers));

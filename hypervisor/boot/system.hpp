@@ -75,7 +75,7 @@ struct System {
     bool calls_wait = false;                       // perhaps; the boot hart's
     std::optional<platform::Serial8250> serial{};  // for a panic, which asks no lock
     platform::InterruptTable interrupts{};
-    std::optional<platform::HostAplic> aplic{};
+    platform::HostAplics aplics{};
     bool files = false;  // harts have interrupt files, which messages are sent to
     platform::VirtioBoard virtio{};
     PortInterrupt port_interrupt{};

@@ -219,15 +219,16 @@ void read_aplic(Candidate const& found, bool message_signalled, Board& board) {
     aplic.phandle = found.node.phandle().value_or(0);
     aplic.sources = number32(found.node, "riscv,num-sources");
     aplic.message_signalled = message_signalled;
+    if (aplic.sources == 0 || aplic.sources > isa::aplic::most_sources) return;
+    if (aplic.registers.size < isa::aplic::idcs || board.aplics.size() == Board::max_aplics) return;
     auto const indexes = found.node.property("riscv,hart-indexes");
     for_each_context(found.node, board, [&](u16 index, BoardHart& hart, u32 interrupt) {
         if (interrupt != supervisor_external) return;
         auto const told = indexes ? indexes->cell(index).value_or(index) : index;
-        if (told < isa::aplic::most_harts && aplic.has_hart(told)) hart.aplic_index = static_cast<u16>(told);
+        if (told < isa::aplic::most_harts && aplic.has_hart(told) && !hart.aplic)
+            hart.aplic = {static_cast<u32>(board.aplics.size()), told};
     });
-    if (aplic.sources == 0 || aplic.sources > isa::aplic::most_sources) return;
-    if (aplic.registers.size < isa::aplic::idcs) return;
-    board.aplic = aplic;
+    static_cast<void>(board.aplics.push(aplic));
 }
 
 struct Controllers {
@@ -244,12 +245,11 @@ struct Controllers {
     for (auto const& imsic : seen.imsics)
         if (!board.imsic && reaches_supervisor(imsic.node, board)) read_imsic(tree, imsic, board);
     for (auto const& aplic : seen.aplics) {
-        if (board.aplic) break;
         auto const messages_to = aplic.node.number("msi-parent");
-        if (board.imsic && messages_to == u64{board.imsic->phandle})
-            read_aplic(aplic, true, board);
-        else if (reaches_supervisor(aplic.node, board))
-            read_aplic(aplic, false, board);
+        bool const messages = board.imsic && messages_to == u64{board.imsic->phandle};
+        if (!messages && !reaches_supervisor(aplic.node, board)) continue;
+        if (board.aplics.empty() || board.aplics[0].message_signalled == messages)
+            read_aplic(aplic, messages, board);
     }
 }
 
@@ -367,12 +367,14 @@ BoardHart const* Board::hart(u64 id) const {
 
 std::optional<BoardWire> Board::wire(std::optional<BoardInterrupt> const& interrupt) const {
     if (!interrupt || interrupt->source == 0) return std::nullopt;
-    if (!aplic) {
+    if (aplics.empty()) {
         if (!plic || interrupt->controller != plic->phandle) return std::nullopt;
         return BoardWire{interrupt->source};
     }
-    if (interrupt->controller != aplic->phandle || interrupt->source > aplic->sources) return std::nullopt;
-    return BoardWire{interrupt->source, mode_of(interrupt->flags)};
+    for (u32 n = 0; n < aplics.size(); ++n)
+        if (interrupt->controller == aplics[n].phandle && interrupt->source <= aplics[n].sources)
+            return BoardWire{interrupt->source, mode_of(interrupt->flags), n};
+    return std::nullopt;
 }
 
 Result<void> read_board(FdtReader const& tree, Board& board) {

@@ -28,6 +28,9 @@ struct BoardInterrupt {
 struct BoardWire {
     u32 source{};
     isa::aplic::SourceMode mode = isa::aplic::SourceMode::level1;
+    u32 controller = 0;  // which of the board's APLICs
+    // One number for each wire of the board.
+    [[nodiscard]] constexpr u32 line() const { return controller << 10 | source; }
     friend bool operator==(BoardWire, BoardWire) = default;
 };
 
@@ -42,8 +45,14 @@ struct BoardHart {
     u32 cboz_block = 0;
     u32 cbop_block = 0;
     std::optional<u16> plic_context{};  // its S-mode context
-    std::optional<u16> aplic_index{};   // by which the supervisor's APLIC signals to it
-    std::optional<u16> imsic_index{};   // the place of its S-mode file among the board's
+    // By which an APLIC of the supervisor's signals to it: which one, and its number there.
+    struct AplicPlace {
+        u32 controller{};
+        u32 index{};
+        friend bool operator==(AplicPlace, AplicPlace) = default;
+    };
+    std::optional<AplicPlace> aplic{};
+    std::optional<u16> imsic_index{};  // the place of its S-mode file among the board's
 
     // Calls each("sstc") for every extension: from the list where there is one, else from the ISA string.
     template <class Each>
@@ -120,6 +129,7 @@ struct Board {
     static constexpr usize max_memory = 32;
     static constexpr usize max_virtio = 32;
     static constexpr usize max_reserved = 64;
+    static constexpr usize max_aplics = 4;
 
     std::string_view model{};
     Timebase timebase{};
@@ -130,7 +140,7 @@ struct Board {
     std::optional<BoardUart> uart{};         // what stdout-path names, if it is an 8250
     std::optional<BoardUart> second_uart{};  // the first of the others
     std::optional<BoardPlic> plic{};
-    std::optional<BoardAplic> aplic{};
+    BoundedList<BoardAplic, max_aplics> aplics{};  // that all deliver in the same way
     std::optional<BoardImsic> imsic{};
     std::optional<HpaRange> goldfish_rtc{};
     BoundedList<BoardVirtio, max_virtio> virtio_mmio{};

@@ -9,10 +9,7 @@ Result<void> HartInterrupts::enable(BoardWire wire) {
                                        plic.enable(wire.source);
                                        return {};
                                    },
-                                   [&](AplicHart& aplic) -> Result<void> {
-                                       aplic.enable(wire);
-                                       return {};
-                                   },
+                                   [&](AplicHart& aplic) { return aplic.enable(wire); },
                                    [&](HostImsic& imsic) { return imsic.enable(wire); }});
 }
 
@@ -22,9 +19,9 @@ void HartInterrupts::open() {
 }
 
 void HartInterrupts::serve_wire(InterruptTable const& table) {
-    auto const serve = [&](u32 source) {
+    auto const serve = [&](u32 line) {
         add_one(served_);
-        (void)table.serve(source);
+        (void)table.serve(line);
     };
     if (auto* const plic = std::get_if<HostPlic>(&kind_)) {
         auto const source = plic->claim();
@@ -33,14 +30,14 @@ void HartInterrupts::serve_wire(InterruptTable const& table) {
         plic->complete(source);
     } else if (auto* const aplic = std::get_if<AplicHart>(&kind_)) {
         // The source stays pending for as long as its wire is raised: there is nothing to complete.
-        if (auto const source = aplic->claim(); source != 0) serve(source);
+        if (auto const line = aplic->claim(); line != 0) serve(line);
     }
 }
 
 void HartInterrupts::serve_message(InterruptTable const& table, HostImsic const& imsic,
                                    HostImsic::Claimed const& came) {
     add_one(served_);
-    (void)table.serve(came.source);
+    (void)table.serve(came.line);
     imsic.complete(came);
 }
 

@@ -15,18 +15,25 @@ namespace antler::platform {
 // A hart's part of an APLIC that signals to harts directly.
 class AplicHart {
 public:
-    AplicHart(HostAplic& domain, u32 hart_index) : domain_{&domain}, index_{hart_index} {}
+    AplicHart(HostAplic& domain, BoardHart::AplicPlace place) : domain_{&domain}, place_{place} {}
 
-    void enable(BoardWire wire) {
+    // A hart belongs to one APLIC.                                                            [aia AdvPLIC]
+    [[nodiscard]] Result<void> enable(BoardWire wire) {
+        if (wire.controller != place_.controller) return Err{Error::not_found};
         constexpr u32 priority = 1;
-        domain_->connect(wire, isa::aplic::Target::direct(index_, priority));
+        domain_->connect(wire, isa::aplic::Target::direct(place_.index, priority));
+        return {};
     }
-    void open() const { domain_->open_hart(index_); }
-    [[nodiscard]] u32 claim() const { return domain_->claim(index_); }
+    void open() const { domain_->open_hart(place_.index); }
+    // Zero: none; else BoardWire::line().
+    [[nodiscard]] u32 claim() const {
+        auto const source = domain_->claim(place_.index);
+        return source == 0 ? 0 : BoardWire{.source = source, .controller = place_.controller}.line();
+    }
 
 private:
     HostAplic* domain_;
-    u32 index_;
+    BoardHart::AplicPlace place_;
 };
 
 class HartInterrupts {
@@ -36,9 +43,6 @@ public:
     void come_by(Kind const& kind) {
         kind_ = kind;
     }
-
-    // False: none of the board's interrupts come here.
-    [[nodiscard]] bool is_wired() const { return !std::holds_alternative<std::monostate>(kind_); }
 
     // This hart takes the wire; from open() on, or from the next open().
     [[nodiscard]] Result<void> enable(BoardWire wire);

@@ -1,6 +1,9 @@
 // The supervisor's domain of the board's APLIC, which sends messages to IMSICs or signals to harts directly.
 #pragma once
 
+#include <array>
+#include <optional>
+
 #include "base/address.hpp"
 #include "base/result.hpp"
 #include "isa/aplic.hpp"
@@ -40,6 +43,16 @@ private:
 
     Hpa base_;
     u32 sources_;
+};
+
+// Those that are used.
+struct HostAplics {
+    std::array<std::optional<HostAplic>, Board::max_aplics> all{};
+    [[nodiscard]] HostAplic* find(u32 controller) {
+        auto& one = all[controller % all.size()];
+        return one ? &*one : nullptr;
+    }
+    [[nodiscard]] HostAplic const& operator[](u32 controller) const { return *all[controller % all.size()]; }
 };
 
 }  // namespace antler::platform

@@ -4,15 +4,16 @@
 namespace antler::platform {
 
 Result<void> HostImsic::enable(BoardWire wire) {
-    if (wires_ == nullptr) return Err{Error::not_found};
-    for (auto const source : source_of_)
-        if (source == wire.source) return {};
+    auto* const aplic = wires_->find(wire.controller);
+    if (aplic == nullptr) return Err{Error::not_found};
+    for (auto const line : lines_)
+        if (line == wire.line()) return {};
     if (next_identity_ > used_identities) return Err{Error::full};
     auto const identity = next_identity_++;
-    source_of_[identity] = static_cast<u16>(wire.source);
+    lines_[identity] = static_cast<u16>(wire.line());
     enabled_ |= u64{1} << identity;
     if (isa::aplic::is_level(wire.mode)) levels_ |= u64{1} << identity;
-    wires_->connect(wire, isa::aplic::Target::message(hart_index_, 0, identity));
+    aplic->connect(wire, isa::aplic::Target::message(hart_index_, 0, identity));
     return {};
 }
 

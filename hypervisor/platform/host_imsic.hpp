@@ -17,12 +17,11 @@ public:
     // Most urgent of all: work of another hart waits for it.
     static constexpr u16 call_identity = 1;
 
-    // `wires`: none where the board has no APLIC that sends messages.
-    HostImsic(BoardImsic const& board, Hpa file, HostAplic* wires)
+    HostImsic(BoardImsic const& board, Hpa file, HostAplics& wires)
         : file_{file},
           hart_index_{board.layout.hart_index(file)},
           identities_{board.identities},
-          wires_{wires} {}
+          wires_{&wires} {}
 
     // Gives the wire an identity of this hart; it counts when open() was called the next time.
     [[nodiscard]] Result<void> enable(BoardWire wire);
@@ -38,19 +37,20 @@ public:
     enum class Came : u8 { nothing, call, wire };
     struct Claimed {
         Came what{};
-        u32 source = 0;
+        u32 line = 0;  // BoardWire::line()
         bool is_level = false;
     };
     // On the hart itself: what is next.
     [[nodiscard]] Claimed claim() const {
         auto const identity = hart::claim_from_own_file();
         if (identity == call_identity) return {Came::call};
-        if (identity == 0 || identity >= source_of_.size() || source_of_[identity] == 0) return {};
-        return {Came::wire, source_of_[identity], (levels_ >> identity & 1) != 0};
+        if (identity == 0 || identity >= lines_.size() || lines_[identity] == 0) return {};
+        return {Came::wire, lines_[identity], (levels_ >> identity & 1) != 0};
     }
     // Its device was served.
     void complete(Claimed const& claimed) const {
-        if (claimed.is_level) wires_->look_again(claimed.source);
+        if (claimed.is_level)
+            (*wires_)[claimed.line >> 10].look_again(claimed.line & isa::aplic::most_sources);
     }
 
 private:
@@ -60,11 +60,11 @@ private:
     Hpa file_;
     u32 hart_index_;
     u32 identities_;
-    HostAplic* wires_;
+    HostAplics* wires_;
     u64 enabled_ = u64{1} << call_identity;  // by identity
     u64 levels_ = 0;                         // by identity: its wire is not edge-sensitive
     u16 next_identity_ = call_identity + 1;
-    std::array<u16, used_identities + 1> source_of_{};
+    std::array<u16, used_identities + 1> lines_{};
 };
 
 }  // namespace antler::platform

@@ -1,4 +1,4 @@
-// Who serves which source of the board's interrupt controller.
+// Who serves which line into the board's interrupt controllers.
 #pragma once
 
 #include <array>
@@ -13,7 +13,7 @@ namespace antler::platform {
 // A driver that a device's interrupt wakes, on any hart, while that hart holds no lock.
 class InterruptHandler {
 public:
-    // Lowers the device's line before it returns.  Several devices may share a source, so there may be
+    // Lowers the device's line before it returns.  Several devices may share a line, so there may be
     // nothing to do.  Bounded: what is left over is done when the line is raised again.
     virtual void interrupted() = 0;
 
@@ -26,20 +26,20 @@ class InterruptTable {
 public:
     static constexpr usize most = 64;
 
-    // `source`: none for a device without a wire, which is served by poll() alone.
-    [[nodiscard]] Result<void> add(std::optional<u32> source, InterruptHandler& handler) {
+    // `line` is BoardWire::line(); none for a device without a wire, which is served by poll() alone.
+    [[nodiscard]] Result<void> add(std::optional<u32> line, InterruptHandler& handler) {
         auto const count = count_.load(std::memory_order_relaxed);
         if (count == most) return Err{Error::full};
-        entries_[count] = {source, &handler};
+        entries_[count] = {line, &handler};
         count_.store(count + 1, std::memory_order_release);  // readers see a whole entry
         return {};
     }
 
-    // True when somebody listens to this source.
-    bool serve(u32 source) const {
+    // True when somebody listens to this line.
+    bool serve(u32 line) const {
         bool found = false;
         for_each([&](Entry const& entry) {
-            if (entry.source != source) return;
+            if (entry.line != line) return;
             entry.handler->interrupted();
             found = true;
         });
@@ -49,7 +49,7 @@ public:
     [[nodiscard]] u32 count() const { return static_cast<u32>(count_.load(std::memory_order_acquire)); }
     [[nodiscard]] u32 wired() const {
         u32 found = 0;
-        for_each([&](Entry const& entry) { found += entry.source ? 1 : 0; });
+        for_each([&](Entry const& entry) { found += entry.line ? 1 : 0; });
         return found;
     }
 
@@ -60,7 +60,7 @@ public:
 
 private:
     struct Entry {
-        std::optional<u32> source{};
+        std::optional<u32> line{};
         InterruptHandler* handler = nullptr;
     };
     template <class Body>

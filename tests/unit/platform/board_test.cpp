@@ -74,7 +74,7 @@ TEST_F(Boards, OfQemuWithAPlic) {
     EXPECT_EQ(board->plic->registers, (HpaRange{Hpa{0xc00'0000}, 0x60'0000}));
     EXPECT_EQ(board->plic->sources, 95u);
     EXPECT_EQ(board->plic->contexts, 8u);
-    EXPECT_FALSE(board->aplic || board->imsic || board->has_iommu);
+    EXPECT_FALSE(!board->aplics.empty() || board->imsic || board->has_iommu);
     EXPECT_EQ(board->goldfish_rtc, (HpaRange{Hpa{0x10'1000}, 0x1000}));
 
     ASSERT_TRUE(board->uart);
@@ -103,32 +103,32 @@ TEST_F(Boards, OfQemuWithAnAplic) {
     EXPECT_EQ(board->harts.size(), 2u);
     EXPECT_EQ(board->memory[0].size, 0xc000'0000u);
     EXPECT_FALSE(board->plic || board->imsic);
-    ASSERT_TRUE(board->aplic);
-    EXPECT_EQ(board->aplic->registers, (HpaRange{Hpa{0xd00'0000}, 0x8000}));
-    EXPECT_EQ(board->aplic->sources, 96u);
-    EXPECT_FALSE(board->aplic->message_signalled);
-    EXPECT_EQ(board->uart->interrupt->controller, board->aplic->phandle);
+    ASSERT_EQ(board->aplics.size(), 1u);
+    EXPECT_EQ(board->aplics[0].registers, (HpaRange{Hpa{0xd00'0000}, 0x8000}));
+    EXPECT_EQ(board->aplics[0].sources, 96u);
+    EXPECT_FALSE(board->aplics[0].message_signalled);
+    EXPECT_EQ(board->uart->interrupt->controller, board->aplics[0].phandle);
     EXPECT_EQ(board->wire(board->uart->interrupt), BoardWire{10});
-    EXPECT_EQ(board->hart(0)->aplic_index, 0u);
-    EXPECT_EQ(board->hart(1)->aplic_index, 1u);
+    EXPECT_EQ(board->hart(0)->aplic, (BoardHart::AplicPlace{0, 0}));
+    EXPECT_EQ(board->hart(1)->aplic, (BoardHart::AplicPlace{0, 1}));
     using isa::aplic::SourceMode;
     auto const driven = [&](u32 flags) {
-        return board->wire(BoardInterrupt{board->aplic->phandle, 7, flags})->mode;
+        return board->wire(BoardInterrupt{board->aplics[0].phandle, 7, flags})->mode;
     };
     EXPECT_EQ(driven(1), SourceMode::edge1);
     EXPECT_EQ(driven(2), SourceMode::edge0);
     EXPECT_EQ(driven(8), SourceMode::level0);
-    EXPECT_EQ(board->wire(BoardInterrupt{board->aplic->phandle, 97}), std::nullopt);
-    EXPECT_EQ(board->wire(BoardInterrupt{board->aplic->phandle + 1, 7}), std::nullopt);
+    EXPECT_EQ(board->wire(BoardInterrupt{board->aplics[0].phandle, 97}), std::nullopt);
+    EXPECT_EQ(board->wire(BoardInterrupt{board->aplics[0].phandle + 1, 7}), std::nullopt);
     EXPECT_TRUE(board->hart(0)->features().sv57 && board->hart(0)->features().sv39);
 }
 
 TEST_F(Boards, OfQemuWithMessageSignalledInterrupts) {
     open("virt-imsic");
     ASSERT_TRUE(result);
-    ASSERT_TRUE(board->aplic && board->imsic);
-    EXPECT_TRUE(board->aplic->message_signalled);
-    EXPECT_EQ(board->aplic->registers.start, Hpa{0xd00'0000});
+    ASSERT_TRUE(board->aplics.size() == 1 && board->imsic);
+    EXPECT_TRUE(board->aplics[0].message_signalled);
+    EXPECT_EQ(board->aplics[0].registers.start, Hpa{0xd00'0000});
     ASSERT_EQ(board->imsic->groups.size(), 1u);
     EXPECT_EQ(board->imsic->groups[0].start, Hpa{0x2800'0000});
     EXPECT_EQ(board->imsic->identities, 255u);
@@ -154,6 +154,13 @@ TEST_F(Boards, OfQemuWithTwoSockets) {
     EXPECT_EQ(board->imsic->layout.hart_bits, 1u);
     EXPECT_EQ(board->imsic->layout.group_bits, 1u);
     EXPECT_EQ(board->imsic->layout.hart_index(*board->imsic->file(3)), 3u);
+    // An APLIC for each socket, and their sources have the same numbers.
+    ASSERT_EQ(board->aplics.size(), 2u);
+    auto const uart = board->wire(board->uart->interrupt);
+    ASSERT_TRUE(uart);
+    auto const other = board->wire(BoardInterrupt{board->aplics[1 - uart->controller].phandle, uart->source});
+    ASSERT_TRUE(other);
+    EXPECT_NE(uart->line(), other->line());
     for (u32 n = 0; n < 4; ++n) EXPECT_EQ(board->hart(n)->imsic_index, n);
 }
 

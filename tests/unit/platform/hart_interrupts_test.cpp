@@ -31,14 +31,14 @@ struct Desk {
     Registers file{page_bytes};
     BoardAplic board_aplic{.registers = wires.range(), .sources = 96, .message_signalled = true};
     BoardImsic board_imsic{.identities = 255, .layout = {.hart_bits = 0}};
-    HostAplic domain{board_aplic};
+    HostAplics domains;
     HartInterrupts interrupts;
     InterruptTable table;
 
     Desk() {
         fake::reset_hart();
-        EXPECT_TRUE(domain.start(aplic::Delivery::messages));
-        interrupts.come_by(HostImsic{board_imsic, file.range().start, &domain});
+        EXPECT_TRUE(domains.all[0].emplace(board_aplic).start(aplic::Delivery::messages));
+        interrupts.come_by(HostImsic{board_imsic, file.range().start, domains});
     }
     [[nodiscard]] aplic::Target target(u32 source) { return {wires.at(aplic::target + 4 * source)}; }
     [[nodiscard]] u32 identity(u32 source) { return aplic::Target::eiid::get(target(source).raw); }
@@ -120,6 +120,31 @@ TEST(HostImsic, AsksForALevelOnceMoreWhenItWasServedButNeverForAnEdge) {
     EXPECT_EQ(again, 10u);
 }
 
+TEST(HostImsic, TellsTheSourcesOfTwoControllersApart) {
+    Desk desk;
+    Registers other{aplic::idcs};
+    BoardAplic const second{.registers = other.range(), .sources = 96, .message_signalled = true};
+    ASSERT_TRUE(desk.domains.all[1].emplace(second).start(aplic::Delivery::messages));
+    BoardWire const near{.source = 10};
+    BoardWire const far{.source = 10, .controller = 1};
+    Counter first;
+    Counter last;
+    ASSERT_TRUE(desk.interrupts.enable(near) && desk.interrupts.enable(far));
+    ASSERT_TRUE(desk.table.add(near.line(), first) && desk.table.add(far.line(), last));
+    desk.interrupts.open();
+    aplic::Target const target{other.at(aplic::target + 4 * 10)};
+    EXPECT_NE(target, desk.target(10));
+    other.at(aplic::setipnum) = 0;
+    desk.wires.at(aplic::setipnum) = 0;
+    fake::hart().file.set_pending(aplic::Target::eiid::get(target.raw));
+    EXPECT_FALSE(desk.interrupts.serve(desk.table));
+    EXPECT_EQ(first.times, 0u);
+    EXPECT_EQ(last.times, 1u);
+    EXPECT_EQ(other.at(aplic::setipnum), 10u);
+    EXPECT_EQ(desk.wires.at(aplic::setipnum), 0u);
+    EXPECT_FALSE(desk.interrupts.enable({.source = 1, .controller = 2}));
+}
+
 TEST(HostImsic, RefusesMoreWiresThanEveryFileHasIdentities) {
     Desk desk;
     u32 taken = 0;
@@ -136,7 +161,7 @@ TEST(AplicHart, ClaimsFromItsOwnPartOfTheDomain) {
     HostAplic domain{board};
     ASSERT_TRUE(domain.start(aplic::Delivery::direct));
     HartInterrupts interrupts;
-    interrupts.come_by(AplicHart{domain, 2});
+    interrupts.come_by(AplicHart{domain, {.controller = 0, .index = 2}});
     InterruptTable table;
     Counter device;
     ASSERT_TRUE(interrupts.enable({8}));
@@ -152,6 +177,8 @@ TEST(AplicHart, ClaimsFromItsOwnPartOfTheDomain) {
     EXPECT_FALSE(interrupts.serve(table));
     EXPECT_EQ(device.times, 1u);
     EXPECT_EQ(interrupts.file(), nullptr);
+    EXPECT_FALSE(interrupts.enable({.source = 8, .controller = 1}))
+        << "of an APLIC that does not reach this hart";
 }
 
 TEST(HostPlic, CompletesWhatItClaimed) {
@@ -176,7 +203,6 @@ TEST(HartInterrupts, AreNoneWhereNoControllerReachesTheHart) {
     HartInterrupts interrupts;
     InterruptTable table;
     interrupts.open();
-    EXPECT_FALSE(interrupts.is_wired());
     EXPECT_FALSE(interrupts.enable({10}));
     EXPECT_FALSE(interrupts.serve(table));
 }
