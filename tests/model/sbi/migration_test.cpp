@@ -113,6 +113,7 @@ public:
             if (entered_[hart] == nullptr || chance(3)) exit(core);
             auto* const vcpu = entered_[hart];
             if (vcpu == nullptr) return wake_somebody();
+            resume_some();
             auto& seen = of(*vcpu);
             if (seen.is_new) begin(seen);
             check(hart, seen);
@@ -207,8 +208,15 @@ private:
         team_.idle.fetch_and(~Team::bit(hart));  // as whoever wakes does
         entered_[hart] = world_.run(hart);
     }
-    // A device, perhaps.
-    void wake_somebody() { some(some_guest()).vcpu->signal(Request::software_interrupt); }
+    // A device, perhaps, or an operator.
+    void wake_somebody() {
+        some(some_guest()).vcpu->signal(Request::software_interrupt);
+        resume_some();
+    }
+    void resume_some() {
+        auto& vm = *some_guest().vm;
+        if (vm.is_suspended()) vm.resume();
+    }
     // Another hart does something while this one is in the middle of an exit, and cannot serve anybody.
     void interleave() {
         auto const here = world_.here();
@@ -245,7 +253,7 @@ private:
         auto& vcpu = *seen.vcpu;
         auto& guest = of(vcpu.vm);
         auto& file = fake::hart();
-        switch (pick(24)) {
+        switch (pick(25)) {
             case 0:
             case 1:
             case 2:
@@ -284,6 +292,7 @@ private:
                 exit(core);
                 break;
             case 22: start_another(guest); break;
+            case 23: some_guest().vm->suspend(); break;
             default:
                 ++guest.code;
                 file.on_fence({Fence::Kind::instructions, {}, {}});  // its own
