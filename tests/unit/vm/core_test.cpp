@@ -184,6 +184,18 @@ TEST(Core, ServesEverythingPendingAndClearsOnlyTheSoftwareInterrupt) {
     EXPECT_EQ(csr::hvip::read_raw(), vs_software);
 }
 
+TEST(Core, AnswersACallThatComesAsAMessage) {
+    World world{1};
+    auto& first = world.start(world.add({.vcpus = 1}));
+    csr::sip::set_bits(host_external_pending);
+    first.signal(Request::software_interrupt);
+    EXPECT_TRUE(world.core().serve_interrupts());
+    EXPECT_EQ(csr::hvip::read_raw(), 0U) << "a device interrupted, and nobody called";
+    fake::outside().external_is_a_call = true;
+    EXPECT_TRUE(world.core().serve_interrupts());
+    EXPECT_EQ(csr::hvip::read_raw(), vs_software);
+}
+
 TEST(Core, ServesFencesInTheMiddleOfAnExitAndNothingElse) {
     World world;
     auto& vm = world.add({.vcpus = 2});
