@@ -179,6 +179,13 @@ void run() {
     } else if (told("bad")) {
         check("a bad sector is an error", ends_with(drive->ask(BlockType::read, 0), BlockStatus::io_error));
         check("the others are not", ends_with(drive->ask(BlockType::read, 64), BlockStatus::ok));
+    } else if (told("late")) {
+        check("a write ends well", ends_with(drive->ask_and_sleep(BlockType::write, 0), BlockStatus::ok));
+        auto const start = now();
+        check("one that the disk does not answer is an error",
+              ends_with(drive->ask_and_sleep(BlockType::write, 0, 100), BlockStatus::io_error));
+        say("block: after {} s", (now() - start) / guest().hertz);
+        check("and the disk is there again", ends_with(drive->ask(BlockType::read, 0), BlockStatus::ok));
     } else if (told("budget")) {
         auto const good = write_all(*drive, seed);
         check("some writes fit the overlay's memory, and the others are errors", good > 0 && good < pages);

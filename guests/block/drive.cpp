@@ -152,13 +152,13 @@ std::optional<BlockStatus> Drive::ask(BlockType type, u64 sector, u32 bytes) {
     return status(0);
 }
 
-std::optional<BlockStatus> Drive::ask_and_sleep(BlockType type, u64 sector) {
+std::optional<BlockStatus> Drive::ask_and_sleep(BlockType type, u64 sector, u32 seconds) {
     Plic const plic{this_hart().id};
     plic.open(source_);
     csr::sie::set(irq::bit(irq::external) | irq::bit(irq::timer));
     available_[2 + entries] = taken_;  // call when it ends
     put_bytes(0, type, sector, page);
-    auto const end = now() + guest().hertz * 10;
+    auto const end = now() + guest().hertz * seconds;
     sbi::set_timer(end);
     kick();
     bool called = false;

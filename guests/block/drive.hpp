@@ -52,7 +52,7 @@ public:
     // One request alone; nothing: it did not end in time.
     [[nodiscard]] std::optional<BlockStatus> ask(BlockType type, u64 sector, u32 bytes = page);
     // The same by interrupt.
-    [[nodiscard]] std::optional<BlockStatus> ask_and_sleep(BlockType type, u64 sector);
+    [[nodiscard]] std::optional<BlockStatus> ask_and_sleep(BlockType type, u64 sector, u32 seconds = 10);
 
     // For a copy: from now on nobody is behind it but play_the_device(), which ends so many requests.
     void detach();

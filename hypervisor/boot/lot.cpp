@@ -68,7 +68,8 @@ Result<void> build(System& all, Lot& lot, Life& life, OwnerId owner) {
     TRY(memory::ensure_free(all.frames, all.house, Pool::house, house_reserve));
     life.space = TRY(life.store.make<memory::Space>(all.frames, *all.tags, owner));
     TRY(life.space->create(mode, all.features));
-    memory::Colours const colours{.wanted = description.colours};
+    memory::Colours colours{.wanted = description.colours};
+    if (all.board.cache_way != 0) colours.count = memory::colours_of_way(all.board.cache_way);
     if (!colours.exist()) return Err{Error::misaligned};
     life.ram = TRY(life.store.make<vm::Ram>(*life.space, range, colours));
     auto const* const described = all.board.hart(all.cores[0]->id);

@@ -10,6 +10,17 @@ namespace antler::memory {
 inline constexpr u32 default_colours = 16;
 inline constexpr u32 most_colours = 64;
 
+// How many there are in a cache with ways of so many bytes.  Of a way that is no power of two the largest
+// that divides it counts: frames that differ there never meet, others may not meet either.
+[[nodiscard]] constexpr u32 colours_of_way(u64 bytes) {
+    auto const pages = bytes / page_bytes;
+    if (pages == 0) return 1;
+    auto const power = pages & (~pages + 1);
+    return power < most_colours ? static_cast<u32>(power) : most_colours;
+}
+static_assert(colours_of_way(64 * 1024) == default_colours && colours_of_way(1024) == 1);
+static_assert(colours_of_way(96 * 1024) == 8 && colours_of_way(u64{1} << 30) == most_colours);
+
 // Those that somebody wants; none: any frame will do.
 struct Colours {
     u64 wanted = 0;               // a bit for each

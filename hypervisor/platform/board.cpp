@@ -58,6 +58,18 @@ void read_hart(FdtNode const& node, Board& board) {
     static_cast<void>(board.harts.push(hart));  // the list counts those it has no room for
 }
 
+// The last cache is the one that harts share.  Where the tree does not give the lines' length, blocks are
+// lines.
+void read_cache(FdtNode const& node, Board& board) {
+    auto const level = number32(node, "cache-level");
+    auto const line = number32(node, "cache-line-size", number32(node, "cache-block-size"));
+    auto const way = u64{number32(node, "cache-sets")} * line;
+    if (way == 0 || level < board.cache_level) return;
+    board.cache_way =
+        level == board.cache_level && board.cache_way != 0 ? std::min(board.cache_way, way) : way;
+    board.cache_level = level;
+}
+
 // Calls body(index, hart, interrupt) for each entry of interrupts-extended that leads to a hart of the board.
 // A cpu-intc takes one cell, and nothing but cpu-intcs is above these controllers.
 template <class Body>
@@ -314,6 +326,7 @@ void remember(FdtWalk const& walk, Candidates& among) {
     if (compatible->lists("sifive,plic-1.0.0") || compatible->lists("riscv,plic0") ||
         compatible->lists("thead,c900-plic"))
         remember(walk, seen.plics);
+    if (compatible->lists("cache")) read_cache(node, board);
     if (compatible->lists("riscv,aplic")) remember(walk, seen.aplics);
     if (compatible->lists("riscv,imsics")) remember(walk, seen.imsics);
     if (compatible->lists("riscv,iommu") || compatible->lists("riscv,pci-iommu")) board.has_iommu = true;

@@ -147,6 +147,8 @@ struct Board {
     std::optional<BoardPci> pci{};            // the first host bridge
     std::optional<HpaRange> test_finisher{};  // how QEMU's board tells its caller that something failed
     bool has_iommu = false;
+    u64 cache_way = 0;  // bytes of a way of the last cache, the smallest of them; 0: not told
+    u32 cache_level = 0;
 
     [[nodiscard]] BoardHart const* hart(u64 id) const;
     // None where the interrupt goes to another controller than the one that we use.

@@ -153,6 +153,7 @@ TEST_F(Boards, OfQemuWithTwoSockets) {
     EXPECT_EQ(board->imsic->groups[1].start, Hpa{0x2900'0000});
     EXPECT_EQ(board->imsic->layout.hart_bits, 1u);
     EXPECT_EQ(board->imsic->layout.group_bits, 1u);
+    EXPECT_EQ(board->cache_way, 0u) << "this board does not tell";
     EXPECT_EQ(board->imsic->layout.hart_index(*board->imsic->file(3)), 3u);
     // An APLIC for each socket, and their sources have the same numbers.
     ASSERT_EQ(board->aplics.size(), 2u);
@@ -184,6 +185,7 @@ TEST_F(Boards, OfSilicon) {
     EXPECT_TRUE(little->has("v") && little->has("zba") && little->has("zbb"));
     EXPECT_EQ(little->plic_context, 4u);
     EXPECT_EQ(board->plic->sources, 159u);
+    EXPECT_EQ(board->cache_way, 128u * 1024) << "of the last cache, though another follows in the tree";
 
     ASSERT_EQ(board->memory.size(), 2u);  // the disabled bank is not there
     EXPECT_EQ(board->memory[1], (HpaRange{Hpa{0x1'0000'0000}, 0x2'0000'0000}));
