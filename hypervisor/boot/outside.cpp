@@ -76,6 +76,7 @@ void announce(Vm const& vm, std::string_view text) {
 void machine_went_away(Vm const& vm) {
     auto& all = system();
     if (vm.has_crashed()) all.any_crashed.store(true);
+    if (vm.machine().has_streams()) all.streams_have_news.store(true);  // they are over
     // Its memory is given back by the boot hart.
     all.cores[0]->ask_background();
     if (all.vms_alive.fetch_sub(1) != 1) return;

@@ -33,7 +33,7 @@ void for_each_vm(System& all, Body&& body) {
 
 control::Outcome call_guest(System& all, u32 id, u32 port, control::StreamPlace& into) {
     auto* const vm = running_vm(all, id);
-    if (vm == nullptr) return {Status::bad_state, "it is off"};
+    if (vm == nullptr || vm->is_over()) return {Status::bad_state, "it is off"};
     if (!vm->machine().has_streams()) return {Status::not_supported, "it has no vsock"};
     auto const stream = vm->machine().with_streams([&](HostStreams& streams) { return streams.call(port); });
     if (!stream)

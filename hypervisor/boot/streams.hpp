@@ -21,11 +21,12 @@ void tell_streams(System& all);
 // After they have: calls of guests at ports where no line listens.
 void refuse_calls(System& all);
 
-// Calls body(streams) for a VM that is there and has some.
+// Calls body(streams) for a VM that is there, has some, and may run.
 template <class Body>
 void with_streams(System& all, u32 id, Body&& body) {
     auto* const vm = running_vm(all, id);
-    if (vm != nullptr && vm->machine().has_streams()) vm->machine().with_streams(std::forward<Body>(body));
+    if (vm != nullptr && !vm->is_over() && vm->machine().has_streams())
+        vm->machine().with_streams(std::forward<Body>(body));
 }
 // And what it answers; else `otherwise`.
 template <class Answer, class Body>

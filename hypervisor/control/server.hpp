@@ -30,7 +30,7 @@ public:
     [[nodiscard]] u64 garbage() const { return finder_.garbage(); }
     [[nodiscard]] PortSet const& ports() const { return ports_; }
     // Something has happened to streams of guests.
-    void streams_changed() { streams_changed_ = true; }
+    void streams_changed() { streams_changed_ = calls_wait_ = true; }
 
 private:
     static constexpr usize out_bytes = 16'384;
@@ -131,6 +131,7 @@ private:
     u32 streams_made_ = 0;
     u32 next_stream_ = 0;           // whose turn it is
     bool streams_changed_ = false;  // there may be something to say of them
+    bool calls_wait_ = false;       // perhaps, of guests at our ports
     bool streams_first_ = false;    // before consoles
 };
 

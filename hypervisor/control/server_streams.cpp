@@ -24,7 +24,7 @@ void Server::stream(Type type) {
     if (type == Type::vsock_connect) return with<wire::VsockConnect>([&](auto const& m) { call_guest(m); });
     if (type == Type::vsock_listen)
         return with<wire::VsockListen>([&](auto const& m) {
-            streams_changed_ = true;
+            streams_changed();
             if (m.on && !ports_.add(m.port)) return reply({Status::no_memory, "it listens at enough ports"});
             if (!m.on) ports_.remove(m.port);
             reply({});
@@ -118,9 +118,10 @@ bool Server::tell_stream(Nanos now) {
 }
 
 bool Server::offer_stream() {
-    auto* const stream = ports_.empty() ? nullptr : free_stream();
+    auto* const stream = calls_wait_ && !ports_.empty() ? free_stream() : nullptr;
     if (stream == nullptr) return false;
     auto const call = operations_.take_call(ports_);
+    calls_wait_ = call.has_value();
     if (!call) return false;
     auto const room = operations_.stream_state(call->at).writable;
     *stream = {
