@@ -70,6 +70,17 @@ void check_shell(TestReport& report) {
         60));
 }
 
+void check_narrow(TestReport& report) {
+    auto const tool = find_program("ninja");
+    if (tool.empty())
+        return report.add({.name = "memory-rv32",
+                           .outcome = Outcome::skipped,
+                           .reason = "ninja is not installed",
+                           .rules = {}});
+    report.add(run_logged(
+        "memory-rv32", {tool.string(), "-C", (build_directory() / "target").string(), "memory-rv32"}, 120));
+}
+
 // A word in two parts, so that this file does not say it.
 struct ForbiddenWord {
     std::regex pattern;
@@ -227,7 +238,8 @@ TestStage static_stage(TestOptions const& options) {
         void (*run)(TestReport&);
     };
     for (auto const& check : {Check{"clang-format", check_format}, Check{"words", check_words},
-                              Check{"first-lines", check_first_lines}, Check{"shellcheck", check_shell}})
+                              Check{"first-lines", check_first_lines}, Check{"shellcheck", check_shell},
+                              Check{"memory-rv32", check_narrow}})
         if (is_wanted(options, check.name)) stage.tasks.push_back({.name = check.name, .run = check.run});
     add_tidy_tasks(stage, options);
     return stage;

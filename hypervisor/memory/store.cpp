@@ -39,9 +39,10 @@ Result<std::span<u8>> Store::take(u64 bytes, u64 alignment) {
         return reinterpret_cast<u8*>(&run) + at;
     };
     for (auto* run = first_; run != nullptr; run = run->next)
-        if (auto* const place = place_in(*run); place != nullptr) return std::span<u8>{place, bytes};
+        if (auto* const place = place_in(*run); place != nullptr)
+            return std::span<u8>{place, static_cast<usize>(bytes)};
     auto* const run = TRY(add_run(bytes + alignment - 1));
-    return std::span<u8>{place_in(*run), bytes};
+    return std::span<u8>{place_in(*run), static_cast<usize>(bytes)};
 }
 
 Result<Store::Run*> Store::add_run(u64 bytes) {
