@@ -21,7 +21,7 @@ namespace antler::boot {
 
 extern "C" {
 void antler_trap();
-[[noreturn]] void antler_enter_guest(hart::GuestRegisters* registers);
+void antler_enter_guest(hart::GuestRegisters* registers);  // it does not return, but may be jumped to
 [[noreturn]] void antler_run_on_stack(void* argument, u64 stack_top, void (*entry)(void*), hart::Hart* tp);
 void antler_secondary_start();
 alignas(BootCore) u8 antler_boot_hart_block[sizeof(BootCore)];
@@ -60,6 +60,7 @@ void open_hart(BootCore& core) {
     if (core.features.sstc) csr::stimecmp::write_raw(~u64{0});
     core.has = {
         .henvcfg = core.features.henvcfg, .sstc = core.features.sstc, .stateen = core.features.hstateen};
+    core.hands_over = core.has.all();
     // Where they exist they stay shut: no state behind them has a row.   [norm:hstateen_bit_63_op]
     if (try_read<csr::hstateen1>()) csr::hstateen1::write({});
     if (try_read<csr::hstateen2>()) csr::hstateen2::write({});
@@ -81,7 +82,9 @@ void open_hart(BootCore& core) {
         say("antler: start {} ticks, {} of them to zero memory\n", hart::time() - all.started_at,
             all.cores[0]->zeroing_ticks);
     core.measures_closed = all.options.log == control::Options::Log::debug;
+    core.trusts_traps = !all.decode_options.ignore_htinst && !all.decode_options.ignore_htval;
     antler_enter_guest(&first);
+    __builtin_unreachable();
 }
 
 void find_console(System& all) {
@@ -318,11 +321,32 @@ extern "C" [[noreturn]] void antler_secondary(BootCore* core) {
     enter(*core);
 }
 
-// Not returning, it need not keep what its caller had in registers.
-extern "C" [[noreturn]] void antler_guest_exit(hart::GuestRegisters* registers) {
-    auto& vcpu = static_cast<vm::Vcpu&>(*registers);
+namespace {
+
+// Who runs next is jumped to, at the end of each of these.
+void enter_next(vm::Vcpu& next) {
+    antler_enter_guest(&next);
+}
+
+[[gnu::noinline]] void serve_rare_exit(vm::Vcpu& vcpu) {
     auto& all = *static_cast<BootCore&>(*vcpu.home).system;
-    antler_enter_guest(&vm::turn(vcpu, all.decode_options, all.services));
+    enter_next(vm::full_turn(vcpu, all.decode_options, all.services));
+    __builtin_unreachable();
+}
+
+[[gnu::noinline]] void serve_device_exit(vm::Vcpu& vcpu) {
+    if (!vm::quick_device_access(vcpu)) return serve_rare_exit(vcpu);
+    enter_next(vcpu.home->settle());
+    __builtin_unreachable();  // so nothing is put back that this has kept
+}
+
+}  // namespace
+
+extern "C" void antler_guest_exit(hart::GuestRegisters* registers) {
+    auto& vcpu = static_cast<vm::Vcpu&>(*registers);
+    if (vm::wait_turn(vcpu, enter_next)) return;
+    if (vm::may_be_quick(vcpu)) return serve_device_exit(vcpu);
+    serve_rare_exit(vcpu);
 }
 
 }  // namespace antler::boot

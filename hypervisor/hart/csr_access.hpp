@@ -27,8 +27,22 @@ struct Csr {
 #endif
     }
     // For moves between a CSR and a saved copy, where the meaning does not matter.
-    [[nodiscard]] static u64 read_raw() { return to(read()); }
-    static void write_raw(u64 raw) { write(from(raw)); }
+    [[nodiscard]] static u64 read_raw() {
+#if defined(__riscv)
+        u64 raw;
+        asm volatile("csrr %0, %1" : "=r"(raw) : "i"(Number) : "memory");
+        return raw;
+#else
+        return to(read());
+#endif
+    }
+    static void write_raw(u64 raw) {
+#if defined(__riscv)
+        asm volatile("csrw %0, %1" ::"i"(Number), "rK"(raw) : "memory");
+#else
+        write(from(raw));
+#endif
+    }
 
     static void write(Register value) {
 #if defined(__riscv)

@@ -51,6 +51,17 @@ public:
     // True when it was there already.
     bool add(u32 hart) { return (word(hart).fetch_or(bit(hart)) & bit(hart)) != 0; }
     void remove(u32 hart) { word(hart).fetch_and(~bit(hart)); }
+    // The same for who does it often.
+    struct Place {
+        u32 word = 0;
+        u64 bit = 0;
+    };
+    [[nodiscard]] static Place place_of(u32 hart) {
+        VERIFY(hart < max_harts);
+        return {hart / 64, bit(hart)};
+    }
+    bool add(Place const& place) { return (words_[place.word].fetch_or(place.bit) & place.bit) != 0; }
+    void remove(Place const& place) { words_[place.word].fetch_and(~place.bit); }
     [[nodiscard]] bool has(u32 hart) const { return (words_[hart / 64].load() & bit(hart)) != 0; }
     void clear() {
         for (auto& word : words_) word.store(0);

@@ -38,22 +38,25 @@ Result<void> HartView::create(House& house, u32 hart_index) {
     store(copy_table_, copy_page_slot, Pte::table(page_table_));
     store(root_, copy_window_entry, Pte::table(copy_table_));
     index_ = hart_index;
+    place_ = HartSet::place_of(hart_index);
+    window_entries_ = static_cast<Entry*>(house_view(root_)) + vm_window_first_entry;
     return {};
 }
 
-Space* HartView::begin(Space& next) {
+auto HartView::begin(Space& next) -> Entered {
     next.observers().active().add(index_);  // from here on it hears of changes
-    ticket_ = next.admit(index_);
+    auto const ticket = next.admit(index_);
+    tag_ = ticket.tag;
     auto* const left = serves_ == &next ? nullptr : serves_;
     serves_ = &next;
     refresh();
-    return left;
+    return {ticket, left};
 }
 
 Space* HartView::hide() {
     auto* const left = serves_;
     serves_ = nullptr;
-    ticket_ = {};
+    tag_ = {};
     refresh();
     return left;
 }
@@ -78,7 +81,8 @@ void HartView::refresh() {
         });
     }
     for (u64 n = gigabytes; n < shown_gigabytes_; ++n) store(root_, vm_window_first_entry + n, {});
-    shown_gigabytes_ = gigabytes;
+    shows_few_ = serves_ != nullptr && gigabytes <= Space::known_gigabytes;
+    shown_gigabytes_ = std::max(gigabytes, Space::known_gigabytes);
     fence_house_windows();
 }
 

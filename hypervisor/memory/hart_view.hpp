@@ -32,10 +32,35 @@ public:
     // and hfence.vvma, in this order; then the space that was left hears of no more flushes.
     template <class Load>
     void enter(Space& next, Load&& load) {
-        if (serves_ == &next && next.is_current(ticket_)) return;
-        auto* const left = begin(next);
-        load(static_cast<Space::Ticket const&>(ticket_));
+        if (serves_ == &next && next.is_current(tag_)) return;
+        auto const [ticket, left] = begin(next);
+        load(ticket);
         finish(left);
+    }
+    // The same in few instructions, in the commonest case; else false, and then nothing has changed.
+    // `load(isa::Hgatp)` sets vsatp to zero, writes hgatp, and fences the windows (fence_house_windows).
+    template <class Load>
+    [[nodiscard, gnu::always_inline]] bool enter_quickly(Space& next, Load&& load) {
+        auto* const left = serves_;
+        if (left == &next) return next.is_current(tag_);
+        if (!shows_few_) [[unlikely]]
+            return false;
+        auto const place = place_;
+        auto* const entries = window_entries_;
+        next.observers().active().add(place);  // from here on it hears of changes
+        auto const tag = next.admit_again(place);
+        if (!tag || !next.knows_gigabytes()) [[unlikely]] {
+            next.observers().active().remove(place);
+            return false;
+        }
+        tag_ = *tag;
+        serves_ = &next;
+        for (u64 n = 0; n < Space::known_gigabytes; ++n)
+            std::atomic_ref{entries[n]}.store(static_cast<Entry>(next.known_gigabyte(n)),
+                                              std::memory_order_relaxed);
+        load(next.hgatp(*tag));
+        left->observers().active().remove(place);
+        return true;
     }
     // Shows nobody's memory.  `load` writes hgatp so that the space is not used any more.
     template <class Load>
@@ -46,7 +71,7 @@ public:
     }
     [[nodiscard]] Space* serves() const { return serves_; }
     // The VMID that this hart uses now, for the fences a guest asks for.
-    [[nodiscard]] u16 vmid() const { return ticket_.tag.vmid(); }
+    [[nodiscard]] u16 vmid() const { return tag_.vmid(); }
 
     // This hart's part of flush_harts().  `fence_all(vmid)` is hfence.gvma for a VMID, `fence_page(Gpa,
     // vmid)` for one page.
@@ -56,9 +81,9 @@ public:
         if (serves_ != &space || request.is_nothing()) return;  // it fences when it comes back
         if (request.by_page()) {
             for (u64 done = 0; done < request.size(); done += page_bytes)
-                fence_page(Gpa{request.start() + done}, ticket_.tag.vmid());
+                fence_page(Gpa{request.start() + done}, tag_.vmid());
         } else {
-            fence_all(ticket_.tag.vmid());
+            fence_all(tag_.vmid());
         }
         if (request.changes()) refresh();
     }
@@ -74,20 +99,29 @@ public:
 
 private:
     friend class CopyGuard;
-    [[nodiscard]] Space* begin(Space& next);
+    struct Entered {
+        Space::Ticket ticket;
+        Space* left;
+    };
+    [[nodiscard]] Entered begin(Space& next);
     [[nodiscard]] Space* hide();
     void finish(Space* left);
     void refresh();
     void close(HpaRange memory);
 
+    using Entry = isa::Word<isa::native>;
+
+    Entry* window_entries_ = nullptr;  // of the root
+    HartSet::Place place_{};           // of this hart
+    Tag tag_{};                        // under which it serves_
     Hpa root_{};
     Hpa copy_table_{};  // of the copy window's GiB
     Hpa page_table_{};  // of its second slot
     u32 index_ = 0;
     u64 shown_gigabytes_ = 0;
+    bool shows_few_ = false;  // somebody's, and no more than Space::known_gigabytes
     bool copy_open_ = false;
     Space* serves_ = nullptr;
-    Space::Ticket ticket_{};
 };
 
 // Memory of the guest pool, seen through the copy window of this hart.

@@ -26,7 +26,9 @@ Result<void> Space::create(isa::GStageMode mode, isa::Features const& features) 
         return {};
     }));
     mode_ = mode;
+    hgatp_without_vmid_ = isa::Hgatp::of(mode_, 0, root_).raw;
     gigabytes_.store(0);
+    for (auto& entry : known_gigabytes_) entry.store(0);
     tag_.store(0);  // of no generation: whatever a hart has of this space's old life is not its own any more
     return {};
 }
@@ -133,8 +135,10 @@ auto Space::admit(u32 hart) -> Ticket {
         }
         must_fence = !observers_.cached().add(hart) || must_fence;
         // Another hart may have given the space a new VMID since: our bit may have been set for the old one.
-        if (tag_.load(std::memory_order_seq_cst) == tag.raw)
-            return {isa::Hgatp::of(mode_, tag.vmid(), root_), tag, must_fence};
+        if (tag_.load(std::memory_order_seq_cst) == tag.raw) {
+            if (tags_.must_always_fence()) observers_.cached().remove(hart);  // admit_again() is not for it
+            return {hgatp(tag), tag, must_fence};
+        }
         must_fence = true;
     }
 }

@@ -77,14 +77,32 @@ public:
         bool must_fence = true;
     };
     [[nodiscard]] Ticket admit(u32 hart);
-    [[nodiscard]] bool is_current(Ticket const& ticket) const {
-        return ticket.tag == Tag{tag_.load()} && tags_.is_current(ticket.tag);
+    [[nodiscard]] bool is_current(Tag tag) const { return tag == Tag{tag_.load()} && tags_.is_current(tag); }
+    // The same in few instructions where the hart has been here before under the VMID of today, and nothing
+    // has changed since; no tag where it must ask admit().
+    //
+    // Weaker loads do: a tag that is a little old is one that another hart replaces at this moment, before it
+    // clears the bit.  Whoever then gets the old VMID fences it before it runs, on this hart as on any.
+    [[nodiscard, gnu::always_inline]] std::optional<Tag> admit_again(HartSet::Place const& hart) {
+        Tag const tag{tag_.load(std::memory_order_relaxed)};
+        if (tag.generation() != tags_.glance()) [[unlikely]]
+            return std::nullopt;
+        if (!observers_.cached().add(hart) || tag_.load(std::memory_order_relaxed) != tag.raw) [[unlikely]] {
+            observers_.cached().remove(hart);  // it has not fenced
+            return std::nullopt;
+        }
+        return tag;
+    }
+    [[nodiscard]] isa::Hgatp hgatp(Tag tag) const {
+        using vmid = isa::Hgatp::vmid;
+        return {hgatp_without_vmid_ | u64{tag.vmid()} << vmid::low};
     }
 
     // What a window shows of the GiB from n on, where that is known without the lock.  A change makes it
     // unknown before it tells the harts that look.
     static constexpr u64 known_gigabytes = 4;
     [[nodiscard]] bool knows_gigabytes() const { return knows_gigabytes_.load(std::memory_order_acquire); }
+    // Nothing was ever mapped in those that are zero.
     [[nodiscard]] u64 known_gigabyte(u64 n) const {
         return known_gigabytes_[n].load(std::memory_order_relaxed);
     }
@@ -116,6 +134,7 @@ private:
     u16 gscid_ = 0;
     isa::GStageMode mode_ = isa::GStageMode::bare;
     Hpa root_{};
+    u64 hgatp_without_vmid_ = 0;
     std::atomic<u64> tag_ = 0;
     std::atomic<u64> gigabytes_ = 0;
     std::atomic<bool> knows_gigabytes_ = false;

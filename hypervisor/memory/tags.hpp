@@ -32,6 +32,8 @@ public:
     [[nodiscard]] bool is_current(Tag tag) const {
         return tag.generation() != 0 && tag.generation() == generation_.load(std::memory_order_seq_cst);
     }
+    // For Space::admit_again().
+    [[nodiscard]] u64 glance() const { return generation_.load(std::memory_order_relaxed); }
     [[nodiscard]] u64 generation() const { return generation_.load(std::memory_order_seq_cst); }
 
     // Leaves a current tag in `tag`, and runs `changed` between the new tag and anybody's use of it, if it

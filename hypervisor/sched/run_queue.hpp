@@ -34,8 +34,11 @@ struct Entity {
 
     void charge(u64 ticks) {
         constexpr u64 sixteenths = 16;
-        virtual_time +=
-            weight == default_weight ? ticks * sixteenths : ticks * (sixteenths * default_weight) / weight;
+        if (weight == default_weight) [[likely]] {
+            virtual_time += ticks * sixteenths;
+        } else {
+            virtual_time += ticks * (sixteenths * default_weight) / weight;
+        }
     }
 };
 
@@ -77,8 +80,42 @@ public:
         auto* const entity = first_;
         if (entity == nullptr) return nullptr;
         remove(*entity);
-        if (static_cast<i64>(entity->virtual_time - floor_) > 0) floor_ = entity->virtual_time;
+        raise_floor(*entity);
         return entity;
+    }
+
+    // first() is served; not for an empty queue.
+    [[gnu::always_inline]] void take_front() {
+        auto& front = *first_;
+        first_ = front.next;
+        (first_ == nullptr ? last_ : first_->previous) = nullptr;
+        front.waiting = false;
+        --size_;
+        raise_floor(front);
+    }
+    // The same, and `entity`, which did not wait and is not before it, comes into the queue.
+    [[gnu::always_inline]] void exchange_front(Entity& front, Entity& entity) {
+        entity.waiting = true;
+        front.waiting = false;
+        raise_floor(front);
+        if (front.next == nullptr) [[likely]] {  // one for the other
+            entity.next = nullptr;
+            entity.previous = nullptr;
+            first_ = &entity;
+            last_ = &entity;
+            return;
+        }
+        first_ = front.next;
+        first_->previous = nullptr;
+        auto* before = last_;
+        while (before != nullptr && is_before(entity, *before)) before = before->previous;
+        entity.previous = before;
+        entity.next = before == nullptr ? first_ : before->next;
+        (before == nullptr ? first_ : before->next) = &entity;
+        (entity.next == nullptr ? last_ : entity.next->previous) = &entity;
+    }
+    [[nodiscard]] static bool is_before(Entity const& one, Entity const& other) {
+        return static_cast<i64>(one.virtual_time - other.virtual_time) < 0;
     }
 
     // For one that will not run; nothing if it does not wait here.
@@ -103,8 +140,8 @@ public:
     void arrive(Entity& entity) { entity.virtual_time += floor_; }
 
 private:
-    [[nodiscard]] static bool is_before(Entity const& one, Entity const& other) {
-        return static_cast<i64>(one.virtual_time - other.virtual_time) < 0;
+    void raise_floor(Entity const& served) {
+        if (static_cast<i64>(served.virtual_time - floor_) > 0) floor_ = served.virtual_time;
     }
 
     Entity* first_ = nullptr;

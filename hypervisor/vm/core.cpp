@@ -3,6 +3,7 @@
 
 #include "hart/csr.hpp"
 #include "hart/fence.hpp"
+#include "vm/core_switch.hpp"
 #include "vm/outside.hpp"
 #include "vm/ram.hpp"
 #include "vm/vm.hpp"
@@ -129,16 +130,11 @@ void Core::retire(Vcpu& vcpu) {
 }
 
 void Core::forget(Vcpu& vcpu) {
-    if (units_owner == &vcpu) units_owner = nullptr;
-    if (current != &vcpu) return;
+    if (current != &vcpu) return disown_units(vcpu);
     unload(vcpu);
+    disown_units(vcpu);
     csr::vsie::write({});  // or what is pending for it would end every wfi of this hart
     must_choose = true;
-}
-
-void Core::open_units() {
-    using S = isa::Sstatus;
-    csr::sstatus::set_bits(S::fs::mask | (vector_bytes != 0 ? S::vs::mask : 0));
 }
 
 void Core::put_into_inbox(Vcpu& vcpu) {
@@ -289,14 +285,16 @@ void Core::timer_fired() {
 }
 
 void Core::set_timer() {
-    u64 next = slice_end < poll_at ? slice_end : poll_at;
+    u64 next = poll_at;
     if (background_at < next) next = background_at;
     if (watch_at < next) next = watch_at;
     for (auto const* vm = delayed; vm != nullptr; vm = vm->next_to_start)
         if (vm->start_at < next) next = vm->start_at;
-    if (deadlines.next() < next) next = deadlines.next();
     for (auto const* vcpu = throttled; vcpu != nullptr; vcpu = vcpu->next_throttled)
         if (vcpu->allowance.period_end < next) next = vcpu->allowance.period_end;
+    quiet_until = next;
+    if (slice_end < next) next = slice_end;
+    if (deadlines.next() < next) next = deadlines.next();
     if (next == timer_set) return;
     timer_set = next;
     set_host_timer({next});
@@ -382,7 +380,8 @@ void Core::ask_farewell() {
 
 void Core::say_farewell() {
     farewell.store(false, std::memory_order_seq_cst);
-    if (units_owner != nullptr && units_owner->vm.is_leaving()) units_owner = nullptr;
+    if (floats_owner != nullptr && floats_owner->vm.is_leaving()) floats_owner = nullptr;
+    if (vector_owner != nullptr && vector_owner->vm.is_leaving()) vector_owner = nullptr;
     // Whose space this hart still shows, though it runs nobody of it.
     if (current == nullptr)
         view.leave([] {
@@ -466,43 +465,56 @@ Vcpu& Core::take_next() {
         next.times.stolen += hart::time() - next.times.since;
         if (current == &next) return next;
         if (current != nullptr) unload(*current);
-        load(next);
         // Its VM may have ended meanwhile, which load() learns.
-        if (next.place == Vcpu::Place::running) return next;
+        if (!load(next) || next.place == Vcpu::Place::running) return next;
     }
 }
 
-// wfi is the guest's own while nobody else waits for this hart, nor for another.   [norm:hstatus_vtw_op]
-void Core::set_wait_trap(Vcpu& vcpu) {
-    using vtw = isa::Hstatus::vtw;
-    bool const native = !vcpu.vm.policies().trap_wait && queue.empty() && (is_dedicated() || !others_wait());
-    vcpu.hstatus = vtw::set(vcpu.hstatus, !native);
-    if (team == nullptr || native == waits_natively) return;
+// True: something came meanwhile, and the vCPU may not run any more.
+bool Core::load(Vcpu& vcpu) {
+    vcpu.loaded.store(true, std::memory_order_seq_cst);
+    current = &vcpu;
+    vcpu.vm.enter_space(vcpu, *this);
+    csr::vsatp::write({});
+    hart::load_guest_csrs(vcpu.csrs, has);
+    bring_units(vcpu);
+    // What was asked before `loaded` was seen is served before the guest runs.
+    if (vcpu.requests.load(std::memory_order_seq_cst) == 0) return false;
+    deliver(vcpu);
+    return true;
+}
+
+void Core::unload(Vcpu& vcpu) {
+    hart::save_guest_csrs(vcpu.csrs, has);
+    park_units(vcpu);
+    if (vcpu.tells_stolen) [[unlikely]]
+        tell_preempted(vcpu);
+    current = nullptr;
+    vcpu.loaded.store(false, std::memory_order_seq_cst);
+}
+
+Vcpu& Core::hand_over_more(Vcpu& from) {
+    return *hand_over<Outlook::more>(from, [this](Vcpu& next) { return &go_on_with(next); });
+}
+
+Vcpu& Core::go_on_with(Vcpu& next) {
+    if (current == &next) {
+        deliver(next);
+    } else {
+        static_cast<void>(load(next));
+    }
+    must_choose = true;
+    return choose();
+}
+
+// What the team should know of this hart's guest.
+void Core::tell_native(bool native) {
     waits_natively = native;
     if (native && !is_dedicated()) {
         team->native.fetch_or(Team::bit(index));
     } else {
         team->native.fetch_and(~Team::bit(index));
     }
-}
-
-void Core::load(Vcpu& vcpu) {
-    vcpu.loaded.store(true, std::memory_order_seq_cst);
-    current = &vcpu;
-    vcpu.vm.enter_space(vcpu, *this);
-    hart::load_guest_csrs(vcpu.csrs, has);
-    vcpu.vm.load_units(vcpu, *this);
-    // What was asked before `loaded` was seen is served before the guest runs.
-    if (vcpu.requests.load(std::memory_order_seq_cst) != 0) deliver(vcpu);
-}
-
-void Core::unload(Vcpu& vcpu) {
-    hart::save_guest_csrs(vcpu.csrs, has);
-    vcpu.vm.save_units(vcpu, *this);
-    if (vcpu.tells_stolen) [[unlikely]]
-        tell_preempted(vcpu);
-    current = nullptr;
-    vcpu.loaded.store(false, std::memory_order_seq_cst);
 }
 
 }  // namespace antler::vm

@@ -54,10 +54,13 @@ struct Core : hart::Hart {
     std::atomic<u64> idle_since = 0;       // it has had nobody since then; 0: it has
     u64 watch_at = never;                  // when it looks after another hart
     HeartbeatWatch watch{};
-    u64 timer_set = never;        // what the host timer was last told
-    memory::HartView view{};      // what this hart sees
-    Vcpu* units_owner = nullptr;  // whose floating-point and vector registers are in this hart
-    u64 vector_bytes = 0;         // of one vector register; zero: no V
+    u64 timer_set = never;         // what the host timer was last told
+    u64 quiet_until = never;       // what it is told but for turns and deadlines, as of the last set_timer()
+    memory::HartView view{};       // what this hart sees
+    Vcpu* floats_owner = nullptr;  // whose floating-point registers are in this hart
+    Vcpu* vector_owner = nullptr;  // whose vector registers are
+    Units tainted{Units::floats | Units::vector};  // those that may not be zero
+    u64 vector_bytes = 0;                          // of one vector register; zero: no V
 
     // How long interrupts had to wait, in ticks, where the log asks for it.
     bool measures_closed = false;
@@ -134,6 +137,24 @@ struct Core : hart::Hart {
     void forget(Vcpu& vcpu);
     // Lets the hypervisor touch the floating-point and vector registers for a moment.
     void open_units();
+    // What it has in memory counts, not what is in this hart.
+    void disown_units(Vcpu const& vcpu);
+
+    // The commonest change of worlds, in few instructions: the guest waits, another one can run, and this
+    // hart has nothing else to do.  Does what block() and settle() do, and returns who runs next.  Where more
+    // turns out to be to do it returns what `otherwise` does, which is go_on_with().
+    enum class Outlook : u8 {
+        busy,   // there is more to do
+        plain,  // only the CSRs change
+        more    // units do too, or other harts or a guest want to know of it
+    };
+    [[nodiscard]] Outlook outlook(Vcpu const& from) const;
+    template <Outlook what, class Otherwise>
+    [[nodiscard]] Vcpu* hand_over(Vcpu& from, Otherwise const& otherwise);
+    [[nodiscard]] Vcpu& hand_over_more(Vcpu& from);
+    [[nodiscard]] Vcpu& go_on_with(Vcpu& next);
+    bool hands_over = false;    // it has every CSR that hand_over() expects
+    bool trusts_traps = false;  // what it writes to htinst and htval is believed
 
     std::atomic<bool> flushes_wait = false;  // set after the push, cleared before the pops
     Locked<Ring<FlushMessage, 64>, Rank::fences> flushes{};
@@ -148,8 +169,10 @@ private:
     void serve_flushes();
     void wake_if_pending(Vcpu& vcpu);
     void serve_devices(Vcpu& vcpu);
-    void load(Vcpu& vcpu);
+    [[nodiscard]] bool load(Vcpu& vcpu);
     void unload(Vcpu& vcpu);
+    void bring_units(Vcpu& vcpu);
+    void park_units(Vcpu& vcpu);
     void wait_until_runnable();
     void wait_idle();
     void charge_current(u64 now);
@@ -187,7 +210,11 @@ private:
     std::atomic<u32> waiting_count = 0;  // what others see of the queue
     bool waits_natively = false;         // what the team was told last
     bool has_strangers = false;          // somebody in the queue should run elsewhere
+    template <Outlook what = Outlook::busy>
     void set_wait_trap(Vcpu& vcpu);
+    template <Outlook what>
+    [[nodiscard]] Vcpu* begin_turn(Vcpu& vcpu, u64 now);
+    void tell_native(bool native);
 };
 
 [[nodiscard]] inline Core& this_core() {

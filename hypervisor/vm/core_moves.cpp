@@ -1,7 +1,7 @@
 // vCPUs that move between harts: only the hart that has one gives it away, and never while it runs.
 #include <bit>
 
-#include "vm/core.hpp"
+#include "vm/core_switch.hpp"
 #include "vm/outside.hpp"
 #include "vm/vm.hpp"
 
@@ -32,7 +32,6 @@ Core* Core::better_place(Vcpu const& vcpu, u64 harts) const {
 void Core::give_away(Vcpu& vcpu, Core& to) {
     queue.leave(vcpu);
     forget(vcpu);
-    if (units_owner == &vcpu) units_owner = nullptr;
     dismiss(vcpu);
     vcpu.vm.left(vcpu, *this);
     ++vcpu.times.migrations;

@@ -4,7 +4,7 @@
 #include "base/match.hpp"
 #include "base/seams.hpp"
 #include "hart/trap.hpp"
-#include "vm/core.hpp"
+#include "vm/core_switch.hpp"
 #include "vm/emulate.hpp"
 #include "vm/explain.hpp"
 #include "vm/memory_fault.hpp"
@@ -40,16 +40,10 @@ template <ExitServices<Vcpu> Services>
 }
 
 // A guest that waits where it may: the commonest of what its hart refuses.
-[[nodiscard, gnu::always_inline]] inline bool quick_wait(Vcpu& vcpu) {
+[[nodiscard, gnu::always_inline]] inline bool is_wait(Vcpu const& vcpu) {
     constexpr u64 wfi = 0x1050'0073;
-    namespace csr = hart::csr;
-    if (csr::scause::read_raw() != static_cast<u64>(isa::Exception::virtual_instruction) ||
-        csr::stval::read() != wfi || !isa::Sstatus::spp::get(vcpu.sstatus))
-        return false;
-    vcpu.count(ExitKind::wait);
-    vcpu.pc += 4;
-    vcpu.home->block(vcpu);
-    return true;
+    return hart::csr::scause::read_raw() == static_cast<u64>(isa::Exception::virtual_instruction) &&
+           hart::csr::stval::read() == wfi && isa::Sstatus::spp::get(vcpu.sstatus);
 }
 
 // Any exit of the vCPU that this hart runs; returns the vCPU that runs next.
@@ -74,12 +68,53 @@ template <ExitServices<Vcpu> Services>
     return next;
 }
 
+template <class Enter>
+[[gnu::noinline]] void go_on_with(Core& core, Vcpu& next, Enter const& enter) {
+    enter(core.go_on_with(next));
+}
+template <class Enter>
+[[gnu::noinline]] void hand_over_more(Core& core, Vcpu& from, Enter const& enter) {
+    enter(core.hand_over_more(from));
+}
+template <class Enter>
+[[gnu::noinline]] void wait_and_settle(Core& core, Vcpu& vcpu, Enter const& enter) {
+    core.block(vcpu);
+    enter(core.settle());
+}
+
+// The commonest turn of all: the guest waits.  `enter` gets who runs next; on the machine it does not return,
+// so that nothing is kept here for afterwards.  False: it was another turn.
+template <class Enter>
+[[nodiscard, gnu::always_inline]] inline bool wait_turn(Vcpu& vcpu, Enter const& enter) {
+    if (!is_wait(vcpu)) return false;
+    auto& core = *vcpu.home;
+    vcpu.count(ExitKind::wait);
+    vcpu.pc += 4;
+    auto const outlook = core.outlook(vcpu);
+    if (outlook == Core::Outlook::plain) [[likely]] {
+        auto* const next = core.hand_over<Core::Outlook::plain>(vcpu, [&](Vcpu& incomplete) -> Vcpu* {
+            go_on_with(core, incomplete, enter);
+            return nullptr;
+        });
+        if (next != nullptr) enter(*next);
+    } else if (outlook == Core::Outlook::more) {
+        hand_over_more(core, vcpu, enter);
+    } else {
+        wait_and_settle(core, vcpu, enter);
+    }
+    return true;
+}
+
+// Whether the hart's own word of an access to a device is to be had.
+[[nodiscard, gnu::always_inline]] inline bool may_be_quick(Vcpu const& vcpu) {
+    return vcpu.home->trusts_traps;
+}
+
 template <ExitServices<Vcpu> Services>
-[[nodiscard, gnu::always_inline]] inline Vcpu& turn(Vcpu& vcpu, isa::DecodeOptions const& options,
-                                                    Services& services) {
-    bool const trusting = !options.ignore_htinst && !options.ignore_htval;
-    if (trusting && quick_device_access(vcpu)) return vcpu.home->settle();
-    if (quick_wait(vcpu)) return vcpu.home->settle();
+[[nodiscard]] inline Vcpu& turn(Vcpu& vcpu, isa::DecodeOptions const& options, Services& services) {
+    Vcpu* next = nullptr;
+    if (wait_turn(vcpu, [&](Vcpu& chosen) { next = &chosen; })) return *next;
+    if (may_be_quick(vcpu) && quick_device_access(vcpu)) return vcpu.home->settle();
     return full_turn(vcpu, options, services);
 }
 

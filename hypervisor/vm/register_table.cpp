@@ -51,7 +51,8 @@ constexpr Register plain_csr(std::string_view name, u32 index, bool Features::* 
 
 // What is in the hart's own registers is not what was set, so the next load must not skip them.
 void forget_units(Vcpu& vcpu) {
-    if (vcpu.home != nullptr && vcpu.home->units_owner == &vcpu) vcpu.home->units_owner = nullptr;
+    vcpu.changed = {Units::floats | Units::vector};
+    if (vcpu.home != nullptr) vcpu.home->disown_units(vcpu);
 }
 
 constexpr usize fcsr_place = 32;

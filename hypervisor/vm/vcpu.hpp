@@ -18,6 +18,10 @@
 #include "vm/guest_fence.hpp"
 #include "vm/steal_time.hpp"
 
+namespace antler::memory {
+class Space;
+}
+
 namespace antler::vm {
 
 class Vm;
@@ -63,6 +67,14 @@ private:
     std::atomic<Core*> core_ = nullptr;
 };
 
+// A set of the hart's units.
+struct Units {
+    static constexpr u8 floats = 1, vector = 2;
+    u8 raw = 0;
+    [[nodiscard]] bool has(u8 unit) const { return (raw & unit) != 0; }
+    void set(u8 unit, bool value) { raw = static_cast<u8>(value ? raw | unit : raw & ~unit); }
+};
+
 // How long a vCPU ran and waited, in ticks.
 struct Times {
     u64 run = 0;
@@ -83,7 +95,8 @@ public:
     Vcpu& operator=(Vcpu const&) = delete;
 
     Vm& vm;
-    u32 const id;  // its hart id
+    memory::Space* space = nullptr;  // of its VM
+    u32 const id;                    // its hart id
     Home home{};
     std::atomic<u64> affinity = ~u64{0};  // harts that may run it, as bits
     Vcpu* next_arrival = nullptr;         // on its way to its new home
@@ -93,6 +106,7 @@ public:
     hart::GuestCsrs csrs{};
     hart::FloatRegisters floats{};
     hart::VectorState vector{};
+    Units changed{};  // whose registers may not be zero any more
     Place place = Place::nowhere;
     bool restarts_on_wake = false;  // a non-retentive suspend ends at `entry`
     bool tells_stolen = false;      // its guest wants to know what others had: steal_time

@@ -5,6 +5,7 @@
 #include "hart/fence.hpp"
 #include "hart/float_vector.hpp"
 #include "vm/device_tree_of.hpp"
+#include "vm/guest_time.hpp"
 #include "vm/outside.hpp"
 
 namespace antler::vm {
@@ -15,18 +16,8 @@ using isa::ContextStatus;
 
 namespace {
 
-// Guest time as host time.  "Never" stays so, and so does what no host clock will reach.  A guest that was
-// restored may be ahead of this host, so only the distance from now counts.   [norm:htimedelta_sz_acc_op]
 u64 in_host_time(u64 guest_time, u64 delta) {
-    if (guest_time == abi::sbi::never) return guest_time;
-    auto const now = hart::time();
-    auto const guest_now = now + delta;
-    if (guest_time > guest_now) {
-        auto const host = now + (guest_time - guest_now);
-        return host < now ? abi::sbi::never : host;
-    }
-    auto const past = guest_now - guest_time;
-    return past < now ? now - past : 0;
+    return vm::in_host_time(guest_time, delta, hart::time());
 }
 
 // What henvcfg gives a guest: only what it was told of.   [norm:henvcfg_stce] [norm:henvcfg_pbmte_op]
@@ -222,6 +213,7 @@ void Vm::reset_registers(Vcpu& vcpu) {
     vcpu.owns_timer = shown_.sstc;
     vcpu.floats = {};
     vcpu.vector.state = {};
+    vcpu.changed = {};
     if (vcpu.vector.registers != nullptr) __builtin_memset(vcpu.vector.registers, 0, core.vector_bytes * 32);
 
     using S = isa::Sstatus;
@@ -422,40 +414,6 @@ void Vm::set_timer(Vcpu& vcpu, u64 guest_time) {
     vcpu.timer = guest_time;
     vcpu.home->note_deadline(vcpu);
     vcpu.home->set_timer();
-}
-
-void Vm::enter_space(Vcpu& vcpu, Core& core) {
-    ram_.enter(core);
-    // ASIDs are private to a hart, so what another vCPU of this VM, or this one before it left, has cached
-    // here must go.   [norm:asid_hart_private]
-    auto& last = last_on_hart_[core.index];
-    if (last.load(std::memory_order_relaxed) == &vcpu) return;
-    last.store(&vcpu, std::memory_order_relaxed);
-    // The other's tables may be walked also while no guest runs, so they are not there any more.
-    // [norm:vs_stage_speculative_a_bit]
-    hart::csr::vsatp::write({});
-    hart::hfence_vvma_all();
-    hart::fence_i();
-}
-
-void Vm::load_units(Vcpu& vcpu, Core& core) {
-    if (core.units_owner == &vcpu) return;
-    core.units_owner = &vcpu;
-    core.open_units();
-    if (shown_.f) hart::load(vcpu.floats);
-    if (vcpu.vector.registers != nullptr) hart::load(vcpu.vector);
-}
-
-void Vm::save_units(Vcpu& vcpu, Core& core) {
-    using S = isa::Sstatus;
-    bool const floats = S::fs::get(vcpu.sstatus) == ContextStatus::dirty;
-    bool const vector = S::vs::get(vcpu.sstatus) == ContextStatus::dirty;
-    if (!floats && !vector) return;
-    core.open_units();
-    if (floats) hart::save(vcpu.floats);
-    if (vector) hart::save(vcpu.vector);
-    if (floats) vcpu.sstatus = S::fs::set(vcpu.sstatus, ContextStatus::clean);
-    if (vector) vcpu.sstatus = S::vs::set(vcpu.sstatus, ContextStatus::clean);
 }
 
 }  // namespace antler::vm

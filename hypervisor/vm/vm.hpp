@@ -11,6 +11,8 @@
 #include "base/locked.hpp"
 #include "base/result.hpp"
 #include "device/bus.hpp"
+#include "hart/csr.hpp"
+#include "hart/fence.hpp"
 #include "isa/features.hpp"
 #include "vm/core.hpp"
 #include "vm/description.hpp"
@@ -74,7 +76,10 @@ public:
     [[nodiscard]] std::span<backend::Console> consoles() const { return consoles_; }
 
     // Built once, before it starts.
-    void attach(Vcpu& vcpu) { vcpus_[vcpu.id] = &vcpu; }
+    void attach(Vcpu& vcpu) {
+        vcpus_[vcpu.id] = &vcpu;
+        vcpu.space = &ram_.space();
+    }
     [[nodiscard]] u32 vcpu_count() const { return description_.vcpus; }
     // None beyond the last.
     [[nodiscard]] Vcpu* vcpu(u64 id) { return id < description_.vcpus ? vcpus_[id] : nullptr; }
@@ -155,9 +160,24 @@ public:
     [[nodiscard]] u64 timer_deadline(Vcpu const& vcpu, Core const& core) const;
     void serve_timer(Vcpu& vcpu, Core const& core, u64 now);
     void set_timer(Vcpu& vcpu, u64 guest_time);
-    void enter_space(Vcpu& vcpu, Core& core);
-    void load_units(Vcpu& vcpu, Core& core);
-    void save_units(Vcpu& vcpu, Core& core);
+    // Makes the vCPU's hart run in, and see, its memory.
+    void enter_space(Vcpu& vcpu, Core& core) {
+        ram_.enter(core);
+        forget_others(vcpu, core);
+    }
+    // ASIDs are private to a hart, so what another vCPU of this VM, or this one before it left, has cached
+    // here must go.   [norm:asid_hart_private]
+    [[gnu::always_inline]] void forget_others(Vcpu& vcpu, Core const& core) {
+        auto& last = last_on_hart_[core.index];
+        if (last.load(std::memory_order_relaxed) == &vcpu) [[likely]]
+            return;
+        last.store(&vcpu, std::memory_order_relaxed);
+        // The other's tables may be walked also while no guest runs, so they are not there any more.
+        // [norm:vs_stage_speculative_a_bit]
+        hart::csr::vsatp::write({});
+        hart::hfence_vvma_all();
+        hart::fence_i();
+    }
 
 private:
     void reset_registers(Vcpu& vcpu);
@@ -174,6 +194,7 @@ private:
         u64 done = 0;
     };
 
+    std::array<std::atomic<Vcpu*>, 64> last_on_hart_{};  // whose VS-stage translations a hart may hold
     Description description_;
     isa::Features shown_;
     Ram& ram_;
@@ -183,7 +204,6 @@ private:
     std::span<backend::Console> consoles_{};
     Machine machine_;
     std::array<Vcpu*, max_vcpus> vcpus_{};
-    std::array<std::atomic<Vcpu*>, 64> last_on_hart_{};  // whose VS-stage translations a hart may hold
     u64 time_delta_ = 0;
     std::atomic<Ending> ending_ = Ending::none;
     std::atomic<u32> alive_ = 0;  // vCPUs that have not stopped, and whoever is just ending it

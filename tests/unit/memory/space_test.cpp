@@ -198,7 +198,7 @@ TEST(Space, AfterARollOverEveryHartFencesTheNewVmid) {
         ASSERT_TRUE(three.create(GStageMode::sv39x4, Features::all()).ok());
         EXPECT_NE(two.admit(0).tag.vmid(), first.tag.vmid());
         EXPECT_TRUE(three.admit(0).must_fence);  // the second generation begins
-        EXPECT_FALSE(one.is_current(first));
+        EXPECT_FALSE(one.is_current(first.tag));
         while (!two.destroy_step() || !three.destroy_step()) {
         }
     }

@@ -375,11 +375,14 @@ TEST_F(Units, AreSavedOnlyWhenDirty) {
 
 TEST_F(Units, AreLoadedOnlyWhenAnotherHadThem) {
     auto* const one = world_.run();
+    one->sstatus |= fs_dirty;
     world_.core().block(*one);
     auto* const two = world_.run();
+    two->sstatus |= fs_dirty;
     world_.core().block(*two);
     EXPECT_EQ(world_.run(), nullptr);
-    ASSERT_EQ(world_.core().units_owner, two);
+    world_.core().forget(*two);
+    world_.core().floats_owner = two;
     fake::hart().float_loads = 0;
     two->signal(Request::software_interrupt);
     EXPECT_EQ(world_.run(), two);
@@ -391,13 +394,29 @@ TEST_F(Units, AreLoadedOnlyWhenAnotherHadThem) {
     EXPECT_EQ(fake::hart().float_loads, 1U);
 }
 
+TEST_F(Units, OfThoseThatNeverChangedThemAreZeroAndNeedNotBeLoaded) {
+    EXPECT_EQ(fake::hart().float_loads, 1U);  // after reset anything may be in there
+    switch_over();
+    switch_over();
+    switch_over();
+    EXPECT_EQ(fake::hart().float_loads, 1U);
+    auto& changes = *world_.core().current;
+    changes.sstatus |= fs_dirty;
+    switch_over();
+    EXPECT_EQ(fake::hart().float_loads, 2U);  // zero again, for whoever never changed them
+    switch_over();
+    EXPECT_EQ(world_.core().current, &changes);
+    EXPECT_EQ(fake::hart().float_loads, 3U);
+    EXPECT_EQ(world_.core().floats_owner, &changes);
+}
+
 TEST_F(Units, OfAHartThatStartsAgainAreZero) {
     ASSERT_NO_FATAL_FAILURE(switch_over());
     second_.floats.f[3] = 7;
     vm_.stopped(second_);
     auto& again = world_.start(vm_, 1);
     EXPECT_EQ(again.floats.f[3], 0U);
-    EXPECT_NE(world_.core().units_owner, &again);
+    EXPECT_NE(world_.core().floats_owner, &again);
 }
 
 TEST(Core, FencesWhatAnotherVcpuCachedWhileNobodysTablesCanBeWalked) {

@@ -150,15 +150,15 @@ TEST(Operator, AHartSaysFarewellToAVmThatLeaves) {
     auto& vm = world.add({.vcpus = 1});
     auto& first = world.start(vm);
     auto& core = world.core();
-    core.units_owner = &first;
+    core.floats_owner = &first;
     vm.unplug();
     EXPECT_EQ(world.run(), nullptr);
     vm.leave();
-    core.units_owner = &first;  // as on a hart where it ran before it moved
+    core.floats_owner = &first;  // as on a hart where it ran before it moved
     core.ask_farewell();
     EXPECT_EQ(world.run(), nullptr);
     EXPECT_EQ(core.farewells.load(), 1U);
-    EXPECT_EQ(core.units_owner, nullptr);
+    EXPECT_EQ(core.floats_owner, nullptr);
     EXPECT_EQ(core.view.serves(), nullptr);
     EXPECT_TRUE(vm.ram().space().observers().active().snapshot().empty());
 }

@@ -123,9 +123,9 @@ TEST_F(RegisterTable, NothingIsHeldThatTheGuestCouldNotHaveWritten) {
 }
 
 TEST_F(RegisterTable, WhatIsSetIsLoadedEvenWhereTheHartStillHasTheOldOnes) {
-    core_.units_owner = &vcpu_;
+    core_.floats_owner = &vcpu_;
     set("f3", 1);
-    EXPECT_EQ(core_.units_owner, nullptr);
+    EXPECT_EQ(core_.floats_owner, nullptr);
 }
 
 TEST_F(RegisterTable, AVcpuThatIsLoadedIsBusy) {

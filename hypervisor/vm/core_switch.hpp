@@ -1,0 +1,121 @@
+// The world switch: what is in every hart's way, in as few instructions as it takes.
+#pragma once
+
+#include "hart/csr.hpp"
+#include "hart/fence.hpp"
+#include "vm/core.hpp"
+#include "vm/guest_time.hpp"
+#include "vm/vm.hpp"
+
+namespace antler::vm {
+
+// wfi is the guest's own while nobody else waits for this hart, nor for another.   [norm:hstatus_vtw_op]
+template <Core::Outlook what>
+[[gnu::always_inline]] inline void Core::set_wait_trap(Vcpu& vcpu) {
+    bool native = queue.empty() && !vcpu.vm.policies().trap_wait;
+    if (what != Outlook::plain) native = native && (is_dedicated() || !others_wait());
+    vcpu.hstatus = isa::Hstatus::vtw::set(vcpu.hstatus, !native);
+    if (what != Outlook::plain && team != nullptr && native != waits_natively) tell_native(native);
+}
+
+[[gnu::always_inline]] inline auto Core::outlook(Vcpu const& from) const -> Outlook {
+    auto const* const waiting = queue.first();
+    if (must_choose || waiting == nullptr || inbox.load(std::memory_order_relaxed) != nullptr ||
+        !hands_over || !from.owns_timer || (from.allowance.per_period | waiting->allowance.per_period) != 0)
+        [[unlikely]]
+        return Outlook::busy;
+    auto const& first = static_cast<Vcpu const&>(*waiting);
+    if (team == nullptr && !isa::Sstatus::sd::get(from.sstatus) &&
+        (first.changed.raw | tainted.raw | u8{from.tells_stolen} | u8{first.tells_stolen}) == 0) [[likely]]
+        return Outlook::plain;
+    bool const others =
+        team != nullptr && (has_strangers || charged_at >= balance_at ||
+                            (team->idle.load(std::memory_order_relaxed) & ~Team::bit(index)) != 0);
+    return others ? Outlook::busy : Outlook::more;
+}
+
+// Whoever runs now has a slice, if anybody waits.
+template <Core::Outlook what>
+[[gnu::always_inline]] inline Vcpu* Core::begin_turn(Vcpu& vcpu, u64 now) {
+    u64 at = quiet_until;
+    if (queue.empty()) {
+        slice_end = never;
+        set_wait_trap<what>(vcpu);
+    } else {
+        slice_end = now + slice;
+        if (slice_end < at) at = slice_end;
+        if constexpr (what == Outlook::plain) {
+            vcpu.hstatus |= isa::Hstatus::vtw::mask;
+        } else {
+            set_wait_trap<what>(vcpu);
+        }
+    }
+    if (deadlines.next() < at) at = deadlines.next();
+    timer_set = at;
+    hart::csr::stimecmp::write_raw(at);
+    if constexpr (what == Outlook::more) {
+        if (team != nullptr && waiting_count.load(std::memory_order_relaxed) != queue.size()) tell_crowd();
+        if (vcpu.tells_stolen) tell_stolen(vcpu);
+    }
+    return &vcpu;
+}
+
+template <Core::Outlook what, class Otherwise>
+[[gnu::always_inline]] inline Vcpu* Core::hand_over(Vcpu& from, Otherwise const& otherwise) {
+    using Place = Vcpu::Place;
+    namespace csr = hart::csr;
+    constexpr hart::CsrSet everything{.henvcfg = true, .sstc = true, .stateen = true};
+    constexpr bool more = what == Outlook::more;
+
+    auto const now = hart::time();
+    auto const ran = now - charged_at;
+    charged_at = now;
+    from.charge(ran);
+    from.times.run += ran;
+    from.times.since = now;
+
+    auto& next = static_cast<Vcpu&>(*queue.first());
+    auto const compare = csr::vstimecmp::read_raw();
+    auto const hvip = csr::hvip::read_raw();
+    // What the hypervisor keeps for it is in the list.
+    if (hvip == 0 && now + from.csrs.htimedelta < compare && now < from.at) {
+        from.place = Place::blocked;
+        auto const own = in_host_time(compare, from.csrs.htimedelta, now);
+        deadlines.set(from, own < from.at ? own : from.at);
+        queue.take_front();
+    } else if (!sched::RunQueue::is_before(from, next)) [[likely]] {
+        from.place = Place::queued;
+        queue.exchange_front(next, from);
+    } else {
+        return begin_turn<what>(from, now);
+    }
+    next.place = Place::running;
+    next.times.stolen += now - next.times.since;
+    hart::save_guest_csrs(from.csrs, everything);
+    if constexpr (more) {
+        park_units(from);
+        if (from.tells_stolen) tell_preempted(from);
+    }
+    from.loaded.store(false, std::memory_order_release);
+    next.loaded.store(true, std::memory_order_relaxed);
+    current = &next;
+    bool const sees = view.enter_quickly(*next.space, [](isa::Hgatp hgatp) {
+        csr::vsatp::write({});
+        csr::hgatp::write(hgatp);
+        hart::sfence_vma_all();  // the windows
+    });
+    if (!sees) [[unlikely]] {
+        current = nullptr;
+        return otherwise(next);
+    }
+    next.vm.forget_others(next, *this);
+    hart::load_guest_csrs(next.csrs, everything);
+    if constexpr (more) bring_units(next);
+    // Pairs with Vcpu::wait_for_fence().
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    if (next.requests.load(std::memory_order_relaxed) != 0) [[unlikely]]
+        return otherwise(next);
+    return begin_turn<what>(next, now);
+}
+
+}  // namespace antler::vm
