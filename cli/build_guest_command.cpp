@@ -2,6 +2,7 @@
 #include "cli/build_guest_command.hpp"
 
 #include <fmt/format.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -116,6 +117,11 @@ int build_guest_command(BuildGuestOptions const& options) {
                  std::to_string(std::chrono::seconds{second_stage_limit}.count()), description.string()},
                 second_stage_limit + minutes{1});
     if (!second.succeeded() || !second.output.contains(complete)) fail("The second stage failed", second);
+    // The power went while the file system was mounted; e2fsck says 1 when it has mended something.
+    auto const checked =
+        capture({"/usr/sbin/e2fsck", "-fp", (workshop.path() / "disk.img").string()}, minutes{5});
+    if (checked.timed_out || !WIFEXITED(checked.status) || WEXITSTATUS(checked.status) > 1)
+        fail("The file system that was made is damaged", checked);
     write_file(workshop.path() / "log", as_bytes(second.output));
     workshop.publish_as(file.parent_path());
     say(start, "done");
