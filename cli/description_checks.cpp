@@ -110,7 +110,7 @@ void find_esp(Description const& description, DiskDescription& disk, Catalogue c
                  fmt::format("the kernel \"{}\" is not a program that EFI can start.", disk.esp_kernel));
     if (disk.esp_initramfs == "busybox") {
         need_busybox(catalogue, disk.places.of("esp.initramfs"));
-        parts.initramfs = busybox_initramfs();
+        parts.initramfs = busybox_initramfs(catalogue.packages());
     } else if (!disk.esp_initramfs.empty()) {
         parts.initramfs =
             existing_file(description, disk.esp_initramfs, "initramfs", disk.places.of("esp.initramfs"));

@@ -190,8 +190,8 @@ Path cached_initramfs(InitramfsParts const& parts, Path const& directory) {
     return file;
 }
 
-Path busybox_initramfs() {
-    InitramfsParts parts{.packages = guest_packages()};
+Path busybox_initramfs(Path const& packages) {
+    InitramfsParts parts{.packages = packages};
     for (auto const* const name : {"linux-marker", "linux-vsock"})
         if (auto const program = build_directory() / "target" / name;
             std::filesystem::is_regular_file(program))

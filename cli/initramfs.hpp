@@ -20,6 +20,6 @@ struct InitramfsParts {
 [[nodiscard]] Path cached_initramfs(InitramfsParts const& parts, Path const& directory);
 
 // The one that descriptions mean by `busybox`.
-[[nodiscard]] Path busybox_initramfs();
+[[nodiscard]] Path busybox_initramfs(Path const& packages = guest_packages());
 
 }  // namespace antler::cli

@@ -213,6 +213,15 @@ TEST_F(ADescription, EveryMistakeGetsItsSentence) {
          "m.toml:3:19: the disk \"no.img\" does not exist."},
         {"[vm.a]\npayload.kernel = \"Image\"\ndisks = [{ readonly = true }]\n",
          "m.toml:3:10: a disk has a `path`, a `host` or an `esp`, and one of them alone."},
+        {"[vm.a]\npayload.kernel = \"Image\"\ndisks = [{ path = \"x.img\", contents = \".\" }]\n",
+         "m.toml:3:39: `contents` need a `path` and a `size`: they are for a file that is made."},
+        {"[vm.a]\npayload.kernel = \"Image\"\ndisks = [{ path = \"x.img\", size = \"1M\", contents = \"no\" "
+         "}]\n",
+         "m.toml:3:52: the folder \"no\" does not exist."},
+        {"[vm.a]\npayload.kernel = \"Image\"\ndisks = [{ esp = { cmdline = \"quiet\" } }]\n",
+         "m.toml:3:18: an `esp` needs a `kernel`."},
+        {"[vm.a]\npayload.kernel = \"Image\"\npayload.firmware.vars_disk = 0\n",
+         "m.toml:3:30: `payload.firmware.vars_disk` needs `payload.firmware.code`."},
         {"[vm.a]\npayload.kernel = \"Image\"\ndisks = [{ path = \"root.cpio\" }]\n[vm.b]\n"
          "payload.kernel = \"Image\"\ndisks = [{ path = \"root.cpio\" }]\n",
          "m.toml:6:19: the disk \"root.cpio\" belongs to another VM too; give both `readonly` or an "
@@ -427,6 +436,13 @@ TEST_F(ADescription, AFileThatIsNotThereIsNamed) {
 }
 
 TEST_F(ADescription, EveryExampleIsOne) {
+    // One has an initramfs that is made when the description is read.
+    ASSERT_EQ(::setenv("ANTLER_CACHE", folder_.path().c_str(), 1), 0);
+    for (auto const name : {edk2_code, edk2_variables, efi_loader})
+        folder_.file(std::string{"packages/"} + std::string{name}, Bytes(64, 0x13));
+    auto kernel = test::linux_image();
+    test::put(kernel, 0, "MZ");
+    folder_.file("packages/boot/vmlinux-6.12.1-riscv64", kernel);
     folder_.file(std::string{"packages/"} + std::string{Catalogue::find("debian:u-boot")->kernel},
                  Bytes(64, 0x13));
     usize count = 0;
@@ -437,6 +453,7 @@ TEST_F(ADescription, EveryExampleIsOne) {
         ++count;
     }
     EXPECT_GE(count, 4u);
+    ::unsetenv("ANTLER_CACHE");
 }
 
 TEST_F(ADescription, KnowsADiskOnceItWasMade) {
