@@ -37,6 +37,7 @@ enum class Type : u16 {
     pin_vcpu,              // PinVcpu → Nothing
     set_share,             // SetShare → Nothing
     set_memory,            // SetMemory → Nothing
+    set_link,              // SetLink → Nothing: the cable of a network card
     create_begin = 0x140,  // CreateBegin → CreateReady
     create_data,           // CreateData → CreateProgress
     create_commit,         // CreateCommit → VmInfo
@@ -303,6 +304,13 @@ struct SetMemory {
     std::string_view vm{};
     u64 bytes{};  // at most what it was given at first
     constexpr void fields(this auto& self, auto& v) { v(self.vm, self.bytes); }
+};
+
+struct SetLink {
+    std::string_view vm{};
+    u32 card{};  // among its network cards
+    bool up{};
+    constexpr void fields(this auto& self, auto& v) { v(self.vm, self.card, self.up); }
 };
 
 // --- a new VM at run time: a pack with one VM, in pieces ---

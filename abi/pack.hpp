@@ -29,7 +29,8 @@
 //                             partition = "GPT label or UUID";
 //                             ramdisk = <u64 offset, u64 bytes>;
 //                             readonly;  serial = "…";  overlay = <u64 bytes of memory at most>; }; };
-//                 nets { 0 { switch = "NAME";  mac = [6 bytes];  vlan = <u32>;  isolated;  no-offload; }; };
+//                 nets { 0 { switch = "NAME";  mac = [6 bytes];  vlan = <u32>;  isolated;  anti-spoof;
+//                            no-offload; }; };
 //                 channels { 0 { with = "NAME of a VM";  size = <u64>; }; };
 //             };
 //         };
@@ -138,6 +139,7 @@ inline constexpr std::string_view network = "switch";
 inline constexpr std::string_view mac = "mac";
 inline constexpr std::string_view vlan = "vlan";
 inline constexpr std::string_view isolated = "isolated";
+inline constexpr std::string_view anti_spoof = "anti-spoof";
 inline constexpr std::string_view no_offload = "no-offload";
 // of a channel
 inline constexpr std::string_view with = "with";

@@ -86,6 +86,7 @@ struct NetDescription {
     bool mac_given = false;
     u32 vlan = 0;
     bool isolated = false;
+    bool anti_spoof = false;
     bool offload = false;
     Places places{};
 };

@@ -147,6 +147,15 @@ void add_settings(CommandTree& tree) {
     add_vm(*memory.first, memory.second->vm);
     memory.first->add_option("SIZE", memory.second->size, "Such as 256M")->required();
     add_where(*memory.first, *memory.second);
+    auto const link =
+        add<LinkOptions>(tree, "domif-setlink", "Pull a network card's cable, or plug it in", link_command);
+    add_vm(*link.first, link.second->vm);
+    link.first->add_option("CARD", link.second->card, "Its number among the cards of the virtual machine")
+        ->required();
+    link.first->add_option("STATE", link.second->state, "up or down")
+        ->required()
+        ->check(CLI::IsMember({"up", "down"}));
+    add_where(*link.first, *link.second);
     auto const share = add<ShareOptions>(
         tree, "schedinfo", "Say how large a virtual machine's share of the harts is", share_command);
     add_vm(*share.first, share.second->vm);

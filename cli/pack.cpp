@@ -162,6 +162,7 @@ void write_devices(TreeWriter& tree, Payloads& payloads, PackedVm const& vm) {
         tree.bytes(property::mac, net.mac);
         if (net.vlan != 0) tree.cell(property::vlan, net.vlan);
         tree.flag(property::isolated, net.isolated);
+        tree.flag(property::anti_spoof, net.anti_spoof);
         tree.flag(property::no_offload, !net.offload);
     });
     numbered(tree, names::node::channels, said.channels, [&](ChannelDescription const& channel, usize) {

@@ -401,6 +401,14 @@ int set_memory_command(MemoryOptions const& options) {
     return 0;
 }
 
+int link_command(LinkOptions const& options) {
+    auto client = client_of(options);
+    (void)must(client.ask(Type::set_link, wire::SetLink{options.vm, options.card, options.state == "up"}),
+               about(options.vm));
+    if (options.json) print({{"vm", options.vm}, {"card", options.card}, {"link", options.state}});
+    return 0;
+}
+
 int panic_command(PanicOptions const& options) {
     auto client = client_of(options);
     if (options.now) {

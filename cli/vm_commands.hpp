@@ -48,6 +48,13 @@ struct MemoryOptions : Asked {
 };
 int set_memory_command(MemoryOptions const& options);
 
+struct LinkOptions : Asked {
+    std::string vm{};
+    u32 card = 0;
+    std::string state{};  // "up" or "down"
+};
+int link_command(LinkOptions const& options);
+
 struct ShareOptions : Asked {
     std::string vm{};
     u32 weight = 0;     // 0: as it is

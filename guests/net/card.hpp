@@ -57,6 +57,8 @@ public:
     explicit Card(u64 wanted);
 
     [[nodiscard]] Mac const& mac() const { return mac_; }
+    // From now on it sends under another address.
+    void pretend(Mac const& other) { mac_ = other; }
     [[nodiscard]] bool has(u64 what) const { return (features_ & what) != 0; }
     [[nodiscard]] bool has_link() const;
     Effort effort{};

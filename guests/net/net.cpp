@@ -112,12 +112,28 @@ void send_large(Asker& asker) {
     check_equal("and right sums", seen.third, 0);
 }
 
+// Says when the cable is pulled, and when the peer answers no more; for ever.
+[[noreturn]] void watch(Asker& asker) {
+    bool linked = asker.card.has_link();
+    bool answered = true;
+    for (;;) {
+        auto const answers = ping(asker, 1) == 1;
+        if (asker.card.has_link() != linked) {
+            linked = !linked;
+            say("net: link {}", linked ? "up" : "down");
+        }
+        if (answers != answered) say("net: the peer {}", answers ? "answers" : "is silent");
+        answered = answers;
+    }
+}
+
 void ask(Asker& asker) {
     if (told("alone")) {
         check("nobody answers who should not", !asker.find_peer(3));
         return;
     }
     if (!check("the peer is found by ARP", asker.find_peer(30))) return;
+    if (told("watch")) watch(asker);
     if (told("measure")) {
         measure(asker);
         asker.tell_end();
@@ -139,6 +155,7 @@ void run() {
     if (told("merge")) wanted |= feature::merged_buffers;
     if (told("unfinished")) wanted |= feature::guest_checksum;
     Card card{wanted};
+    if (told("spoof")) card.pretend({0x52, 0x54, 0x00, 0x66, 0x66, 0x66});
     Address const self{static_cast<u8>(number_of("self="))};
     if (told("quiet")) {
         card.wait(now() + milliseconds(number_of("for=")));

@@ -54,6 +54,7 @@ Result<void> add_net_cards(System& all, vm::Vm& machine, memory::Store& store) {
                                 {.mac = backend::Mac::of(net.mac),
                                  .vlan = net.vlan,
                                  .isolated = net.isolated,
+                                 .guarded = net.guarded,
                                  .queue_pages = pages},
                                 store.owner()));
     }

@@ -247,6 +247,13 @@ Outcome Operations::set_memory(u32 id, u64 bytes) {
     return boot::set_memory(all_, id, bytes);
 }
 
+Outcome Operations::set_link(u32 id, u32 card, bool up) {
+    auto* const vm = running_vm(all_, id);
+    if (vm == nullptr) return {wire::Status::bad_state, "it is off"};
+    if (!vm->machine().set_cable(card, up)) return {wire::Status::not_found, "it has no such network card"};
+    return {};
+}
+
 Outcome Operations::create_begin(u64 bytes) {
     return boot::create_begin(all_, bytes);
 }

@@ -28,6 +28,7 @@ public:
     [[nodiscard]] control::Outcome pin(u32 id, u32 vcpu, u64 harts) override;
     [[nodiscard]] control::Outcome share(u32 id, u32 weight, u32 cap) override;
     [[nodiscard]] control::Outcome set_memory(u32 id, u64 bytes) override;
+    [[nodiscard]] control::Outcome set_link(u32 id, u32 card, bool up) override;
 
     [[nodiscard]] control::Outcome create_begin(u64 bytes) override;
     [[nodiscard]] control::Outcome create_data(u64 offset, std::span<u8 const> bytes) override;

@@ -42,6 +42,7 @@ public:
     [[nodiscard]] virtual Outcome pin(u32 id, u32 vcpu, u64 harts) = 0;
     [[nodiscard]] virtual Outcome share(u32 id, u32 weight, u32 cap) = 0;
     [[nodiscard]] virtual Outcome set_memory(u32 id, u64 bytes) = 0;
+    [[nodiscard]] virtual Outcome set_link(u32 id, u32 card, bool up) = 0;
 
     // A new VM; there is one transfer at a time.
     [[nodiscard]] virtual Outcome create_begin(u64 bytes) = 0;

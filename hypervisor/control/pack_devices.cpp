@@ -85,6 +85,7 @@ Result<vm::NetDescription> Pack::describe_net(FdtNode const& node) const {
     vm::NetDescription net{.switch_name = TRY(text(node, property::network, pack::longest_name)),
                            .vlan = static_cast<u16>(TRY(number(node, property::vlan, 0, 4094))),
                            .isolated = node.has(property::isolated),
+                           .guarded = node.has(property::anti_spoof),
                            .offload = !node.has(property::no_offload)};
     auto const found = find_switch(net.switch_name);
     if (!found) return Err{Error::not_found};

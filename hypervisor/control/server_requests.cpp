@@ -58,6 +58,10 @@ void Server::answer() {
             return with<wire::SetMemory>([&](auto const& m) {
                 with_vm(m.vm, [&](u32 id) { reply(operations_.set_memory(id, m.bytes)); });
             });
+        case Type::set_link:
+            return with<wire::SetLink>([&](auto const& m) {
+                with_vm(m.vm, [&](u32 id) { reply(operations_.set_link(id, m.card, m.up)); });
+            });
         case Type::create_begin:
         case Type::create_data:
         case Type::create_commit:

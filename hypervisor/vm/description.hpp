@@ -72,6 +72,7 @@ struct NetDescription {
     std::array<u8, 6> mac{};
     u16 vlan = 0;  // none
     bool isolated = false;
+    bool guarded = false;  // it sends from its own address only
     bool offload = true;
 };
 

@@ -6,6 +6,7 @@
 #include "hart/fence.hpp"
 #include "vm/channel.hpp"
 #include "vm/kept_flash.hpp"
+#include "vm/net_card.hpp"
 #include "vm/outside.hpp"
 #include "vm/vm.hpp"
 
@@ -144,6 +145,18 @@ bool Machine::send_system_request(char key) {
 
 bool Machine::has_serial_driver() {
     return devices_.with([&](Devices& devices) { return devices.uart.interrupts_on_input(); });
+}
+
+bool Machine::set_cable(u32 card, bool plugged) {
+    return devices_.with([&](Devices&) {
+        for (u32 i = 0; i < slot_count_; ++i) {
+            auto* const found = slots_[i]->net_card();
+            if (found == nullptr || card-- != 0) continue;
+            found->set_cable(plugged);
+            return true;
+        }
+        return false;
+    });
 }
 
 u32 Machine::console_room() {

@@ -190,6 +190,7 @@ void NetCard::counters(device::CounterVisitor& each) const {
     each("received_packets", counted.received_packets);
     each("received_bytes", counted.received_bytes);
     each("received_drops", counted.received_drops);
+    each("link", wire_.has_link() ? 1 : 0);
 }
 
 }  // namespace antler::vm

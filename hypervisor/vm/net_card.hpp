@@ -69,6 +69,7 @@ public:
 
     [[nodiscard]] bool leave() override { return wire_.unplug(); }
     void counters(device::CounterVisitor& each) const override;
+    [[nodiscard]] NetCard* net_card() override { return this; }
 
     [[nodiscard]] NetWire& wire() { return wire_; }
     // With the device lock held.

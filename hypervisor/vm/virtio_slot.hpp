@@ -7,6 +7,8 @@
 
 namespace antler::vm {
 
+class NetCard;
+
 // The first eight lie where QEMU's virt board has them; more follow behind.
 struct SlotPlace {
     GpaRange registers{};
@@ -33,6 +35,8 @@ public:
     virtual void prepare() {}
     // How many pages of 4 KiB the guest should do without; only a balloon listens.
     virtual void set_balloon(u32) {}
+    // Where it is a network card.
+    [[nodiscard]] virtual NetCard* net_card() { return nullptr; }
     // The host's end of its streams; only a socket device has some.
     [[nodiscard]] virtual device::virtio::HostStreams* streams() { return nullptr; }
 

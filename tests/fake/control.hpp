@@ -101,6 +101,9 @@ struct Operations final : control::Operations {
     control::Outcome pin(u32, u32, u64) override { return outcome("pin"); }
     control::Outcome share(u32, u32, u32) override { return outcome("share"); }
     control::Outcome set_memory(u32, u64) override { return outcome("memory"); }
+    control::Outcome set_link(u32, u32 card, bool up) override {
+        return outcome("link " + std::to_string(card) + (up ? " up" : " down"));
+    }
     control::Outcome create_begin(u64) override { return outcome("begin"); }
     control::Outcome create_data(u64 offset, std::span<u8 const> bytes) override {
         auto const answer = outcome("data");

@@ -68,7 +68,7 @@ TEST(Pack, SaysWhatDevicesAVmHas) {
     vm.nets[0].network = "lan";
     vm.nets[0].mac = {2, 1, 2, 3, 4, 5};
     vm.nets[0].vlan = 7;
-    vm.nets[0].isolated = vm.nets[0].offload = true;
+    vm.nets[0].isolated = vm.nets[0].anti_spoof = vm.nets[0].offload = true;
     vm.channels.resize(1);
     vm.channels[0].with = "rtos";
     vm.channels[0].size = 64_KiB;
@@ -116,7 +116,7 @@ TEST(Pack, SaysWhatDevicesAVmHas) {
     EXPECT_EQ(found.nets[0].switch_name, "lan");
     EXPECT_EQ(found.nets[0].mac, vm.nets[0].mac);
     EXPECT_EQ(found.nets[0].vlan, 7u);
-    EXPECT_TRUE(found.nets[0].isolated && found.nets[0].offload);
+    EXPECT_TRUE(found.nets[0].isolated && found.nets[0].guarded && found.nets[0].offload);
     ASSERT_EQ(found.channel_count, 1u);
     EXPECT_EQ(found.channels[0].with, "rtos");
     EXPECT_EQ(found.channels[0].bytes, 64_KiB);
