@@ -162,6 +162,15 @@ void run() {
         return;
     }
     if (!card.has_link()) say("net: no link");
+    if (auto const peers = number_of("everybody="); peers != 0) {
+        u64 answered = 0;
+        for (u64 n = 1; n <= peers; ++n) {
+            Asker asker{.card = card, .self = self, .peer = {static_cast<u8>(n)}};
+            if (asker.find_peer(10) && ping(asker, 1) == 1) ++answered;
+        }
+        check_equal("everybody on the network answers", answered, peers);
+        return;
+    }
     if (auto const peer = number_of("peer="); peer != 0) {
         Asker asker{.card = card, .self = self, .peer = {static_cast<u8>(peer)}};
         ask(asker);
