@@ -80,7 +80,7 @@ public:
             file.on_pause = [this, i] { let_others_run(i); };
             file.on_step = [this] {
                 if (chance(4)) speculate(world_.here());
-                if (chance(48)) interleave();
+                if (chance(16)) interleave();
             };
             file.on_fence = [this](Fence const& fence) {
                 auto const here = world_.here();
@@ -253,7 +253,8 @@ private:
         auto& vcpu = *seen.vcpu;
         auto& guest = of(vcpu.vm);
         auto& file = fake::hart();
-        switch (pick(25)) {
+        // Between the steps of another hart's exit fences matter most.
+        switch (middle_ && chance(3) ? 9 : pick(25)) {
             case 0:
             case 1:
             case 2:
