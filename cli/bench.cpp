@@ -40,6 +40,7 @@ struct Load {
     bool network = false;   // two guests on a switch, of which one measures
     bool disk = false;      // a guest with a disk of the board
     bool messages = false;  // the board has an APLIC and IMSICs; its rows end with _msi
+    bool traced = false;    // what counts is what QEMU writes down
 };
 
 enum class Where { antler, native };
@@ -73,10 +74,18 @@ std::vector<Run> const& all_runs() {
         {"Linux", Where::antler, {.linux_kernel = true}, {"linux_boot"}},
         {"two guests on a switch", Where::antler, {.network = true}, {"net_64", "net_1500", "net_exits"}},
         {"a guest on a disk", Where::antler, {.disk = true}, {"block_4k", "block_4k_write"}},
-        {"two VMs that take turns", Where::antler, {.pair = true}, {"world_switch"}},
+        {"two VMs that take turns", Where::antler, {.pair = true}, {"world_switch_seen"}},
         {"two VMs that take turns and calculate",
          Where::antler,
          {.pair = true, .words = "fp"},
+         {"world_switch_seen_fp"}},
+        {"two VMs that take turns, each instruction written down",
+         Where::antler,
+         {.pair = true, .traced = true},
+         {"world_switch"}},
+        {"two VMs that take turns and calculate, each instruction written down",
+         Where::antler,
+         {.pair = true, .words = "fp", .traced = true},
          {"world_switch_fp"}},
         {"a start on eight harts", Where::antler, {.harts = 8, .prefault = false}, {"start"}},
         {"a start on eight harts, memory zeroed first", Where::antler, {.harts = 8}, {"start_zeroed"}},
@@ -119,15 +128,36 @@ public:
         return record_;
     }
 
+    // The median of a thousand in the middle.
+    void measure_traced(Run const& one) {
+        constexpr usize samples = 1000;
+        auto const taken = traced(one.load).world_switches();
+        if (taken.size() < samples) {
+            problems_.push_back(
+                fmt::format("{}: only {} times one went to the other.", one.what, taken.size()));
+            return;
+        }
+        auto const middle = taken.begin() + static_cast<std::ptrdiff_t>((taken.size() - samples) / 2);
+        std::vector<usize> sorted{middle, middle + samples};
+        std::ranges::sort(sorted);
+        for (auto const row : one.rows)
+            if (is_wanted(row))
+                keep({std::string{row}, std::string{ours}, static_cast<double>(sorted[samples / 2])});
+    }
+
+    ExitTrace traced(Load load) {
+        if (load.pair) load.words += " few";
+        return trace_exits(board_of_antler(load), hypervisor());
+    }
+    static Path hypervisor() { return build_directory() / "target" / "hypervisor.elf"; }
+
     // Where the exits of a row go.
     std::string explain_row(std::string const& row) {
         for (auto const& one : all_runs()) {
             if (one.where != Where::antler || std::ranges::find(one.rows, row) == one.rows.end()) continue;
             auto load = one.load;
             load.row = row;
-            if (load.pair) load.words += " few";
-            auto const hypervisor = build_directory() / "target" / "hypervisor.elf";
-            return explain(row, trace_exits(board_of_antler(load), hypervisor), hypervisor);
+            return explain(row, traced(load), hypervisor());
         }
         throw Failure{ExitCode::bad_input, fmt::format("The row `{}` is not one of exits.", row)};
     }
@@ -153,6 +183,7 @@ private:
     void measure(Run const& one) {
         auto const system = one.where == Where::antler ? ours : native;
         fmt::print(stderr, "antler: bench: {} ({})\n", one.what, system);
+        if (one.load.traced) return measure_traced(one);
         auto const console = run_load(one, one.load);
         auto figures = parse_guest_output(console, system);
         if (auto const booted = one.load.linux_kernel ? shortest_boot(one, console) : std::nullopt)

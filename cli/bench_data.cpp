@@ -37,6 +37,8 @@ constexpr std::array rows{
     BenchRow{"ipi_pingpong_msi", "IPI and back where harts have IMSICs", std::nullopt},
     BenchRow{"world_switch", "from one VM's wfi into another VM", 400},
     BenchRow{"world_switch_fp", "the same, both with floating point", 600},
+    BenchRow{"world_switch_seen", "the same as two guests see it", 400},
+    BenchRow{"world_switch_seen_fp", "the same, both with floating point", 600},
     BenchRow{"linux_boot", "Debian's kernel until /init", std::nullopt},
     BenchRow{"start", "first instruction until the guest's", 5'000'000},
     BenchRow{"start_zeroed", "the same, with 512 MiB zeroed first", std::nullopt},

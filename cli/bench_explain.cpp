@@ -43,6 +43,24 @@ std::string function_at(SymbolTable const& table, u64 offset) {
     return name.substr(0, name.rfind('+'));
 }
 
+// What the image's instructions are is the same wherever it lies.
+ExitMarks marks_of(Path const& hypervisor, u64 entry, u64 end) {
+    constexpr u32 sret = 0x1020'0073;
+    constexpr u32 write_hgatp = 0x6800'1073, register_bits = 0x000f'8000;  // csrw hgatp, any register
+    ExitMarks marks{.entry = entry};
+    auto const image = Path{hypervisor}.replace_extension("img");
+    std::ifstream file{image, std::ios::binary};
+    if (!file) throw Failure{ExitCode::internal, fmt::format("Cannot open {}.", image.string())};
+    std::string const bytes{std::istreambuf_iterator<char>{file}, {}};
+    for (u64 at = 0; at + sizeof(u32) <= std::min<u64>(end, bytes.size()); at += 2) {
+        u32 word = 0;
+        std::memcpy(&word, bytes.data() + at, sizeof word);
+        if (word == sret) marks.returns.insert(at);
+        if ((word & ~register_bits) == write_hgatp) marks.switches.insert(at);
+    }
+    return marks;
+}
+
 }  // namespace
 
 ExitTrace trace_exits(QemuMachine machine, Path const& hypervisor) {
@@ -56,12 +74,12 @@ ExitTrace trace_exits(QemuMachine machine, Path const& hypervisor) {
         throw Failure{ExitCode::internal,
                       fmt::format("{}: cannot be made: {}.", pipe.string(), std::strerror(errno))};
     for (auto const& word : {std::string{"-accel"}, std::string{"tcg,one-insn-per-tb=on"}, std::string{"-d"},
-                             std::string{"exec,nochain"}, std::string{"-D"}, pipe.string(),
+                             std::string{"exec,nochain,int"}, std::string{"-D"}, pipe.string(),
                              std::string{"-dfilter"}, hex(loaded_at) + "+" + hex(*end)})
         machine.extra.push_back(word);
     // Open both ways: it waits for nobody, and the reader comes to the end when we close it.
     Descriptor writer{::open(pipe.c_str(), O_RDWR | O_CLOEXEC)};
-    ExitTrace trace{loaded_at, *entry};
+    ExitTrace trace{loaded_at, marks_of(hypervisor, *entry, *end)};
     std::thread reader{[&] {
         std::ifstream log{pipe};
         for (std::string line; std::getline(log, line);) trace.line(line);
@@ -77,6 +95,12 @@ ExitTrace trace_exits(QemuMachine machine, Path const& hypervisor) {
 std::string explain(std::string_view row, ExitTrace const& trace, Path const& hypervisor) {
     auto const table = SymbolTable::read(hypervisor);
     std::string text = fmt::format("{}: {} exits\n", row, trace.exits());
+    if (auto switches = trace.world_switches(); !switches.empty()) {
+        std::ranges::sort(switches);
+        text +=
+            fmt::format("{} of them go from a wfi into another VM, with {} to {} instructions, median {}\n",
+                        switches.size(), switches.front(), switches.back(), switches[switches.size() / 2]);
+    }
     std::size_t shown = 0;
     for (auto const& shape : trace.shapes()) {
         if (shown++ == shapes_shown) break;

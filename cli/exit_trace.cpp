@@ -1,4 +1,6 @@
-// Lines such as `Trace 0: 0x7f12 [00000000/0000000080200140/00002003/ff000000] antler_trap`.
+// Lines such as `Trace 0: 0x7f12 [00000000/0000000080200140/00002003/ff000000] antler_trap`, and before an
+// exit `riscv_cpu_do_interrupt: hart:0, async:0, cause:0000000000000016, epc:…, tval:0x0000000010500073,
+// desc=…`.
 #include "cli/exit_trace.hpp"
 
 #include <algorithm>
@@ -9,6 +11,7 @@ namespace antler::cli {
 namespace {
 
 constexpr std::string_view mark = "Trace ";
+constexpr std::string_view trap_mark = "riscv_cpu_do_interrupt: ";
 
 template <class Number>
 std::optional<Number> number(std::string_view text, int base) {
@@ -20,26 +23,43 @@ std::optional<Number> number(std::string_view text, int base) {
 
 }  // namespace
 
+void ExitTrace::close(Open& exit) {
+    if (!exit.path.empty()) {
+        auto const length = exit.path.size();
+        if (exit.wait && exit.switched) world_switches_.push_back(length);
+        auto& shape = shapes_[length];
+        ++shape.times;
+        ++exits_;
+        shape.path = std::move(exit.path);
+    }
+    exit = {};
+}
+
 void ExitTrace::line(std::string_view text) {
+    if (text.starts_with(trap_mark)) {
+        // A virtual instruction [norm:H_cause_virtual_instruction], which was wfi.
+        next_is_wait_ =
+            text.contains("async:0, cause:0000000000000016,") && text.contains("tval:0x0000000010500073,");
+        return;
+    }
     if (!text.starts_with(mark)) return;
     auto const hart = number<u32>(text.substr(mark.size()), 10);
     auto const slash = text.find('/');
     if (!hart || slash == std::string_view::npos) return;
     auto const pc = number<u64>(text.substr(slash + 1), 16);
     if (!pc || *pc < image_) return;
-    auto& path = open_[*hart];
-    if (*pc - image_ == entry_) {
-        if (!path.empty()) {
-            auto& shape = shapes_[path.size()];
-            ++shape.times;
-            ++exits_;
-            shape.path = std::move(path);
-        }
-        path.clear();
-    } else if (path.empty()) {
-        return;  // not in an exit yet
+    auto const at = *pc - image_;
+    auto& exit = open_[*hart];
+    if (at == marks_.entry) {
+        close(exit);
+        exit.wait = next_is_wait_;
+        next_is_wait_ = false;
+    } else if (exit.path.empty() || exit.over) {
+        return;  // not in an exit yet, or of a guest whose addresses are the same
     }
-    if (path.size() < longest) path.push_back(*pc - image_);
+    if (exit.path.size() < longest) exit.path.push_back(at);
+    exit.switched = exit.switched || marks_.switches.contains(at);
+    exit.over = marks_.returns.contains(at);
 }
 
 std::vector<ExitShape> ExitTrace::shapes() const {

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/types.hpp"
@@ -15,27 +17,47 @@ struct ExitShape {
     std::vector<u64> path;  // where each instruction lies in the image, in order
 };
 
+// Where in the image exits begin and end, and what tells one that changes the VM.
+struct ExitMarks {
+    u64 entry = 0;
+    std::set<u64> returns{};   // sret: what comes after it is the guest's
+    std::set<u64> switches{};  // writes of hgatp: the hart is in another VM from here on
+};
+
 class ExitTrace {
 public:
-    // The image lies at `image`, and every exit begins at `entry` in it.
-    ExitTrace(u64 image, u64 entry) : image_{image}, entry_{entry} {}
+    // The image lies at `image`.
+    ExitTrace(u64 image, ExitMarks marks) : image_{image}, marks_{std::move(marks)} {}
 
-    // A line of `-d exec`; other lines are none.
+    // A line of `-d exec,int`; other lines are none.
     void line(std::string_view text);
 
     // By what each shape costs in all, the most expensive first; what is rarer than 2 in 100 exits is left
     // out.
     [[nodiscard]] std::vector<ExitShape> shapes() const;
     [[nodiscard]] u64 exits() const { return exits_; }
+    // From the first instruction of a trapped wfi to the sret into a vCPU of another VM, both counted: how
+    // many instructions each of them took, in order of time.
+    [[nodiscard]] std::vector<usize> const& world_switches() const { return world_switches_; }
 
 private:
     // Longer ones are no exits of a guest's everyday life; only their number is kept.
     static constexpr usize longest = 100'000;
 
+    struct Open {
+        std::vector<u64> path{};
+        bool wait = false;      // it is an exit by wfi
+        bool switched = false;  // hgatp was written
+        bool over = false;      // the guest runs
+    };
+    void close(Open& exit);
+
     u64 image_;
-    u64 entry_;
+    ExitMarks marks_;
     u64 exits_ = 0;
-    std::map<u32, std::vector<u64>> open_;  // of each hart
+    bool next_is_wait_ = false;
+    std::map<u32, Open> open_;  // of each hart
+    std::vector<usize> world_switches_;
     std::map<usize, ExitShape> shapes_;
 };
 

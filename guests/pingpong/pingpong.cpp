@@ -1,5 +1,5 @@
 // Two of these on one hart pass it to each other by wfi, and one says what a change from one VM to the other
-// takes: `bench world_switch INSTRUCTIONS`, or `world_switch_fp` where the command line says `fp`.
+// takes: `bench world_switch_seen INSTRUCTIONS`, or `world_switch_seen_fp` where the command line says `fp`.
 #include <array>
 #include <span>
 #include <utility>
@@ -59,7 +59,7 @@ void run() {
     sort(std::span{taken}.first(count));
     auto const own = floats ? own_instructions_float : own_instructions;
     auto const both_ways = bench::tenths(taken[count / 2], rounds * rounds).n;
-    bench::report(floats ? "world_switch_fp" : "world_switch", {both_ways / 2 - own * 10});
+    bench::report(floats ? "world_switch_seen_fp" : "world_switch_seen", {both_ways / 2 - own * 10});
     say("bench done");
     power_off(sbi::ResetReason::none);
 }

@@ -94,8 +94,9 @@ public:
         return tag;
     }
     [[nodiscard]] isa::Hgatp hgatp(Tag tag) const {
-        using vmid = isa::Hgatp::vmid;
-        return {hgatp_without_vmid_ | u64{tag.vmid()} << vmid::low};
+        using Raw = isa::Hgatp::Raw;
+        return {
+            static_cast<Raw>(hgatp_without_vmid_ | static_cast<Raw>(tag.vmid()) << isa::Hgatp::vmid::low)};
     }
 
     // What a window shows of the GiB from n on, where that is known without the lock.  A change makes it
@@ -134,7 +135,7 @@ private:
     u16 gscid_ = 0;
     isa::GStageMode mode_ = isa::GStageMode::bare;
     Hpa root_{};
-    u64 hgatp_without_vmid_ = 0;
+    isa::Hgatp::Raw hgatp_without_vmid_ = 0;
     std::atomic<u64> tag_ = 0;
     std::atomic<u64> gigabytes_ = 0;
     std::atomic<bool> knows_gigabytes_ = false;

@@ -16,7 +16,7 @@ void feed(ExitTrace& trace, unsigned hart, std::initializer_list<u64> offsets) {
 }
 
 TEST(ExitTrace, CutsWhereAnExitBegins) {
-    ExitTrace trace{image, 0x140};
+    ExitTrace trace{image, {.entry = 0x140}};
     feed(trace, 0, {0x10, 0x14});  // before the first exit
     feed(trace, 0, {0x140, 0x144, 0x148, 0x140, 0x200, 0x204, 0x140, 0x150, 0x140});
     EXPECT_EQ(trace.exits(), 3U);
@@ -28,7 +28,7 @@ TEST(ExitTrace, CutsWhereAnExitBegins) {
 }
 
 TEST(ExitTrace, KeepsHartsApart) {
-    ExitTrace trace{image, 0x140};
+    ExitTrace trace{image, {.entry = 0x140}};
     feed(trace, 0, {0x140});
     feed(trace, 1, {0x140, 0x20});
     feed(trace, 0, {0x30, 0x34, 0x140});
@@ -39,8 +39,32 @@ TEST(ExitTrace, KeepsHartsApart) {
     EXPECT_EQ(shapes[1].path, (std::vector<u64>{0x140, 0x20}));
 }
 
+TEST(ExitTrace, KnowsAWorldSwitchFromAnotherExit) {
+    ExitTrace trace{image, {.entry = 0x140, .returns = {0x1f0}, .switches = {0x180}}};
+    auto const trap = [&](unsigned cause, u64 value) {
+        trace.line(
+            fmt::format("riscv_cpu_do_interrupt: hart:0, async:0, cause:{:016x}, epc:0x{:016x}, "
+                        "tval:0x{:016x}, desc=virt_illegal_instruction",
+                        cause, image, value));
+    };
+    constexpr unsigned virtual_instruction = 22, ecall = 10;
+    constexpr u64 wfi = 0x1050'0073;
+    trap(virtual_instruction, wfi);
+    feed(trace, 0, {0x140, 0x180, 0x1f0, 0x144, 0x148});  // the guest's own instructions do not count
+    trap(virtual_instruction, wfi);
+    feed(trace, 0, {0x140, 0x144, 0x1f0});  // it runs on itself
+    trap(ecall, 0);
+    feed(trace, 0, {0x140, 0x180, 0x1f0});
+    trap(virtual_instruction, wfi);
+    feed(trace, 0, {0x140, 0x144, 0x180, 0x1f0});
+    trap(ecall, 0);
+    feed(trace, 0, {0x140});
+    EXPECT_EQ(trace.world_switches(), (std::vector<usize>{3, 4}));
+    EXPECT_EQ(trace.exits(), 4U);
+}
+
 TEST(ExitTrace, IgnoresWhatIsNoInstructionOfTheImage) {
-    ExitTrace trace{image, 0x140};
+    ExitTrace trace{image, {.entry = 0x140}};
     for (auto const* const line : {"", "Trace", "Trace x: 1", "Trace 0: 0x1 [1/zz/", "IN: main",
                                    "Trace 0: 0x1 [00000000/0000000000001000/0/0]"})
         trace.line(line);
