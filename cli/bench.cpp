@@ -342,26 +342,28 @@ private:
             board_memory / 1_MiB, default_cpu, guest_elf("pingpong").string(), load.words);
     }
 
+    static std::string row_word(Load const& load) { return load.row.empty() ? "" : " row=" + load.row; }
+
     // One guest answers what the other asks; both are on the same hart, so that all time is somebody's.
-    static std::string network_description() {
+    static std::string network_description(Load const& load) {
         return fmt::format(
             "[machine]\nharts = 1\nmemory = \"{0}M\"\ncpu = \"{1}\"\nicount = true\n[switch.lan]\n"
             "[vm.answer]\nmemory = {{ size = \"64M\" }}\nnet = [{{ switch = \"lan\" }}]\n"
             "payload = {{ kernel = \"{2}\", cmdline = \"self=1\" }}\n"
             "[vm.ask]\nmemory = {{ size = \"64M\" }}\nnet = [{{ switch = \"lan\" }}]\n"
-            "payload = {{ kernel = \"{2}\", cmdline = \"self=2 peer=1 measure\" }}\n",
-            board_memory / 1_MiB, default_cpu, guest_elf("net").string());
+            "payload = {{ kernel = \"{2}\", cmdline = \"self=2 peer=1 measure{3}\" }}\n",
+            board_memory / 1_MiB, default_cpu, guest_elf("net").string(), row_word(load));
     }
 
     // Requests go into the guest's memory: there is nothing to copy.
-    std::string disk_description() const {
+    std::string disk_description(Load const& load) const {
         return fmt::format(
             "[machine]\nharts = 1\nmemory = \"{0}M\"\ncpu = \"{1}\"\nicount = true\n"
             "[vm.bench]\nmemory = {{ size = \"64M\" }}\n"
-            "payload = {{ kernel = \"{2}\", cmdline = \"measure\" }}\n"
+            "payload = {{ kernel = \"{2}\", cmdline = \"measure{4}\" }}\n"
             "disks = [{{ path = \"{3}\", size = \"8M\" }}]\n",
             board_memory / 1_MiB, default_cpu, guest_elf("block").string(),
-            (work_.path() / "bench-disk.raw").string());
+            (work_.path() / "bench-disk.raw").string(), row_word(load));
     }
 
     QemuMachine board_of_antler(Load const& load) {
@@ -372,8 +374,8 @@ private:
         if (!load.row.empty()) payload += fmt::format(", cmdline = \"row={}\"", load.row);
         auto const processor = load.messages ? std::string{"aia = \"aplic-imsic\"\n"}
                                              : fmt::format("cpu = \"{}\"\n", default_cpu);
-        auto const text = load.network ? network_description()
-                          : load.disk  ? disk_description()
+        auto const text = load.network ? network_description(load)
+                          : load.disk  ? disk_description(load)
                           : load.pair
                               ? pair_description(load)
                               : fmt::format(

@@ -101,11 +101,15 @@ Cost cost_of(Asker& asker, u32 frame_bytes) {
 }  // namespace
 
 void measure(Asker& asker) {
-    auto const small = cost_of(asker, 64);
-    auto const large = cost_of(asker, 1500);
-    say("bench net_64 {}.{}", small.tenths / 10, small.tenths % 10);
-    say("bench net_1500 {}.{}", large.tenths / 10, large.tenths % 10);
-    say("bench net_exits {}", small.exits_of_1000);
+    if (wanted("row=", "net_64") || wanted("row=", "net_exits")) {
+        auto const small = cost_of(asker, 64);
+        say("bench net_64 {}.{}", small.tenths / 10, small.tenths % 10);
+        say("bench net_exits {}", small.exits_of_1000);
+    }
+    if (wanted("row=", "net_1500")) {
+        auto const large = cost_of(asker, 1500);
+        say("bench net_1500 {}.{}", large.tenths / 10, large.tenths % 10);
+    }
 }
 
 }  // namespace antler::guests

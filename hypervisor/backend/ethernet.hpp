@@ -2,7 +2,6 @@
 #pragma once
 
 #include <array>
-#include <cstring>
 
 #include "base/types.hpp"
 
@@ -70,10 +69,10 @@ struct FrameHead {
         return static_cast<u16>(type << 8 | type >> 8);
     }
 
-private:
+    // Eight bytes of them.
     [[nodiscard]] u64 word(unsigned at) const {
         u64 value = 0;
-        std::memcpy(&value, __builtin_assume_aligned(bytes + at, 8), sizeof value);
+        __builtin_memcpy(&value, __builtin_assume_aligned(bytes + at, 8), sizeof value);
         return value;
     }
 };

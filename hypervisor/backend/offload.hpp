@@ -17,6 +17,10 @@ struct alignas(4) Offload {
     u16 checksum_offset = 0;
     friend constexpr bool operator==(Offload const&, Offload const&) = default;
 
+    // There is nothing to say of it.
+    [[nodiscard]] constexpr bool is_plain() const {
+        return !needs_checksum && !checksum_valid && segments == Segments::none;
+    }
     // Whether it can be meant of a packet with so many bytes.
     [[nodiscard]] constexpr bool fits(u32 length) const {
         if (needs_checksum && u32{checksum_start} + checksum_offset + 2 > length) return false;

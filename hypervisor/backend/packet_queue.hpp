@@ -50,11 +50,14 @@ public:
         // The bytes from `offset` on, as far as they lie in one page; nothing beyond the end.
         [[nodiscard]] std::span<u8> piece(u32 offset) const {
             if (offset >= length_) return {};
-            auto const position = start_ + offset;
+            auto const position = start() + offset;
             auto const left = page_size - position % page_size;
             auto const bytes = length_ - offset;
-            return {queue_->view(position), bytes < left ? bytes : left};
+            return {offset == 0 ? data_ : queue_->view(position), bytes < left ? bytes : left};
         }
+        // All of it, where it lies in one page.
+        [[nodiscard]] bool is_whole() const { return start() % page_size + length_ <= page_size; }
+        [[nodiscard]] u8* data() const { return data_; }
         // Copies of stretches inside it; what is beyond is left out.
         void write(u32 offset, std::span<u8 const> from) const {
             for_each_piece(offset, from.size(), [&](u8* there, u32 done, u32 bytes) {
@@ -69,15 +72,20 @@ public:
         // Bytes in front of the packet that its receiver may use, and whether they lie directly in front of
         // it.
         [[nodiscard]] std::span<u8> headroom() const {
-            return {queue_->view(start_ - headroom_bytes), headroom_bytes};
+            auto* const end = headroom_adjoins() ? data_ : reinterpret_cast<u8*>(record_) + record_bytes;
+            return {end - headroom_bytes, headroom_bytes};
         }
-        [[nodiscard]] bool headroom_adjoins() const { return start_ % page_size != 0; }
-        [[nodiscard]] Offload const& offload() const { return record().offload; }
-        void set_offload(Offload const& offload) const { record().offload = offload; }
+        [[nodiscard]] bool headroom_adjoins() const { return (position_ + record_bytes) % page_size != 0; }
+        [[nodiscard]] Offload const& offload() const { return record_->offload; }
+        void set_offload(Offload const& offload) const { record_->offload = offload; }
 
     private:
         friend class PacketQueue;
-        Slot(PacketQueue& queue, u32 start, u32 length) : queue_{&queue}, start_{start}, length_{length} {}
+        Slot(PacketQueue& queue, Record& record, u32 position, u32 length)
+            : queue_{&queue}, record_{&record}, position_{position}, length_{length} {
+            data_ = headroom_adjoins() ? reinterpret_cast<u8*>(record_) + record_bytes : queue.view(start());
+        }
+        [[nodiscard]] u32 start() const { return position_ + record_bytes; }
         template <class Body>
         void for_each_piece(u32 offset, usize bytes, Body&& body) const {
             for (u32 done = 0; done < bytes;) {
@@ -89,9 +97,10 @@ public:
                 done += count;
             }
         }
-        [[nodiscard]] Record& record() const { return queue_->record(start_ - record_bytes); }
         PacketQueue* queue_;
-        u32 start_;  // of the bytes, behind the record
+        Record* record_;
+        u8* data_ = nullptr;  // its first byte
+        u32 position_;        // of the record
         u32 length_;
     };
 
@@ -101,7 +110,7 @@ public:
     // the caller wakes it before it calls done().
     [[nodiscard]] bool publish(Slot const& slot, bool filled) {
         // The partner of sleep(): either the receiver sees the packet, or we see that it sleeps.
-        slot.record().state.store(filled ? ready : given_up, std::memory_order_seq_cst);
+        slot.record_->state.store(filled ? ready : given_up, std::memory_order_seq_cst);
         return asleep_.load(std::memory_order_seq_cst) && asleep_.exchange(false, std::memory_order_seq_cst);
     }
     // Once for each reservation; afterwards the caller does not touch the queue.
@@ -109,7 +118,7 @@ public:
 
     // By the receiver: the first packet, if there is one; it stays until pop().
     [[nodiscard]] std::optional<Slot> front();
-    void pop(Slot const& slot) { advance(slot.start_ - record_bytes, slot.length_); }
+    void pop(Slot const& slot) { advance(slot.position_, slot.length_); }
     // The receiver wants to be woken; false: something has come meanwhile.
     [[nodiscard]] bool sleep();
     // Forgets what waits.
@@ -194,16 +203,17 @@ inline Result<PacketQueue::Slot> PacketQueue::reserve(u32 length, Offload const&
         record.offload = offload;
         senders_.fetch_add(1, std::memory_order_relaxed);
         tail_.store(end, std::memory_order_release);
-        return Slot{*this, start + record_bytes, length};
+        return Slot{*this, record, start, length};
     });
 }
 
 inline std::optional<PacketQueue::Slot> PacketQueue::front() {
     while (head_ != tail_.load(std::memory_order_acquire)) {
-        auto& first = record(head_);
+        auto const head = head_;
+        auto& first = record(head);
         auto const state = first.state.load(std::memory_order_acquire);
         if (state == reserved) return std::nullopt;
-        if (state == ready) return Slot{*this, head_ + record_bytes, first.length};
+        if (state == ready) return Slot{*this, first, head, first.length};
         advance(head_, first.length);
     }
     return std::nullopt;

@@ -7,18 +7,6 @@ namespace antler::backend {
 
 using namespace ethernet;
 
-namespace {
-
-// Whole blocks, of which both sides have as many as begin in `bytes`.
-void copy_blocks(u8* to, u8 const* from, u32 bytes) {
-    constexpr u32 block = PacketQueue::alignment;
-    for (u32 at = 0; at < bytes; at += block)
-        __builtin_memcpy(__builtin_assume_aligned(to + at, 8), __builtin_assume_aligned(from + at, 8), block);
-}
-static_assert(FrameHead::capacity % PacketQueue::alignment == 0);
-
-}  // namespace
-
 PortCounters Port::counters() const {
     auto const get = [](std::atomic<u64> const& from) { return from.load(std::memory_order_relaxed); };
     return {get(sent_.packets),     get(sent_.bytes),     get(sent_.drops),
@@ -31,6 +19,7 @@ void Wakes::tell() {
         waiting_[i].port->queue().done();
     }
     count_ = 0;
+    flow_.to = nullptr;
 }
 
 Switch::~Switch() {
@@ -118,43 +107,6 @@ bool Switch::may_pass(Port const& from, Port const& to, Vlan vlan) const {
            (from.options_.uplink || !(from.options_.isolated || to.options_.isolated));
 }
 
-bool Switch::deliver(Port& to, u32 life, Outgoing const& frame, Vlan vlan, bool tagged, Wakes& wakes) {
-    bool const wants_tag = to.options_.uplink && vlan != to.options_.vlan;
-    auto const change = (wants_tag ? int{tag_bytes} : 0) - (tagged ? int{tag_bytes} : 0);
-    auto const length = static_cast<u32>(static_cast<int>(frame.length) + change);
-    auto const most = header_bytes + to.options_.mtu + (wants_tag ? tag_bytes : 0);
-    if (!to.has_link() || (frame.offload.segments == Segments::none && length > most)) {
-        to.received_.drop();
-        return false;
-    }
-    auto offload = frame.offload;
-    if (change != 0) offload.move(change);
-    auto const slot = to.queue_.reserve(length, offload, life);
-    if (!slot) {
-        to.received_.drop();
-        return false;
-    }
-    auto const& into = slot.value();
-    bool filled = true;
-    auto const whole = into.piece(0);
-    if (!tagged && !wants_tag && length <= FrameHead::capacity && whole.size() == length) [[likely]] {
-        copy_blocks(whole.data(), frame.head.bytes, length);
-    } else {
-        filled = write(into, frame, vlan, tagged, wants_tag);
-    }
-    if (filled) [[likely]] {
-        to.received_.count(length);
-    } else {
-        to.received_.drop();
-    }
-    if (to.queue_.publish(into, filled)) {
-        wakes.add(to, *to.receiver_);
-    } else {
-        to.queue_.done();
-    }
-    return filled;
-}
-
 // The addresses, perhaps a tag, and what follows the tag it came with.
 bool Switch::write(PacketQueue::Slot const& into, Outgoing const& frame, Vlan vlan, bool tagged,
                    bool wants_tag) {
@@ -174,7 +126,10 @@ bool Switch::write(PacketQueue::Slot const& into, Outgoing const& frame, Vlan vl
             written += tag_bytes;
         }
     }
-    into.write(written, std::span{frame.head.bytes + read, in_head - read});
+    if (written == 0 && in_head == FrameHead::capacity && into.piece(0).size() >= FrameHead::capacity)
+        copy_blocks(into.data(), frame.head.bytes, in_head);
+    else
+        into.write(written, std::span{frame.head.bytes + read, in_head - read});
     written += in_head - read;
     bool filled = true;
     while (filled && written < length) {
@@ -185,7 +140,7 @@ bool Switch::write(PacketQueue::Slot const& into, Outgoing const& frame, Vlan vl
     return filled;
 }
 
-u32 Switch::send(Port& from, Outgoing const& frame, u64 now, Wakes& wakes) {
+u32 Switch::decide(Port& from, Outgoing const& frame, u64 now, Wakes& wakes) {
     auto const age = static_cast<u32>(now / unit_);
     auto const source = frame.head.source();
     auto const destination = frame.head.destination();
@@ -234,7 +189,12 @@ u32 Switch::send(Port& from, Outgoing const& frame, u64 now, Wakes& wakes) {
             if (to == nullptr) return 0;
             auto const life = to->queue_.life();  // before what it is used for
             if (!may_pass(from, *to, vlan)) return 0;
-            return deliver(*to, life, frame, vlan, tagged, wakes) ? 1 : 0;
+            bool const tags = wants_tag(*to, vlan);
+            if (!tagged && !tags) {
+                wakes.flow_.to = to;
+                wakes.flow_.life = life;
+            }
+            return deliver(*to, life, frame, vlan, tagged, tags, wakes) ? 1 : 0;
         }
     }
     u32 copies = 0;
@@ -250,7 +210,7 @@ u32 Switch::send(Port& from, Outgoing const& frame, u64 now, Wakes& wakes) {
             continue;
         }
         left -= frame.length;
-        copies += deliver(*to, life, frame, vlan, tagged, wakes) ? 1 : 0;
+        copies += deliver(*to, life, frame, vlan, tagged, wants_tag(*to, vlan), wakes) ? 1 : 0;
     }
     return copies;
 }

@@ -10,20 +10,35 @@ antler_copy_guarded:
     sd    t0, ANTLER_HART_FIXUP(tp)
     xor   t1, a0, a1
     andi  t1, t1, 7
-    bnez  t1, 3f                            // never aligned to each other: bytes
-0:  andi  t1, a0, 7
+    bnez  t1, 7f                            // never aligned to each other: bytes
+    li    t2, 16
+    bltu  a2, t2, 7f
+    andi  t1, a0, 7
     beqz  t1, 4f
-    beqz  a2, 9f
+    andi  t1, a0, 1
+    beqz  t1, 1f
     lb    a3, 0(a1)
     sb    a3, 0(a0)
     addi  a0, a0, 1
     addi  a1, a1, 1
     addi  a2, a2, -1
-    j     0b
-4:
-    li    t2, 64
-1:  bltu  a2, t2, 2f
-    ld    a3, 0(a1)
+1:  andi  t1, a0, 2
+    beqz  t1, 2f
+    lh    a3, 0(a1)
+    sh    a3, 0(a0)
+    addi  a0, a0, 2
+    addi  a1, a1, 2
+    addi  a2, a2, -2
+2:  andi  t1, a0, 4
+    beqz  t1, 4f
+    lw    a3, 0(a1)
+    sw    a3, 0(a0)
+    addi  a0, a0, 4
+    addi  a1, a1, 4
+    addi  a2, a2, -4
+4:  li    t2, 64
+    bltu  a2, t2, 5f
+3:  ld    a3, 0(a1)
     ld    a4, 8(a1)
     ld    a5, 16(a1)
     ld    a6, 24(a1)
@@ -42,22 +57,37 @@ antler_copy_guarded:
     addi  a0, a0, 64
     addi  a1, a1, 64
     addi  a2, a2, -64
-    j     1b
-2:  li    t2, 8
-    bltu  a2, t2, 3f
-    ld    a3, 0(a1)
+    bgeu  a2, t2, 3b
+5:  andi  t1, a2, -8
+    beqz  t1, 8f
+6:  ld    a3, 0(a1)
     sd    a3, 0(a0)
     addi  a0, a0, 8
     addi  a1, a1, 8
     addi  a2, a2, -8
-    j     2b
-3:  beqz  a2, 9f
+    addi  t1, t1, -8
+    bnez  t1, 6b
+8:  andi  t1, a2, 4                         // both are aligned to eight here
+    beqz  t1, 1f
+    lw    a3, 0(a1)
+    sw    a3, 0(a0)
+    addi  a0, a0, 4
+    addi  a1, a1, 4
+    addi  a2, a2, -4
+1:  andi  t1, a2, 2
+    beqz  t1, 7f
+    lh    a3, 0(a1)
+    sh    a3, 0(a0)
+    addi  a0, a0, 2
+    addi  a1, a1, 2
+    addi  a2, a2, -2
+7:  beqz  a2, 9f
     lb    a3, 0(a1)
     sb    a3, 0(a0)
     addi  a0, a0, 1
     addi  a1, a1, 1
     addi  a2, a2, -1
-    j     3b
+    j     7b
 9:  sd    zero, ANTLER_HART_FIXUP(tp)
     mv    a0, a2
     ret

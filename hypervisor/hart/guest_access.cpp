@@ -89,16 +89,19 @@ std::optional<u16> fetch_guest(Gva at) {
     return static_cast<u16>(*value);
 }
 
+[[gnu::noinline]] static u64 copy_by_vector(void* to, void const* from, u64 bytes) {
+    std::array<u8, 8 * widest_copy_unit> room;
+    return antler_copy_guarded_by_vector(to, from, bytes, room.data());
+}
+
 u64 copy_guarded(void* to, void const* from, u64 bytes) {
     // Vector registers take any alignment, and much at a time; it costs 20 instructions to keep what is in
     // them.
-    constexpr u64 worth_while = 16, always_worth_while = 192;
+    constexpr u64 worth_while = 16, always_worth_while = 56;
     bool const aligned = ((reinterpret_cast<usize>(to) ^ reinterpret_cast<usize>(from)) & 7) == 0;
-    auto const unit = this_hart().copy_unit;
-    if (unit == 0 || bytes < (aligned ? always_worth_while : worth_while))
+    if (bytes < (aligned ? always_worth_while : worth_while) || this_hart().copy_unit == 0)
         return antler_copy_guarded(to, from, bytes);
-    std::array<u8, 8 * widest_copy_unit> room;
-    return antler_copy_guarded_by_vector(to, from, bytes, room.data());
+    return copy_by_vector(to, from, bytes);
 }
 
 }  // namespace antler::hart

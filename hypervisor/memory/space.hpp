@@ -111,6 +111,9 @@ public:
     void know_gigabyte(u64 n, u64 entry) { known_gigabytes_[n].store(entry, std::memory_order_relaxed); }
     void know_gigabytes() { knows_gigabytes_.store(true, std::memory_order_release); }
 
+    // Grows before anything in the tree changes: what was found stays true while it is the same.
+    [[nodiscard]] u64 changes() const { return changes_.load(std::memory_order_acquire); }
+
     template <class Body>
     decltype(auto) with_tree(Body&& body) {
         return tree_.with([&](Stage2& tree) -> decltype(auto) { return body(tree); });
@@ -125,6 +128,7 @@ private:
     [[nodiscard]] auto change_tree(Body&& body) {
         return tree_.with([&](Stage2& tree) {
             knows_gigabytes_.store(false, std::memory_order_relaxed);
+            changes_.store(changes_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
             return body(tree);
         });
     }
@@ -138,6 +142,7 @@ private:
     isa::Hgatp::Raw hgatp_without_vmid_ = 0;
     std::atomic<u64> tag_ = 0;
     std::atomic<u64> gigabytes_ = 0;
+    std::atomic<u64> changes_ = 0;
     std::atomic<bool> knows_gigabytes_ = false;
     std::array<std::atomic<u64>, known_gigabytes> known_gigabytes_{};
     Observers observers_{*this};

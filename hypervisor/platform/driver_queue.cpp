@@ -10,16 +10,7 @@ namespace antler::platform {
 namespace {
 
 using abi::virtio::Descriptor;
-using abi::virtio::UsedElement;
 namespace flag = abi::virtio::descriptor;
-
-// Whole loads and stores of what the device may touch meanwhile.
-[[nodiscard]] u16 load(u16* at, std::memory_order order = std::memory_order_relaxed) {
-    return std::atomic_ref{*at}.load(order);
-}
-void store(u16* at, u16 value, std::memory_order order = std::memory_order_relaxed) {
-    std::atomic_ref{*at}.store(value, order);
-}
 
 }  // namespace
 
@@ -35,7 +26,7 @@ void DriverQueue::open(std::span<u8> memory, u16 entries, bool event_index) {
     room_ = entries;
     in_flight_ = 0;
     free_ = 0;
-    added_ = published_ = taken_ = 0;
+    added_ = published_ = taken_ = known_ = 0;
     event_index_ = event_index;
     broken_ = false;
     for (u16 i = 0; i < entries; ++i) descriptors_[i].next = static_cast<u16>(i + 1);
@@ -74,25 +65,6 @@ Result<void> DriverQueue::add(std::span<DmaPiece const> read, std::span<DmaPiece
     return {};
 }
 
-void DriverQueue::show(u16 head) {
-    ++in_flight_;
-    store(available(2 + (added_ & (entries_ - 1u))), head);
-    ++added_;
-}
-
-Result<void> DriverQueue::add_table(Hpa table, u32 count, u32 token) {
-    if (broken_) return Err{Error::bad_state};
-    if (room_ == 0) return Err{Error::full};
-    auto const head = free_;
-    auto& descriptor = descriptors_[head];
-    free_ = descriptor.next;
-    descriptor = {table.raw(), count * static_cast<u32>(sizeof(Descriptor)), flag::indirect, 0};
-    chains_[head] = {token, 1, head};
-    --room_;
-    show(head);
-    return {};
-}
-
 bool DriverQueue::publish() {
     if (added_ == published_) return false;
     auto const before = published_;
@@ -103,27 +75,6 @@ bool DriverQueue::publish() {
     std::atomic_thread_fence(std::memory_order_seq_cst);
     if (event_index_) return abi::virtio::passed(load(available_event()), added_, before);
     return (load(used_half(0)) & abi::virtio::used_no_notify) == 0;
-}
-
-std::optional<DriverQueue::Done> DriverQueue::take() {
-    if (broken_ || entries_ == 0) return std::nullopt;
-    auto const there = load(used_half(1), std::memory_order_acquire);
-    if (there == taken_) return std::nullopt;
-    auto const element = *reinterpret_cast<UsedElement const*>(used_half(2 + 4 * (taken_ & (entries_ - 1u))));
-    if (static_cast<u16>(there - taken_) > in_flight_ || element.id >= entries_ ||
-        chains_[element.id].pieces == 0) {
-        broken_ = true;
-        return std::nullopt;
-    }
-    auto const head = static_cast<u16>(element.id);
-    auto& chain = chains_[head];
-    descriptors_[chain.last].next = free_;
-    free_ = head;
-    room_ = static_cast<u16>(room_ + chain.pieces);
-    chain.pieces = 0;
-    --in_flight_;
-    ++taken_;
-    return Done{chain.token, element.bytes};
 }
 
 bool DriverQueue::listen() {

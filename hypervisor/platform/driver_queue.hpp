@@ -1,6 +1,7 @@
 // The driver's side of a split virtqueue: chains of pieces go out with a token and come back with it.
 #pragma once
 
+#include <atomic>
 #include <optional>
 #include <span>
 
@@ -92,7 +93,18 @@ private:
     [[nodiscard]] u16* used_event() const { return available_ + 2 + entries_; }
     [[nodiscard]] u16* available_event() const { return used_ + 2 + 4 * u32{entries_}; }
 
-    void show(u16 head);
+    // Whole loads and stores of what the device may touch meanwhile.
+    [[nodiscard]] static u16 load(u16* at, std::memory_order order = std::memory_order_relaxed) {
+        return std::atomic_ref{*at}.load(order);
+    }
+    static void store(u16* at, u16 value, std::memory_order order = std::memory_order_relaxed) {
+        std::atomic_ref{*at}.store(value, order);
+    }
+    void show(u16 head) {
+        ++in_flight_;
+        store(available(2 + (added_ & (entries_ - 1u))), head);
+        ++added_;
+    }
 
     abi::virtio::Descriptor* descriptors_ = nullptr;
     u16* available_ = nullptr;  // flags, index, ring, used_event
@@ -105,8 +117,51 @@ private:
     u16 added_ = 0;      // our available index
     u16 published_ = 0;  // what the device has been shown of it
     u16 taken_ = 0;      // our place in the used ring
+    u16 known_ = 0;      // the device's, as it was read last
     bool event_index_ = false;
     bool broken_ = false;
 };
+
+inline Result<void> DriverQueue::add_table(Hpa table, u32 count, u32 token) {
+    if (broken_) return Err{Error::bad_state};
+    if (room_ == 0) return Err{Error::full};
+    auto const head = free_;
+    auto& descriptor = descriptors_[head];
+    free_ = descriptor.next;
+    descriptor = {table.raw(), count * static_cast<u32>(sizeof(abi::virtio::Descriptor)),
+                  abi::virtio::descriptor::indirect, 0};
+    chains_[head] = {token, 1, head};
+    --room_;
+    show(head);
+    return {};
+}
+
+inline std::optional<DriverQueue::Done> DriverQueue::take() {
+    if (known_ == taken_) {
+        if (broken_ || entries_ == 0) return std::nullopt;
+        known_ = load(used_half(1), std::memory_order_acquire);
+        if (known_ == taken_) return std::nullopt;
+        if (static_cast<u16>(known_ - taken_) > in_flight_) {
+            broken_ = true;
+            known_ = taken_;
+            return std::nullopt;
+        }
+    }
+    auto const element =
+        *reinterpret_cast<abi::virtio::UsedElement const*>(used_half(2 + 4 * (taken_ & (entries_ - 1u))));
+    if (element.id >= entries_ || chains_[element.id].pieces == 0) [[unlikely]] {
+        broken_ = true;
+        known_ = taken_;
+        return std::nullopt;
+    }
+    auto& chain = chains_[element.id];
+    descriptors_[chain.last].next = free_;
+    free_ = static_cast<u16>(element.id);
+    room_ = static_cast<u16>(room_ + chain.pieces);
+    chain.pieces = 0;
+    --in_flight_;
+    ++taken_;
+    return Done{chain.token, element.bytes};
+}
 
 }  // namespace antler::platform

@@ -82,6 +82,7 @@ Result<void> VirtioBlock::start(State& state) {
     if (shape_.discards) stretch_most_ = std::min(stretch_most_, device.config32(Field::discard_most));
     if (shape_.writes_zeroes) stretch_most_ = std::min(stretch_most_, device.config32(Field::zeroes_most));
     stretch_most_ = std::max(stretch_most_, 1u);
+    state.takes_tables = device.has(abi::virtio::feature::indirect_descriptors);
     device.start();
     state.dead = false;
     return {};
@@ -140,39 +141,48 @@ backend::DiskTarget VirtioBlock::locate(DiskOperation operation, u64 sector, u64
     return {this, sector, std::min<u64>(sectors, stretch ? stretch_most_ : max_sectors)};
 }
 
-Result<void> VirtioBlock::submit(DiskRequest const& request, DiskClient& client, u32 token) {
+// One function: what reads and writes of a few pieces need is inlined.
+[[gnu::flatten]] Result<void> VirtioBlock::submit(DiskRequest const& request, DiskClient& client, u32 token) {
+    bool const moves = request.operation == DiskOperation::read || request.operation == DiskOperation::write;
     if (request.operation != DiskOperation::flush) {
         if (!shape_.has(request.sector, request.sectors)) return Err{Error::out_of_range};
         if (shape_.read_only && request.operation != DiskOperation::read) return Err{Error::denied};
         if (request.pieces.size() > shape_.most_pieces) return Err{Error::out_of_range};
     }
-    if (request.operation == DiskOperation::discard && !shape_.discards) return Err{Error::not_supported};
-    if (request.operation == DiskOperation::write_zeroes && !shape_.writes_zeroes)
-        return Err{Error::not_supported};
-    return state_.with([&](State& state) { return add(state, request, client, token); });
+    if (!moves) {
+        if (request.operation == DiskOperation::discard && !shape_.discards) return Err{Error::not_supported};
+        if (request.operation == DiskOperation::write_zeroes && !shape_.writes_zeroes)
+            return Err{Error::not_supported};
+    }
+    return state_.with(
+        [&] [[gnu::always_inline]] (State & state) { return add(state, request, client, token); });
+}
+
+void VirtioBlock::wait_for_room(State& state, DiskClient& client) {
+    if (client.waits_for_room) return;
+    client.waits_for_room = true;
+    client.next_waiting = state.waiting;
+    state.waiting = &client;
 }
 
 Result<void> VirtioBlock::add(State& state, DiskRequest const& request, DiskClient& client, u32 token) {
     if (state.dead) return Err{Error::io};
     auto const index = state.free;
-    if (index == slots ||
-        state.queue.room() <
-            (state.device.has(abi::virtio::feature::indirect_descriptors) ? 1 : request.pieces.size() + 2)) {
-        if (!client.waits_for_room) {
-            client.waits_for_room = true;
-            client.next_waiting = state.waiting;
-            state.waiting = &client;
-        }
+    if (index == slots || state.queue.room() < (state.takes_tables ? 1 : request.pieces.size() + 2))
+        [[unlikely]] {
+        wait_for_room(state, client);
         return Err{Error::busy};
     }
     auto& mine = memory_of(index);
-    bool const is_stretch =
-        request.operation == DiskOperation::discard || request.operation == DiskOperation::write_zeroes;
-    mine.header = {static_cast<u32>(type_of(request.operation)), 0,
-                   is_stretch || request.operation == DiskOperation::flush ? 0 : request.sector};
     mine.status = unanswered;
-    if (is_stretch) mine.stretch = {request.sector, static_cast<u32>(request.sectors), 0};
-    if (state.device.has(abi::virtio::feature::indirect_descriptors))
+    if (request.operation == DiskOperation::read || request.operation == DiskOperation::write) [[likely]] {
+        auto const type = request.operation == DiskOperation::read ? block::Type::read : block::Type::write;
+        mine.header = {static_cast<u32>(type), 0, request.sector};
+    } else {
+        mine.header = {static_cast<u32>(type_of(request.operation)), 0, 0};
+        mine.stretch = {request.sector, static_cast<u32>(request.sectors), 0};
+    }
+    if (state.takes_tables)
         TRY(add_table(state, index, request));
     else
         TRY(add_chain(state, index, request));
@@ -188,7 +198,7 @@ Result<void> VirtioBlock::add_table(State& state, u32 slot, DiskRequest const& r
     namespace flag = abi::virtio::descriptor;
     auto& mine = memory_of(slot);
     auto* const table = mine.table.data();  // its header is there since start()
-    u16 at = 1;
+    u32 at = 1;
     auto const add = [&](u64 address, u32 bytes, u16 flags) {
         table[at] = {address, bytes, static_cast<u16>(flags | flag::next), static_cast<u16>(at + 1)};
         ++at;
@@ -198,7 +208,7 @@ Result<void> VirtioBlock::add_table(State& state, u32 slot, DiskRequest const& r
     if (request.operation == DiskOperation::discard || request.operation == DiskOperation::write_zeroes)
         add(memory::house_address(&mine.stretch).raw(), sizeof mine.stretch, 0);
     table[at] = {memory::house_address(&mine.status).raw(), 1, flag::device_writes, 0};
-    return state.queue.add_table(memory::house_address(table), at + 1u, slot);
+    return state.queue.add_table(memory::house_address(table), at + 1, slot);
 }
 
 Result<void> VirtioBlock::add_chain(State& state, u32 slot, DiskRequest const& request) {
@@ -231,7 +241,7 @@ void VirtioBlock::forget(DiskClient& client) {
     });
 }
 
-usize VirtioBlock::reap(State& state, std::span<Completion> into) const {
+[[gnu::flatten]] usize VirtioBlock::reap(State& state, std::span<Completion> into) const {
     usize count = 0;
     while (count < into.size()) {
         auto const done = state.queue.take();

@@ -68,6 +68,7 @@ private:
         std::array<Slot, slots> all{};
         u8 free = 0;  // the first of a list; `slots`: none
         bool dead = true;
+        bool takes_tables = false;
         backend::DiskClient* waiting = nullptr;
     };
     struct Completion {
@@ -83,11 +84,14 @@ private:
         return reinterpret_cast<SlotMemory*>(memory_.data() + slots_offset())[slot];
     }
     [[nodiscard]] Result<void> start(State& state);
-    [[nodiscard]] Result<void> add(State& state, backend::DiskRequest const& request,
-                                   backend::DiskClient& client, u32 token);
+    [[nodiscard, gnu::always_inline]] Result<void> add(State& state, backend::DiskRequest const& request,
+                                                       backend::DiskClient& client, u32 token);
+    [[gnu::noinline]] static void wait_for_room(State& state, backend::DiskClient& client);
     // A table that the queue points to, or a chain in the queue itself.
-    [[nodiscard]] Result<void> add_table(State& state, u32 slot, backend::DiskRequest const& request);
-    [[nodiscard]] Result<void> add_chain(State& state, u32 slot, backend::DiskRequest const& request);
+    [[nodiscard, gnu::always_inline]] Result<void> add_table(State& state, u32 slot,
+                                                             backend::DiskRequest const& request);
+    [[nodiscard, gnu::noinline]] Result<void> add_chain(State& state, u32 slot,
+                                                        backend::DiskRequest const& request);
     [[nodiscard]] Result<void> ask_now(abi::virtio::block::Type type, u64 sector, std::span<u8> into);
     [[nodiscard]] usize reap(State& state, std::span<Completion> into) const;
     static void tell_waiting(State& state);

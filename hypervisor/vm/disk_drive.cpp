@@ -47,7 +47,8 @@ void DiskWire::wake_always() {
 }
 
 void DiskWire::wake() {
-    if (!asked_.exchange(true, std::memory_order_seq_cst)) wake_always();
+    if (!asked_.load(std::memory_order_seq_cst) && !asked_.exchange(true, std::memory_order_seq_cst))
+        wake_always();
 }
 
 // Pairs with next_done(), which clears asked_ before it looks: either it sees the end, or we wake it.
@@ -59,7 +60,8 @@ void DiskWire::disk_done(u32 token, DiskStatus status) {
     machine.end_dma();  // the last touch: now the VM may go
 }
 
-DiskWire::DiskWire(Vm& vm, backend::Disk& disk, std::string_view serial) : vm_{vm}, disk_{disk} {
+DiskWire::DiskWire(Vm& vm, backend::Disk& disk, std::string_view serial)
+    : vm_{vm}, disk_{disk}, finder_{vm.ram()} {
     auto const shape = disk.shape();
     shape_ = {.sectors = shape.sectors,
               .block_bytes = shape.block_bytes,
@@ -70,6 +72,17 @@ DiskWire::DiskWire(Vm& vm, backend::Disk& disk, std::string_view serial) : vm_{v
     most_pieces_ = std::min<usize>(most_pieces, shape.most_pieces);
 }
 
+// Most requests: all of it in one piece.
+bool DiskWire::gather_one(BlockRequest const& request, u64 bytes, bool writes, DiskPiece& into) {
+    if (request.segments.empty()) return false;
+    auto const& segment = request.segments[0];
+    if (segment.bytes < request.offset + bytes) return false;
+    auto const found = finder_.find(segment.at + request.offset);
+    if (!found || found.value().bytes < bytes || (writes && !found.value().writable)) return false;
+    into = {found.value().at, static_cast<u32>(bytes)};
+    return true;
+}
+
 // The first `bytes` of what is left of a request, as far as there is room for pieces; whole sectors.
 Result<u64> DiskWire::gather(BlockRequest const& request, u64 bytes, bool writes, std::span<DiskPiece> into,
                              usize& count) {
@@ -77,7 +90,7 @@ Result<u64> DiskWire::gather(BlockRequest const& request, u64 bytes, bool writes
     u64 offset = request.offset;
     for (auto const& segment : request.segments) {
         while (offset < segment.bytes && done < bytes && count < into.size()) {
-            auto const found = TRY(vm_.ram().find(segment.at + offset));
+            auto const found = TRY(finder_.find(segment.at + offset));
             // The disk must not write what the guest may not.
             if (writes && !found.writable) return Err{Error::denied};
             auto const piece = std::min({found.bytes, segment.bytes - offset, bytes - done});
@@ -124,13 +137,18 @@ Result<u64> DiskWire::submit(u32 slot, BlockRequest const& request) {
         return Err{Error::busy};
     }
     if (moves) {
-        auto const bytes = gather(request, sectors * sector_bytes, operation == DiskOperation::read,
-                                  std::span{pieces}.first(most_pieces_), count);
-        if (!bytes) {
-            machine.end_dma();
-            return Err{bytes.error()};
+        auto const wanted = sectors * sector_bytes;
+        bool const reads = operation == DiskOperation::read;
+        if (!gather_one(request, wanted, reads, pieces[0])) [[unlikely]] {
+            auto const bytes = gather(request, wanted, reads, std::span{pieces}.first(most_pieces_), count);
+            if (!bytes) {
+                machine.end_dma();
+                return Err{bytes.error()};
+            }
+            sectors = bytes.value() / sector_bytes;
+        } else {
+            count = 1;
         }
-        sectors = bytes.value() / sector_bytes;
     }
     under_way_ |= bit;
     auto const taken =
@@ -144,9 +162,14 @@ Result<u64> DiskWire::submit(u32 slot, BlockRequest const& request) {
                         std::memory_order_relaxed);
         return sectors;
     }
-    under_way_ &= ~bit;
-    machine.end_dma();
-    if (taken.error() != Error::no_memory) return Err{taken.error()};
+    return not_taken(slot, taken.error());
+}
+
+// The disk has no room, or no memory, or will never do it.
+Result<u64> DiskWire::not_taken(u32 slot, Error why) {
+    under_way_ &= ~(u32{1} << slot);
+    vm_.machine().end_dma();
+    if (why != Error::no_memory) return Err{why};
     if (out_of_memory_.exchange(false)) return Err{Error::io};
     lacks_memory_.store(true);
     wake_always();

@@ -29,7 +29,8 @@ public:
     // device::virtio::BlockStore
     [[nodiscard]] device::virtio::BlockShape const& shape() const { return shape_; }
     void hold() { asked_.store(true, std::memory_order_relaxed); }
-    [[nodiscard]] Result<u64> submit(u32 slot, device::virtio::BlockRequest const& request);
+    [[nodiscard, gnu::always_inline]] Result<u64> submit(u32 slot,
+                                                         device::virtio::BlockRequest const& request);
     void go() {
         if (!std::exchange(submitted_, false)) return;
         disk_.go();
@@ -48,13 +49,18 @@ public:
     [[nodiscard]] u64 written_bytes() const { return written_bytes_.load(std::memory_order_relaxed); }
 
 private:
-    [[nodiscard]] Result<u64> gather(device::virtio::BlockRequest const& request, u64 bytes, bool writes,
-                                     std::span<backend::DiskPiece> into, usize& count);
+    [[nodiscard]] bool gather_one(device::virtio::BlockRequest const& request, u64 bytes, bool writes,
+                                  backend::DiskPiece& into);
+    [[nodiscard, gnu::noinline]] Result<u64> not_taken(u32 slot, Error why);
+    [[nodiscard, gnu::noinline]] Result<u64> gather(device::virtio::BlockRequest const& request, u64 bytes,
+                                                    bool writes, std::span<backend::DiskPiece> into,
+                                                    usize& count);
     void wake();
     void wake_always();
 
     Vm& vm_;
     backend::Disk& disk_;
+    Ram::Finder finder_;
     device::virtio::BlockShape shape_;
     usize most_pieces_;
     std::array<std::atomic<backend::DiskStatus>, tokens> status_{};

@@ -60,24 +60,31 @@ void NetWire::close() {
     port_->queue().drop_all();
 }
 
+namespace {
+
+[[gnu::noinline]] Offload offload_of(NetHeader const& header) {
+    auto const kind = header.segments & ~NetHeader::congestion;
+    return {.needs_checksum = (header.flags & NetHeader::needs_checksum) != 0,
+            .checksum_valid = (header.flags & NetHeader::data_valid) != 0,
+            .congestion = (header.segments & NetHeader::congestion) != 0,
+            // A packet of any other kind is larger than a frame, and lost for that.
+            .segments = kind == NetHeader::tcp4   ? Segments::tcp4
+                        : kind == NetHeader::tcp6 ? Segments::tcp6
+                                                  : Segments::none,
+            .segment_bytes = header.segment_bytes,
+            .checksum_start = header.checksum_start,
+            .checksum_offset = header.checksum_offset};
+}
+
+}  // namespace
+
 u32 NetWire::send(device::virtio::NetFrame const& frame) {
     if (port_ == nullptr) return 1;
-    auto const& header = frame.header;
-    auto const kind = header.segments & ~NetHeader::congestion;
-    Offload offload{.needs_checksum = (header.flags & NetHeader::needs_checksum) != 0,
-                    .checksum_valid = (header.flags & NetHeader::data_valid) != 0,
-                    .congestion = (header.segments & NetHeader::congestion) != 0,
-                    .segments = kind == NetHeader::tcp4   ? Segments::tcp4
-                                : kind == NetHeader::tcp6 ? Segments::tcp6
-                                                          : Segments::none,
-                    .segment_bytes = header.segment_bytes,
-                    .checksum_start = header.checksum_start,
-                    .checksum_offset = header.checksum_offset};
-    // A packet of any other kind is larger than a frame, and lost for that.
+    bool const plain = frame.header.flags == 0 && frame.header.segments == 0;
     return port_->where().send(*port_,
                                {.head = {frame.head.data()},
                                 .length = frame.length,
-                                .offload = offload,
+                                .offload = plain ? Offload{} : offload_of(frame.header),
                                 .source = frame.source,
                                 .fill = frame.fill},
                                hart::time(), wakes_);
@@ -110,7 +117,7 @@ bool NetWire::next() {
 }
 
 NetHeader NetWire::header() const {
-    if (segment_) return {};
+    if (segment_ || slot_->offload().is_plain()) return {};
     auto const& offload = slot_->offload();
     NetHeader header{};
     if (offload.needs_checksum) {
@@ -153,8 +160,8 @@ std::span<u8 const> NetWire::piece(u32 at) const {
 }
 
 std::span<u8 const> NetWire::whole() const {
-    if (segment_ || !slot_->headroom_adjoins() || slot_->piece(0).size() != slot_->length()) return {};
-    return {slot_->headroom().data(), sizeof(NetHeader) + slot_->length()};
+    if (segment_ || !slot_->headroom_adjoins() || !slot_->is_whole()) return {};
+    return {slot_->data() - sizeof(NetHeader), sizeof(NetHeader) + slot_->length()};
 }
 
 void NetWire::take(bool arrived) {

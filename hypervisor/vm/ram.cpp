@@ -83,6 +83,20 @@ Result<Ram::Place> Ram::find(Gpa at) {
     return Place{mapping->at, mapping->leaf_bytes - (at.raw() - mapping->leaf_start), mapping->how.may.write};
 }
 
+Result<Ram::Place> Ram::Finder::look(Gpa at) {
+    auto const changes = ram_.space().changes();  // before the leaf: one that is newer is looked for again
+    auto const place = TRY(ram_.find(at));
+    // What else lies in its leaf is the guest's too.
+    auto const mapping = ram_.space().lookup(at);
+    if (!mapping || mapping->at != place.at) return place;
+    start_ = Gpa{mapping->leaf_start};
+    found_ = mapping->at - (at - start_);
+    bytes_ = mapping->leaf_bytes;
+    writable_ = place.writable;
+    changes_ = changes;
+    return place;
+}
+
 // Calls body(Hpa, bytes done, bytes) for stretches that are contiguous, mapped, and inside one granule.
 template <class Body>
 Result<void> Ram::for_each_piece(Gpa at, u64 count, Body&& body) {

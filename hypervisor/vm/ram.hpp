@@ -17,7 +17,7 @@ namespace antler::vm {
 class Ram {
 public:
     Ram(memory::Space& space, GpaRange range, memory::Colours const& colours = {})
-        : ram_{space, range, colours} {}
+        : ram_{space, range, colours}, seen_bytes_{seen_of(range)} {}
 
     // Whole ranges of RAM, copied once; an error when any byte is not RAM.  Memory on demand comes.
     [[nodiscard]] Result<void> read(Gpa at, std::span<u8> out) {
@@ -52,6 +52,16 @@ public:
         return copy(at, const_cast<u8*>(reinterpret_cast<u8 const*>(&value)), sizeof(T), Direction::to_guest)
             .ok();
     }
+    // Where this hart sees aligned memory while it serves the VM, or null; load_seen() may fail there.
+    [[nodiscard, gnu::always_inline]] void* seen(Gpa at, u64 bytes) {
+        if (this_core().view.serves() != &ram_.space() || bytes > seen_bytes_ ||
+            at - ram_.range().start > seen_bytes_ - bytes) [[unlikely]]
+            return nullptr;
+        return memory::window_view(memory::in_vm_window(at));
+    }
+    [[nodiscard, gnu::always_inline]] static bool load_seen(void const* at, u64& low, u64& high) {
+        return hart::load_window_pair(at, low, high);
+    }
     [[nodiscard]] bool contains(Gpa at, u64 bytes = 1) const { return ram_.range().contains(at, bytes); }
     [[nodiscard]] bool is_mapped(Gpa at) { return ram_.space().lookup(at).has_value(); }
 
@@ -62,6 +72,29 @@ public:
         bool writable = false;
     };
     [[nodiscard]] Result<Place> find(Gpa at);
+
+    // The same, for one who asks often: it remembers the leaf that it found last, while the space stays as it
+    // is.  Whoever removes pages waits until nobody uses what was found.
+    class Finder {
+    public:
+        explicit Finder(Ram& ram) : ram_{ram} {}
+        [[nodiscard, gnu::always_inline]] Result<Place> find(Gpa at) {
+            auto const offset = at - start_;
+            if (offset < bytes_ && changes_ == ram_.space().changes()) [[likely]]
+                return Place{found_ + offset, bytes_ - offset, writable_};
+            return look(at);
+        }
+
+    private:
+        [[nodiscard, gnu::noinline]] Result<Place> look(Gpa at);
+
+        Ram& ram_;
+        Gpa start_{};
+        u64 bytes_ = 0;
+        Hpa found_{};
+        u64 changes_ = 0;
+        bool writable_ = false;
+    };
 
     // Memory for the first touch of an address, and this hart's own fence for it.
     // The guest's own touch: interrupts are served between steps, so the vCPU may have stopped afterwards.
@@ -82,12 +115,11 @@ public:
     [[nodiscard]] memory::Space& space() { return ram_.space(); }
 
 private:
-    // Where this hart sees it, while it serves the VM; it may still fault there.
-    [[nodiscard]] void* seen(Gpa at, u64 bytes) {
-        if (this_core().view.serves() != &ram_.space() || !contains(at, bytes) ||
-            !memory::is_in_vm_window({at, bytes}))
-            return nullptr;
-        return memory::window_view(memory::in_vm_window(at));
+    // How much of it windows show.
+    [[nodiscard]] static constexpr u64 seen_of(GpaRange range) {
+        constexpr u64 end = memory::vm_window_gigabytes << 30;
+        if (range.start.raw() >= end) return 0;
+        return range.size < end - range.start.raw() ? range.size : end - range.start.raw();
     }
     [[nodiscard]] Result<void> populate(Gpa at);
     enum class Direction : u8 { to_guest, from_guest };
@@ -97,6 +129,7 @@ private:
     [[nodiscard]] Result<void> for_each_piece(Gpa at, u64 count, Body&& body);
 
     memory::GuestRam ram_;
+    u64 seen_bytes_;
 };
 
 // This hart's part of a flush of a space.

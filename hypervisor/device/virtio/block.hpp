@@ -104,13 +104,14 @@ public:
 
     void start(Transport& transport, u64 features, std::span<RingPlace const> places) override {
         transport_ = &transport;
+        for (u32 i = 0; i < slots; ++i) slots_[i].next_free = static_cast<u8>(i + 1);
+        free_ = 0;
         if (places[0].size == 0) return;
         queue_.open(memory_, places[0], features);
         static_cast<void>(queue_.listen());
     }
     void stop() override {
         queue_.reset();
-        free_ = all_free;
         waiting_ = 0;
         store_.abandon();
     }
@@ -120,8 +121,6 @@ public:
     [[nodiscard]] bool work() override { return pump(); }
 
 private:
-    static constexpr u32 all_free = (u32{1} << slots) - 1;
-
     // A request whose sectors are on their way.
     struct Slot {
         u16 id = 0;  // of its chain
@@ -129,6 +128,7 @@ private:
         BlockOperation operation{};
         u8 first = 0;  // segment that is not done
         u8 count = 0;  // of segments
+        u8 next_free = 0;
         u32 offset = 0;
         u32 written = 0;  // bytes of the guest, when all is done
         u64 sector = 0;
@@ -138,17 +138,23 @@ private:
         std::array<Segment, most_segments> segments;
     };
 
-    // True: there is more, and nobody else will say so.
-    bool pump() {
+    // True: there is more, and nobody else will say so.  One function: what most requests need is inlined.
+    [[gnu::flatten]] bool pump() {
         if (!queue_.is_open()) return false;
         u32 cost = 0;
         Unfilled<Chain> room;  // pop() fills it
         auto& chain = room.value;
         if (waiting_ != 0) try_again(cost);  // once: whoever is busy says when it is not
+        bool drained = false;                // the driver will say when there is more
         do {
             must_look_ = false;
             finish_some(cost);
-            while (free_ != 0 && cost < budget && next(chain)) take(chain, cost);
+            while (!drained && free_ != slots && cost < budget) {
+                if (next(chain)) [[likely]]
+                    take(chain, cost);
+                else
+                    drained = true;
+            }
         } while (must_look_ && cost < budget);
         store_.go();
         if (queue_.publish()) transport_->queue_interrupt();
@@ -167,9 +173,9 @@ private:
         return true;
     }
 
-    void try_again(u32& cost) {
+    [[gnu::noinline]] void try_again(u32& cost) {
         for (auto again = std::exchange(waiting_, 0); again != 0; again &= again - 1)
-            begin(static_cast<u32>(std::countr_zero(again)), cost);
+            begin_again(static_cast<u32>(std::countr_zero(again)), cost);
     }
 
     void finish_some(u32& cost) {
@@ -183,12 +189,12 @@ private:
                 continue;
             }
             skip(slot);
-            begin(done->slot, cost);
+            begin_again(done->slot, cost);
         }
     }
 
     // The part that is done goes off the front.
-    static void skip(Slot& slot) {
+    [[gnu::noinline]] static void skip(Slot& slot) {
         slot.sector += slot.taken;
         slot.sectors -= slot.taken;
         if (slot.operation != BlockOperation::read && slot.operation != BlockOperation::write) return;
@@ -204,7 +210,8 @@ private:
         }
     }
 
-    void begin(u32 index, u32& cost) {
+    [[gnu::noinline]] void begin_again(u32 index, u32& cost) { begin(index, cost); }
+    [[gnu::always_inline]] void begin(u32 index, u32& cost) {
         if (!std::exchange(must_look_, true)) store_.hold();
         auto& slot = slots_[index];
         BlockRequest const request{slot.operation, slot.sector, slot.sectors,
@@ -217,20 +224,27 @@ private:
         } else if (taken.error() == Error::busy) {
             waiting_ |= u32{1} << index;
         } else {
-            answer(index,
-                   taken.error() == Error::not_supported ? BlockStatus::unsupported : BlockStatus::io_error);
+            refuse_slot(index, taken.error());
         }
     }
 
-    void answer(u32 index, BlockStatus status) {
+    [[gnu::noinline]] void refuse_slot(u32 index, Error why) {
+        answer(index, why == Error::not_supported ? BlockStatus::unsupported : BlockStatus::io_error);
+    }
+    [[gnu::always_inline]] void answer(u32 index, BlockStatus status) {
         auto& slot = slots_[index];
-        free_ |= u32{1} << index;
+        slot.next_free = static_cast<u8>(free_);
+        free_ = index;
         end(slot.id, slot.ring_slots, slot.status, status, status == BlockStatus::ok ? slot.written : 1);
     }
-    void end(u16 id, u16 ring_slots, Gpa where, BlockStatus status, u32 written) {
+    [[gnu::always_inline]] void end(u16 id, u16 ring_slots, Gpa where, BlockStatus status, u32 written) {
         // Where the status cannot be written the driver finds its own byte.
         static_cast<void>(put(memory_, where, static_cast<u8>(status)));
         queue_.use(id, ring_slots, written);
+    }
+
+    [[gnu::noinline]] void refuse_chain(u16 id, u16 ring_slots, Gpa where, BlockStatus status, u32 written) {
+        end(id, ring_slots, where, status, written);
     }
 
     // Reads the beginning of what the device may read.
@@ -262,7 +276,11 @@ private:
     // The last byte that the device may write.
     [[nodiscard]] static Gpa status_of(Chain const& chain) {
         auto const& last = chain.segments[chain.count - 1u];  // there is one that the device writes
-        if (last.bytes != 0) return last.at + (last.bytes - 1);
+        if (last.bytes != 0) [[likely]]
+            return last.at + (last.bytes - 1);
+        return status_of_empty(chain);
+    }
+    [[nodiscard, gnu::noinline]] static Gpa status_of_empty(Chain const& chain) {
         auto const list = chain.to_write();
         for (auto i = list.size(); i-- > 0;)
             if (list[i].bytes != 0) return list[i].at + (list[i].bytes - 1);
@@ -273,55 +291,67 @@ private:
         ++cost;
         if (chain.writable_bytes == 0) return queue_.use(chain, 0);  // there is no place for an answer
         auto const status = status_of(chain);
-        auto const refuse = [&](BlockStatus why) { end(chain.id, chain.slots, status, why, 1); };
+        auto const refuse = [&](BlockStatus why) { refuse_chain(chain.id, chain.slots, status, why, 1); };
         block_format::Header header;
-        if (!fetch_front(chain, 0, header)) return refuse(BlockStatus::io_error);
+        if (!fetch_front(chain, 0, header)) [[unlikely]]
+            return refuse(BlockStatus::io_error);
 
-        auto const index = static_cast<u32>(std::countr_zero(free_));
+        using Type = block_format::Type;
+        auto const type = static_cast<Type>(header.type);
+        auto const index = free_;
         auto& slot = slots_[index];
+        auto const& shape = store_.shape();
+        bool good = false;
+        slot.first = slot.count = 0;
+        slot.offset = 0;
+        slot.sector = header.sector;
+        slot.written = 1;
+        if (type == Type::read) {
+            slot.operation = BlockOperation::read;
+            slot.written = chain.writable_bytes;
+            good = keep(slot, chain.to_write(), 0, chain.writable_bytes - 1) &&
+                   fits(slot, shape, chain.writable_bytes - 1);
+        } else if (type == Type::write) {
+            slot.operation = BlockOperation::write;
+            good = !shape.read_only && keep_behind(slot, chain) &&
+                   fits(slot, shape, chain.readable_bytes - sizeof header);
+        } else {
+            auto const understood = understand(slot, type, chain, shape);
+            if (!understood) return;
+            if (*understood == BlockStatus::unsupported) return refuse(BlockStatus::unsupported);
+            good = *understood == BlockStatus::ok;
+        }
+        if (!good) [[unlikely]]
+            return refuse(BlockStatus::io_error);
         slot.id = chain.id;
         slot.ring_slots = chain.slots;
         slot.status = status;
-        slot.sector = header.sector;
-        slot.written = 1;
-        slot.first = slot.count = 0;
-        slot.offset = 0;
-        bool good = false;
-        auto const& shape = store_.shape();
+        free_ = slot.next_free;
+        begin(index, cost);
+    }
+
+    // What does not read or write; nothing: it has its answer.
+    [[nodiscard, gnu::noinline]] std::optional<BlockStatus> understand(Slot& slot, block_format::Type type,
+                                                                       Chain const& chain,
+                                                                       BlockShape const& shape) {
         using Type = block_format::Type;
-        switch (static_cast<Type>(header.type)) {
-            case Type::read:
-                slot.operation = BlockOperation::read;
-                slot.written = chain.writable_bytes;
-                good = keep(slot, chain.to_write(), 0, chain.writable_bytes - 1) &&
-                       fits(slot, shape, chain.writable_bytes - 1);
-                break;
-            case Type::write:
-                slot.operation = BlockOperation::write;
-                good = !shape.read_only && keep_behind(slot, chain) &&
-                       fits(slot, shape, chain.readable_bytes - sizeof header);
-                break;
+        auto const stretch = [&](bool supported, BlockOperation operation) {
+            if (!supported) return BlockStatus::unsupported;
+            slot.operation = operation;
+            return read_stretch(slot, chain, shape) ? BlockStatus::ok : BlockStatus::io_error;
+        };
+        switch (type) {
             case Type::flush:
                 slot.operation = BlockOperation::flush;
                 slot.sector = slot.sectors = 0;
-                good = true;
-                break;
-            case Type::identify: return identify(chain, shape);
-            case Type::discard:
-                if (!shape.discards) return refuse(BlockStatus::unsupported);
-                slot.operation = BlockOperation::discard;
-                good = read_stretch(slot, chain, shape);
-                break;
-            case Type::write_zeroes:
-                if (!shape.writes_zeroes) return refuse(BlockStatus::unsupported);
-                slot.operation = BlockOperation::write_zeroes;
-                good = read_stretch(slot, chain, shape);
-                break;
-            default: return refuse(BlockStatus::unsupported);
+                return BlockStatus::ok;
+            case Type::identify: identify(chain, shape); return std::nullopt;
+            case Type::discard: return stretch(shape.discards, BlockOperation::discard);
+            case Type::write_zeroes: return stretch(shape.writes_zeroes, BlockOperation::write_zeroes);
+            case Type::read:
+            case Type::write:
+            default: return BlockStatus::unsupported;
         }
-        if (!good) return refuse(BlockStatus::io_error);
-        free_ &= ~(u32{1} << index);
-        begin(index, cost);
     }
 
     [[nodiscard]] static bool keep_behind(Slot& slot, Chain const& chain) {
@@ -339,6 +369,10 @@ private:
             slot.count = 1;
             return true;
         }
+        return keep_many(slot, list, from, count);
+    }
+    [[nodiscard, gnu::noinline]] static bool keep_many(Slot& slot, std::span<Segment const> list, u32 from,
+                                                       u64 count) {
         for (auto const& segment : list) {
             if (count == 0) return true;
             if (from >= segment.bytes) {
@@ -362,7 +396,7 @@ private:
         return sector <= shape.sectors && sectors <= shape.sectors - sector;
     }
 
-    [[nodiscard]] bool read_stretch(Slot& slot, Chain const& chain, BlockShape const& shape) {
+    [[nodiscard, gnu::noinline]] bool read_stretch(Slot& slot, Chain const& chain, BlockShape const& shape) {
         block_format::Stretch stretch;
         if (chain.readable_bytes != sizeof(block_format::Header) + sizeof stretch ||
             !fetch_front(chain, sizeof(block_format::Header), stretch))
@@ -377,7 +411,7 @@ private:
     }
 
     // The serial number, with zeroes behind it.   [virtio 5.2.6]
-    void identify(Chain const& chain, BlockShape const& shape) {
+    [[gnu::noinline]] void identify(Chain const& chain, BlockShape const& shape) {
         std::array<u8, block_format::serial_bytes> text{};
         for (usize i = 0; i < text.size() && i < shape.serial.size(); ++i)
             text[i] = static_cast<u8>(shape.serial[i]);
@@ -398,7 +432,7 @@ private:
     Transport* transport_ = nullptr;
     Queue<M> queue_{};
     std::array<Slot, slots> slots_;
-    u32 free_ = all_free;
+    u32 free_ = slots;        // the first of a list, which start() makes; `slots`: none
     u32 waiting_ = 0;         // slots whose request the store has not taken
     bool must_look_ = false;  // the store was asked something since we looked for what has ended
 };

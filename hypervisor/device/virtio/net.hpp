@@ -5,6 +5,7 @@
 #include <concepts>
 #include <cstddef>
 
+#include "base/unfilled.hpp"
 #include "device/virtio/model.hpp"
 #include "device/virtio/queue.hpp"
 
@@ -196,7 +197,8 @@ private:
     // True: there is more.
     [[gnu::flatten]] bool send_some() {
         if (!send_.is_open()) return false;
-        Chain chain;
+        Unfilled<Chain> room;  // pop() fills it
+        auto& chain = room.value;
         u32 cost = 0;
         bool more = true;
         for (; cost < budget; ++cost) {
@@ -239,7 +241,8 @@ private:
     // True: there is more.
     [[gnu::flatten]] bool receive_some() {
         if (!receive_.is_open()) return false;
-        Chain chain;
+        Unfilled<Chain> room;  // pop() fills it
+        auto& chain = room.value;
         bool more = true;
         for (u32 done = 0; done < budget; ++done) {
             if (!wire_.next()) {
@@ -275,7 +278,7 @@ private:
     };
 
     // Copies into the driver's buffers, of which a packet may take several where that was agreed.
-    Put receive_one(Chain& chain) {
+    [[gnu::always_inline]] Put receive_one(Chain& chain) {
         auto const length = wire_.length() + static_cast<u32>(sizeof(NetHeader));
         bool const merges = (features_ & net_feature::merged_buffers) != 0;
         auto const mark = receive_.mark();
@@ -288,7 +291,7 @@ private:
         return put_into_many(chain, length, mark);
     }
 
-    Put put_into_one(Chain const& chain, u32 length) {
+    [[gnu::always_inline]] Put put_into_one(Chain const& chain, u32 length) {
         auto header = wire_.header();
         header.buffers = 1;
         wire_.set_header(header);
@@ -299,6 +302,9 @@ private:
             receive_.use(chain, good ? length : 0);
             return good ? Put::done : Put::lost;
         }
+        return put_pieces_into_one(chain, length);
+    }
+    [[gnu::noinline]] Put put_pieces_into_one(Chain const& chain, u32 length) {
         Writer writer{memory_, chain.to_write()};
         for (u32 at = 0; at < length;) {
             auto const piece = wire_.piece(at);

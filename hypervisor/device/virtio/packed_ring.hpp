@@ -18,7 +18,7 @@ public:
         count_ = 0;
     }
 
-    [[nodiscard]] Popped pop(Chain& chain) {
+    [[nodiscard, gnu::noinline]] Popped pop(Chain& chain) {
         auto const there = is_available(next_);
         if (!there) return Popped::broken;
         if (!*there) return Popped::empty;
@@ -48,7 +48,7 @@ public:
     void rewind(RingMark mark) { next_ = {mark.next, mark.wrap}; }
 
     [[nodiscard]] bool use(Chain const& chain, u32 written) { return use(chain.id, chain.slots, written); }
-    [[nodiscard]] bool use(u16 id, u16 slots, u32 written) {
+    [[nodiscard, gnu::noinline]] bool use(u16 id, u16 slots, u32 written) {
         if (count_ == pending_.size() && !flush()) return false;
         pending_[count_++] = {used_, id, written};
         used_ = after(used_, slots);
@@ -61,7 +61,7 @@ public:
         return count_ + count <= most_grouped || flush();
     }
 
-    [[nodiscard]] std::optional<bool> publish() {
+    [[nodiscard, gnu::noinline]] std::optional<bool> publish() {
         if (used_ == told_) return false;
         if (!flush()) return std::nullopt;
         std::atomic_thread_fence(std::memory_order_seq_cst);
@@ -81,7 +81,7 @@ public:
         return behind < come;
     }
 
-    [[nodiscard]] std::optional<bool> listen() {
+    [[nodiscard, gnu::noinline]] std::optional<bool> listen() {
         std::array<u16, 2> event{0, event_enable};
         if (options_.event_index)
             event = {static_cast<u16>(next_.index | (next_.wrap ? 0x8000 : 0)), event_descriptor};
@@ -91,7 +91,9 @@ public:
         if (!there) return std::nullopt;
         return !*there;
     }
-    [[nodiscard]] bool ignore() { return put(*memory_, place_.device, std::array<u16, 2>{0, event_disable}); }
+    [[nodiscard, gnu::noinline]] bool ignore() {
+        return put(*memory_, place_.device, std::array<u16, 2>{0, event_disable});
+    }
 
 private:
     static constexpr u32 most_grouped = 48;  // buffers that the driver sees at once

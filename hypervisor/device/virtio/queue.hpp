@@ -29,7 +29,7 @@ public:
     void reset() { open_ = broken_ = false; }
 
     // The next chain; false when there is none.
-    [[nodiscard]] bool pop(Chain& chain) {
+    [[nodiscard, gnu::always_inline]] bool pop(Chain& chain) {
         if (!open_) return false;
         auto const popped = packed_ ? packed_ring_.pop(chain) : split_.pop(chain);
         if (popped == Popped::broken) break_it();
@@ -44,7 +44,7 @@ public:
         }
     }
     void use(Chain const& chain, u32 written) { use(chain.id, chain.slots, written); }
-    void use(u16 id, u16 slots, u32 written) {
+    [[gnu::always_inline]] void use(u16 id, u16 slots, u32 written) {
         if (!open_) return;
         if (!(packed_ ? packed_ring_.use(id, slots, written) : split_.use(id, slots, written))) break_it();
     }

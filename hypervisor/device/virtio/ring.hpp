@@ -99,6 +99,46 @@ template <class T, GuestMemory M>
     }
 }
 
+// A descriptor of a split ring as it lies in memory, two words.
+struct RawDescriptor {
+    u64 address;
+    u64 rest;
+    [[nodiscard]] u32 bytes() const { return static_cast<u32>(rest); }
+    [[nodiscard]] u32 flags() const { return static_cast<u32>(rest >> 32); }  // and `next` above them
+    [[nodiscard]] u32 next() const { return static_cast<u32>(rest >> 48); }
+};
+static_assert(sizeof(RawDescriptor) == sizeof(Descriptor));
+
+// A table of descriptors while one chain is read: where the memory shows it in one piece it is looked for
+// once.
+template <GuestMemory M>
+class DescriptorView {
+public:
+    [[gnu::always_inline]] DescriptorView(M& memory, Gpa at, u32 count) : memory_{memory}, at_{at} {
+        if constexpr (requires { memory.seen(at, u64{}); })
+            seen_ = memory.seen(at, u64{count} * sizeof(RawDescriptor));
+    }
+    [[nodiscard, gnu::always_inline]] bool load(u32 index, RawDescriptor& into) const {
+        if constexpr (requires { M::load_seen(seen_, into.address, into.rest); })
+            if (seen_ != nullptr && M::load_seen(static_cast<RawDescriptor const*>(seen_) + index,
+                                                 into.address, into.rest)) [[likely]]
+                return true;
+        RawDescriptor slowly;  // so that the other one may stay in registers
+        if (!load_slowly(index, slowly)) return false;
+        into = slowly;
+        return true;
+    }
+
+private:
+    [[nodiscard, gnu::noinline]] bool load_slowly(u32 index, RawDescriptor& into) const {
+        return fetch(memory_, at_ + u64{index} * sizeof into, into);
+    }
+
+    M& memory_;
+    Gpa at_;
+    void const* seen_ = nullptr;
+};
+
 // A table that one descriptor points to: read at once, a part at a time.   [virtio 2.7.5.3, 2.8.7]
 template <GuestMemory M, class Next>
 [[nodiscard]] bool read_table(M& memory, u64 address, u32 bytes, Next&& next) {

@@ -15,61 +15,67 @@ public:
         memory_ = &memory;
         place_ = place;
         options_ = options;
-        next_ = known_ = used_ = shown_ = told_ = 0;
-        held_first_ = 0;
-        held_count_ = 0;
+        next_ = known_ = shown_ = told_ = 0;
+        held_ = held_end_ = 0;
+        pending_count_ = 0;
+        pending_most_ = most_pending();
     }
 
     [[nodiscard, gnu::always_inline]] Popped pop(Chain& chain) {
-        if (static_cast<u16>(next_ - held_first_) >= held_count_) [[unlikely]] {
+        if (held_ == held_end_) [[unlikely]] {
             if (auto const got = get_heads(); got != Popped::chain) return got;
         }
-        auto const head = heads_[static_cast<u16>(next_ - held_first_)];
+        auto const head = heads_[held_];
         if (head >= place_.size) [[unlikely]]
             return Popped::broken;
-        Descriptor first;
-        if (!fetch(*memory_, place_.descriptors + u64{head} * sizeof first, first)) [[unlikely]]
+        DescriptorView<M> const table{*memory_, place_.descriptors, place_.size};
+        RawDescriptor first;
+        if (!table.load(head, first)) [[unlikely]]
             return Popped::broken;
+        ++held_;
         ++next_;
         chain.id = head;
         chain.slots = 1;
-        // Most chains are one descriptor.
-        if ((first.flags_or_id & (flag_next | flag_indirect)) == 0) [[likely]] {
-            bool const write = (first.flags_or_id & flag_write) != 0;
-            chain.segments[0] = {Gpa{first.address}, first.bytes};
+        // Most chains of packets are one descriptor.
+        if ((first.flags() & (flag_next | flag_indirect)) == 0) {
+            bool const write = (first.flags() & flag_write) != 0;
+            chain.segments[0] = {Gpa{first.address}, first.bytes()};
             chain.count = 1;
             chain.readable = write ? 0 : 1;
-            chain.readable_bytes = write ? 0 : first.bytes;
-            chain.writable_bytes = write ? first.bytes : 0;
+            chain.readable_bytes = write ? 0 : first.bytes();
+            chain.writable_bytes = write ? first.bytes() : 0;
             return Popped::chain;
         }
-        return walk(chain, first) ? Popped::chain : Popped::broken;
+        return walk(chain, table, first) ? Popped::chain : Popped::broken;
     }
     [[nodiscard]] RingMark mark() const { return {next_, false}; }
-    void rewind(RingMark mark) { next_ = mark.next; }
+    void rewind(RingMark mark) {
+        next_ = mark.next;
+        held_ = held_end_ = 0;
+    }
 
     // The device is done with a chain and wrote so many bytes into it.
     [[nodiscard]] bool use(Chain const& chain, u32 written) { return use(chain.id, written); }
     [[nodiscard]] bool use(u16 id, u16 /*slots*/, u32 written) { return use(id, written); }
 
     // Shows the driver all that was used; nothing: broken; else whether it wants to hear of it.
-    [[nodiscard]] std::optional<bool> publish() {
-        if (used_ == told_) return false;
+    [[nodiscard, gnu::noinline]] std::optional<bool> publish() {
+        if (shown_ == told_ && pending_count_ == 0) return false;
         if (!flush()) return std::nullopt;
         std::atomic_thread_fence(std::memory_order_release);
-        if (!put(*memory_, place_.device + 2, used_)) return std::nullopt;
+        if (!put(*memory_, place_.device + 2, shown_)) return std::nullopt;
         std::atomic_thread_fence(std::memory_order_seq_cst);
         auto const before = told_;
-        told_ = used_;
+        told_ = shown_;
         u16 word = 0;
         auto const at = place_.driver + (options_.event_index ? 4 + 2 * u64{place_.size} : 0);
         if (!fetch(*memory_, at, word)) return std::nullopt;
         if (!options_.event_index) return (word & 1) == 0;
-        return static_cast<u16>(used_ - word - 1) < static_cast<u16>(used_ - before);
+        return static_cast<u16>(shown_ - word - 1) < static_cast<u16>(shown_ - before);
     }
 
     // Asks to be notified of the next chain; false: one is there already.  Nothing: broken.
-    [[nodiscard]] std::optional<bool> listen() {
+    [[nodiscard, gnu::noinline]] std::optional<bool> listen() {
         bool const stored = options_.event_index
                                 ? put(*memory_, place_.device + 4 + 8 * u64{place_.size}, next_)
                                 : put(*memory_, place_.device, u16{0});
@@ -98,34 +104,59 @@ private:
         auto count = static_cast<u16>(known_ - next_);
         if (count > gathered) count = gathered;
         if (count > place_.size - place) count = static_cast<u16>(place_.size - place);
-        auto const read = memory_->read(place_.driver + 4 + 2 * u64{place},
-                                        {reinterpret_cast<u8*>(heads_.data()), count * sizeof(u16)});
+        auto const at = place_.driver + 4 + 2 * u64{place};
+        auto const first = static_cast<u32>(at.offset_in(8) / sizeof(u16));  // as it lies in memory
+        auto const read = memory_->read(at, {reinterpret_cast<u8*>(&heads_[first]), count * sizeof(u16)});
         if (!read.ok()) return Popped::broken;
-        held_first_ = next_;
-        held_count_ = count;
+        held_ = first;
+        held_end_ = first + count;
         return Popped::chain;
     }
 
-    [[nodiscard, gnu::noinline]] bool walk(Chain& chain, Descriptor descriptor) {
+    [[nodiscard, gnu::always_inline]] bool walk(Chain& chain, DescriptorView<M> const& table,
+                                                RawDescriptor descriptor) {
+        u64 count = 0;
+        u64 readable = 0;
+        u64 readable_bytes = 0;
+        u64 writable_bytes = 0;
+        u64 const most = place_.size < Chain::most_segments ? place_.size : Chain::most_segments;
+        while (true) {
+            auto const flags = descriptor.flags();
+            if ((flags & flag_indirect) != 0) [[unlikely]]
+                return walk_with_table(chain, descriptor, count != 0);
+            if ((flags & flag_write) != 0) {
+                writable_bytes += descriptor.bytes();
+            } else {
+                if (count != readable) return false;  // what the device reads comes first [virtio 2.7.4.2]
+                ++readable;
+                readable_bytes += descriptor.bytes();
+            }
+            chain.segments[count++] = {Gpa{descriptor.address}, descriptor.bytes()};
+            if ((flags & flag_next) == 0) break;
+            auto const at = descriptor.next();
+            if (count == most || at >= place_.size) return false;  // a circle, or out of the ring
+            if (!table.load(at, descriptor)) return false;
+        }
+        if ((readable_bytes | writable_bytes) >> 32 != 0) return false;
+        chain.count = static_cast<u16>(count);
+        chain.readable = static_cast<u16>(readable);
+        chain.readable_bytes = static_cast<u32>(readable_bytes);
+        chain.writable_bytes = static_cast<u32>(writable_bytes);
+        return true;
+    }
+
+    // A chain whose first descriptor points to a table with all of it.
+    [[nodiscard, gnu::noinline]] bool walk_with_table(Chain& chain, RawDescriptor where, bool begun) {
+        if (!options_.indirect || (where.flags() & flag_next) != 0 || begun) return false;
         auto const id = chain.id;
         chain.clear();
         chain.id = id;
         chain.slots = 1;
-        for (u32 steps = 0; steps < place_.size; ++steps) {
-            auto const flags = descriptor.flags_or_id;
-            if ((flags & flag_indirect) != 0)
-                return options_.indirect && (flags & flag_next) == 0 && table(chain, descriptor);
-            if (!chain.add(descriptor.address, descriptor.bytes, (flags & flag_write) != 0)) return false;
-            if ((flags & flag_next) == 0) return true;
-            auto const at = descriptor.next_or_flags;
-            if (at >= place_.size) return false;
-            if (!fetch(*memory_, place_.descriptors + u64{at} * sizeof descriptor, descriptor)) return false;
-        }
-        return false;  // a circle
+        return table(chain, where);
     }
 
-    [[nodiscard]] bool table(Chain& chain, Descriptor const& where) {
-        return read_table(*memory_, where.address, where.bytes,
+    [[nodiscard]] bool table(Chain& chain, RawDescriptor where) {
+        return read_table(*memory_, where.address, where.bytes(),
                           [&](Descriptor const& one, u32 at, u32 entries) -> std::optional<u32> {
                               auto const flags = one.flags_or_id;
                               if ((flags & flag_indirect) != 0 ||
@@ -141,21 +172,25 @@ private:
     struct Used {
         u32 id, bytes;
     };
-    [[nodiscard]] bool use(u16 id, u32 written) {
-        auto const count = static_cast<u16>(used_ - shown_);
-        if (count == gathered || (count != 0 && used_ % place_.size == 0)) {
-            if (!flush()) return false;
-        }
-        pending_[static_cast<u16>(used_ - shown_)] = {id, written};
-        ++used_;
+    [[nodiscard, gnu::always_inline]] bool use(u16 id, u32 written) {
+        if (pending_count_ == pending_most_ && !flush()) [[unlikely]]
+            return false;
+        pending_.entries[pending_count_++] = {id, written};
         return true;
     }
+    // As many as are gathered, and lie in one piece.
+    [[nodiscard]] u32 most_pending() const {
+        auto const left = u32{place_.size} - shown_ % place_.size;
+        return left < gathered ? left : gathered;
+    }
     [[nodiscard, gnu::noinline]] bool flush() {
-        auto const count = static_cast<u16>(used_ - shown_);
-        if (count == 0) return true;
+        if (pending_count_ == 0) return true;
         auto const at = place_.device + 4 + 8 * u64{static_cast<u16>(shown_ % place_.size)};
-        shown_ = used_;
-        return memory_->write(at, {reinterpret_cast<u8 const*>(pending_.data()), count * sizeof(Used)}).ok();
+        auto const bytes = pending_count_ * sizeof(Used);
+        shown_ = static_cast<u16>(shown_ + pending_count_);
+        pending_count_ = 0;
+        pending_most_ = most_pending();
+        return memory_->write(at, {reinterpret_cast<u8 const*>(pending_.entries.data()), bytes}).ok();
     }
 
     M* memory_ = nullptr;
@@ -163,13 +198,17 @@ private:
     RingOptions options_{};
     u16 next_ = 0;   // the next chain
     u16 known_ = 0;  // the driver's index, as it was read last
-    u16 used_ = 0;   // our index
-    u16 shown_ = 0;  // of the entries that are in the ring
-    u16 told_ = 0;   // of the index that the driver can see
-    u16 held_first_ = 0;
-    u16 held_count_ = 0;
-    alignas(8) std::array<u16, gathered> heads_{};
-    alignas(8) std::array<Used, gathered> pending_{};
+    u16 shown_ = 0;  // our index, of the entries that are in the ring
+    u16 told_ = 0;   // of it, what the driver can see
+    u32 held_ = 0;   // of the heads that were read, the next
+    u32 held_end_ = 0;
+    u32 pending_count_ = 0;
+    u32 pending_most_ = 0;
+    alignas(8) std::array<u16, gathered + 3> heads_{};
+    struct alignas(8) {
+        u32 unused = 0;  // the ring's entries begin above a multiple of eight, as these do
+        std::array<Used, gathered> entries{};
+    } pending_{};
 };
 
 }  // namespace antler::device::virtio
