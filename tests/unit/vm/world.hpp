@@ -47,6 +47,8 @@ struct FakeServices {
 
 class World {
 public:
+    struct Idle {};  // thrown where a hart would wait
+
     static constexpr u64 code = 0x8000'0000;
     static constexpr u64 tree_at = code + (u64{1} << 20);
 
@@ -57,6 +59,7 @@ public:
         for (u32 i = 0; i < harts; ++i) {
             cores_[i].index = i;
             cores_[i].has = {.henvcfg = true, .sstc = true, .stateen = true};
+            cores_[i].hands_over = true;
             VERIFY(cores_[i].view.create(house_, i).ok());
             files_[i].current = &cores_[i];
             files_[i].on_wait = [] { throw Idle{}; };
@@ -194,8 +197,6 @@ public:
     FakeServices services{};
 
 private:
-    struct Idle {};
-
     fake::Board board_{};
     memory::House house_{};
     memory::Tags tags_;
