@@ -15,6 +15,7 @@
 #include "cli/child_process.hpp"
 #include "cli/failure.hpp"
 #include "cli/file.hpp"
+#include "cli/private_instances.hpp"
 #include "cli/spelling.hpp"
 #include "cli/test_stage.hpp"
 
@@ -119,6 +120,7 @@ int run_tests(TestOptions const& given) {
     auto options = given;
     if (options.jobs == 0) options.jobs = std::clamp(std::thread::hardware_concurrency(), 1u, 8u);
     auto const start = Clock::now();
+    PrivateInstances const machines_of_this_run;
     TestReport report{options.json ? stderr : stdout};
     if (char const* const prepared = std::getenv("ANTLER_PREPARED_SECONDS"); prepared && !options.list)
         fmt::print(options.json ? stderr : stdout, "build: {} s\n", prepared);

@@ -29,7 +29,6 @@
 #include "cli/test_scenario.hpp"
 #include "cli/test_stage.hpp"
 #include "cli/test_transcript.hpp"
-#include "cli/work_directory.hpp"
 
 namespace antler::cli {
 namespace {
@@ -445,9 +444,6 @@ TestStage system_stage(TestOptions const& options) {
     TestStage stage{.name = "system",
                     .sentence = "machines in QEMU",
                     .budget_seconds = options.long_form ? 3600 : 15 * 60};
-    // Machines of this run are found by name here, and by nobody else.
-    auto const names = std::make_shared<WorkDirectory>();
-    ::setenv("XDG_RUNTIME_DIR", names->path().c_str(), 1);
     std::vector<Path> files;
     std::error_code none;
     for (auto const& entry : std::filesystem::directory_iterator{root_directory() / "tests" / "system", none})
@@ -462,7 +458,7 @@ TestStage system_stage(TestOptions const& options) {
     for (auto& scenario : scenarios)
         stage.tasks.push_back({.name = scenario.name,
                                .alone = scenario.alone,
-                               .run = [scenario, names, long_form = options.long_form](TestReport& report) {
+                               .run = [scenario, long_form = options.long_form](TestReport& report) {
                                    run_scenario(scenario, long_form, report);
                                }});
     return stage;

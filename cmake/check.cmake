@@ -10,7 +10,6 @@ find_library(FDT_LIBRARY fdt REQUIRED)
 find_library(ZSTD_LIBRARY zstd REQUIRED)
 
 add_compile_options(-O1 -g -fno-omit-frame-pointer -Wno-deprecated-declarations)
-add_compile_definitions(ANTLER_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
 # Fuzzers need -fsanitize=fuzzer-no-link in everything they cover; it costs the tests little.
 add_compile_options(-fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all)
 add_link_options(-fuse-ld=lld -fsanitize=address,undefined)
@@ -91,6 +90,11 @@ foreach(kind IN ITEMS unit model)
             target_link_libraries(${kind}-${folder} PRIVATE GTest::gtest GTest::gmock GTest::gtest_main rapidcheck)
         endif()
     endforeach()
+endforeach()
+
+# Tests that read the tree.  The others do not know where it is, so that a compiler's cache serves every clone.
+foreach(test IN ITEMS unit-base unit-isa unit-platform unit-cli)
+    target_compile_definitions(${test} PRIVATE ANTLER_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
 endforeach()
 
 # What the host program packs is read by the hypervisor's reader, and what it asks answered by its server.

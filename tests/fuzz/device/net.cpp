@@ -1,13 +1,13 @@
 // A network card whose driver may do anything: rings, headers and registers hold whatever the input says.
-#include <cstdlib>
 #include <cstring>
 #include <deque>
 #include <span>
 #include <vector>
 
 #include "base/panic.hpp"
-#include "device/virtio/mmio.hpp"
 #include "device/virtio/net.hpp"
+#include "tests/fake/virtio_driver.hpp"
+#include "tests/fuzz/input.hpp"
 
 namespace {
 
@@ -15,35 +15,9 @@ using namespace antler;
 using namespace antler::device;
 using namespace antler::device::virtio;
 
-constexpr u64 ram_start = 0x8000'0000;
+using Memory = fake::DriverMemory;
+constexpr u64 ram_start = fake::driver_ram;
 constexpr u32 ram_bytes = 64 * 1024;
-
-struct Memory {
-    std::vector<u8> bytes = std::vector<u8>(ram_bytes);
-    u64 touched = 0;  // so that unbounded work is noticed
-    u8* find(Gpa at, usize count) {
-        touched += count + 1;
-        auto const offset = at.raw() - ram_start;
-        return offset <= ram_bytes && count <= ram_bytes - offset ? bytes.data() + offset : nullptr;
-    }
-    Result<void> read(Gpa at, std::span<u8> out) {
-        auto const* const from = find(at, out.size());
-        if (from == nullptr) return Err{Error::out_of_range};
-        std::memcpy(out.data(), from, out.size());
-        return {};
-    }
-    Result<void> write(Gpa at, std::span<u8 const> in) {
-        auto* const to = find(at, in.size());
-        if (to == nullptr) return Err{Error::out_of_range};
-        std::memcpy(to, in.data(), in.size());
-        return {};
-    }
-};
-
-struct Line {
-    bool* level;
-    void set(bool high) { *level = high; }
-};
 
 struct Wire {
     std::deque<std::vector<u8>> waiting{};
@@ -81,60 +55,14 @@ struct Wire {
     bool has_link() { return true; }
 };
 
-class Input {
-public:
-    explicit Input(std::span<u8 const> bytes) : bytes_{bytes} {}
-    [[nodiscard]] bool empty() const { return bytes_.empty(); }
-    template <class T>
-    T take() {
-        T value{};
-        auto const count = std::min(sizeof value, bytes_.size());
-        std::memcpy(&value, bytes_.data(), count);
-        bytes_ = bytes_.subspan(count);
-        return value;
-    }
-    std::span<u8 const> some(usize most) {
-        auto const count = std::min(most, bytes_.size());
-        auto const part = bytes_.first(count);
-        bytes_ = bytes_.subspan(count);
-        return part;
-    }
-
-private:
-    std::span<u8 const> bytes_;
-};
-
-// A driver that starts the device as it should; what is in the rings is the input's.
-void set_up(Mmio<Line>& card, u64 features, u16 size) {
-    auto const put = [&](Offset at, u32 value) { static_cast<void>(card.write(at, Width::word, value)); };
-    put(0x070, 0);
-    put(0x070, 3);
-    put(0x024, 0);
-    put(0x020, static_cast<u32>(features));
-    put(0x024, 1);
-    put(0x020, static_cast<u32>(features >> 32));
-    put(0x070, 11);
-    for (u32 queue = 0; queue < 2; ++queue) {
-        put(0x030, queue);
-        put(0x038, size);
-        auto const at = ram_start + queue * 0x4000;
-        put(0x080, static_cast<u32>(at));
-        put(0x090, static_cast<u32>(at + 0x1000));
-        put(0x0a0, static_cast<u32>(at + 0x2000));
-        put(0x044, 1);
-    }
-    put(0x070, 15);
-}
-
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(u8 const* data, usize size) {
-    Input input{{data, size}};
-    Memory memory;
+    fuzz::Input input{data, size};
+    Memory memory{ram_bytes};
     Wire wire;
-    bool level = false;
     Net<Memory, Wire> net{memory, wire, {}};
-    Mmio<Line> card{Line{&level}, net};
+    fake::DriverCard card{{}, net};
 
     auto const start = input.take<u32>();
     u64 features = feature::version_1 | net.features();
@@ -142,7 +70,13 @@ extern "C" int LLVMFuzzerTestOneInput(u8 const* data, usize size) {
     if ((start & 2) != 0) features |= feature::indirect;
     if ((start & 4) != 0) features |= feature::event_index;
     if ((start & 8) != 0) features &= ~net_feature::merged_buffers;
-    set_up(card, features, static_cast<u16>(1u << (start >> 8) % 9));
+    // A driver that starts the device as it should; what is in the rings is the input's.
+    fake::start_device(card, features,
+                       {.queues = 2,
+                        .entries = static_cast<u16>(1u << (start >> 8) % 9),
+                        .apart = 0x4000,
+                        .available = 0x1000,
+                        .used = 0x2000});
 
     while (!input.empty()) {
         memory.touched = 0;

@@ -1,13 +1,11 @@
 // Entropy, console and balloon whose driver may do anything with rings and registers.
-#include <cstdlib>
-#include <cstring>
 #include <vector>
 
 #include "base/panic.hpp"
 #include "device/virtio/balloon.hpp"
 #include "device/virtio/console.hpp"
-#include "device/virtio/mmio.hpp"
 #include "device/virtio/rng.hpp"
+#include "tests/fake/virtio_driver.hpp"
 
 namespace {
 
@@ -15,34 +13,8 @@ using namespace antler;
 using namespace antler::device;
 using namespace antler::device::virtio;
 
-constexpr u64 ram_start = 0x8000'0000;
+using Memory = fake::DriverMemory;
 constexpr u32 ram_bytes = 64 * 1024;
-
-struct Memory {
-    std::vector<u8> bytes = std::vector<u8>(ram_bytes);
-    u64 touched = 0;  // so that unbounded work is noticed
-    u8* find(Gpa at, usize count) {
-        touched += count + 1;
-        auto const offset = at.raw() - ram_start;
-        return offset <= ram_bytes && count <= ram_bytes - offset ? bytes.data() + offset : nullptr;
-    }
-    Result<void> read(Gpa at, std::span<u8> out) {
-        auto const* const from = find(at, out.size());
-        if (from == nullptr) return Err{Error::out_of_range};
-        if (!out.empty()) std::memcpy(out.data(), from, out.size());
-        return {};
-    }
-    Result<void> write(Gpa at, std::span<u8 const> in) {
-        auto* const to = find(at, in.size());
-        if (to == nullptr) return Err{Error::out_of_range};
-        if (!in.empty()) std::memcpy(to, in.data(), in.size());
-        return {};
-    }
-};
-
-struct Line {
-    void set(bool) {}
-};
 
 // Behind all three.
 struct Wire {
@@ -67,7 +39,7 @@ struct Wire {
 };
 
 void drive(Memory& memory, Wire& wire, Model& model, u8 const* data, usize size) {
-    Mmio<Line> device{Line{}, model};
+    fake::DriverCard device{{}, model};
     auto const take = [&] {
         if (size == 0) return u32{0};
         --size;
@@ -79,21 +51,7 @@ void drive(Memory& memory, Wire& wire, Model& model, u8 const* data, usize size)
     u64 const features = model.features() | feature::version_1 | feature::indirect |
                          (take() % 2 != 0 ? feature::packed : 0) |
                          (take() % 2 != 0 ? feature::event_index : 0);
-    put_word(0x070, 3);
-    put_word(0x020, static_cast<u32>(features));
-    put_word(0x024, 1);
-    put_word(0x020, static_cast<u32>(features >> 32));
-    put_word(0x070, 11);
-    for (u32 queue = 0; queue < model.queue_count(); ++queue) {
-        auto const at = static_cast<u32>(ram_start) + queue * 0x1000;
-        put_word(0x030, queue);
-        put_word(0x038, 8);
-        put_word(0x080, at);
-        put_word(0x090, at + 0x400);
-        put_word(0x0a0, at + 0x800);
-        put_word(0x044, 1);
-    }
-    put_word(0x070, 15);
+    fake::start_device(device, features, {.queues = model.queue_count()});
     while (size != 0) {
         memory.touched = 0;
         auto const what = take();
@@ -117,7 +75,7 @@ void drive(Memory& memory, Wire& wire, Model& model, u8 const* data, usize size)
 
 extern "C" int LLVMFuzzerTestOneInput(u8 const* data, usize size) {
     if (size < 4) return 0;
-    Memory memory;
+    Memory memory{ram_bytes};
     Wire wire;
     Rng<Memory, Wire> rng{memory, wire};
     Console<Memory, Wire> console{memory, wire, {.ports = 3}};

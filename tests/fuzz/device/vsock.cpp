@@ -1,12 +1,11 @@
 // A socket device whose driver and whose host may do anything: rings, headers and registers hold whatever the
 // input says.
-#include <cstdlib>
-#include <cstring>
 #include <vector>
 
 #include "base/panic.hpp"
-#include "device/virtio/mmio.hpp"
 #include "device/virtio/vsock.hpp"
+#include "tests/fake/virtio_driver.hpp"
+#include "tests/fuzz/input.hpp"
 
 namespace {
 
@@ -14,95 +13,24 @@ using namespace antler;
 using namespace antler::device;
 using namespace antler::device::virtio;
 
-constexpr u64 ram_start = 0x8000'0000;
+using Memory = fake::DriverMemory;
+constexpr u64 ram_start = fake::driver_ram;
 constexpr u32 ram_bytes = 64 * 1024;
-
-struct Memory {
-    std::vector<u8> bytes = std::vector<u8>(ram_bytes);
-    u64 touched = 0;  // so that unbounded work is noticed
-    u8* find(Gpa at, usize count) {
-        touched += count + 1;
-        auto const offset = at.raw() - ram_start;
-        return offset <= ram_bytes && count <= ram_bytes - offset ? bytes.data() + offset : nullptr;
-    }
-    Result<void> read(Gpa at, std::span<u8> out) {
-        auto const* const from = find(at, out.size());
-        if (from == nullptr) return Err{Error::out_of_range};
-        if (!out.empty()) std::memcpy(out.data(), from, out.size());
-        return {};
-    }
-    Result<void> write(Gpa at, std::span<u8 const> in) {
-        auto* const to = find(at, in.size());
-        if (to == nullptr) return Err{Error::out_of_range};
-        if (!in.empty()) std::memcpy(to, in.data(), in.size());
-        return {};
-    }
-};
-
-struct Line {
-    void set(bool) {}
-};
 
 struct Wire {
     void call_again() {}
     void tell_host() {}
 };
 
-class Input {
-public:
-    explicit Input(std::span<u8 const> bytes) : bytes_{bytes} {}
-    [[nodiscard]] bool empty() const { return bytes_.empty(); }
-    template <class T>
-    T take() {
-        T value{};
-        auto const count = std::min(sizeof value, bytes_.size());
-        std::memcpy(&value, bytes_.data(), count);
-        bytes_ = bytes_.subspan(count);
-        return value;
-    }
-    std::span<u8 const> some(usize most) {
-        auto const count = std::min(most, bytes_.size());
-        auto const part = bytes_.first(count);
-        bytes_ = bytes_.subspan(count);
-        return part;
-    }
-
-private:
-    std::span<u8 const> bytes_;
-};
-
 using Sockets = Vsock<Memory, Wire>;
 constexpr u32 guest_cid = 3;
-constexpr u16 entries = 8;
 
 // Rings of a driver that means well lie here, buffers behind them.
-constexpr u64 ring(u32 queue) {
-    return ram_start + queue * 0x1000;
-}
+constexpr fake::RingPlan plan{.queues = 3};
 constexpr u64 buffers = ram_start + 0x4000;
 
-void set_up(Mmio<Line>& card, bool packed) {
-    auto const put = [&](Offset at, u32 value) { static_cast<void>(card.write(at, Width::word, value)); };
-    put(0x070, 0);
-    put(0x070, 3);
-    put(0x024, 0);
-    put(0x020, 1);
-    put(0x024, 1);
-    put(0x020, 1 | (packed ? 4 : 0));
-    put(0x070, 11);
-    for (u32 queue = 0; queue < 3; ++queue) {
-        put(0x030, queue);
-        put(0x038, entries);
-        put(0x080, static_cast<u32>(ring(queue)));
-        put(0x090, static_cast<u32>(ring(queue) + 0x400));
-        put(0x0a0, static_cast<u32>(ring(queue) + 0x800));
-        put(0x044, 1);
-    }
-    put(0x070, 15);
-}
-
 // A host that does what hosts do with some stream, in an order that is the input's.
-void act_as_host(Sockets& sockets, Input& input, StreamId& stream) {
+void act_as_host(Sockets& sockets, fuzz::Input& input, StreamId& stream) {
     HostStreams& host = sockets;
     std::array<u8, 9'000> bytes{};
     switch (input.take<u8>() % 10) {
@@ -141,23 +69,24 @@ void act_as_host(Sockets& sockets, Input& input, StreamId& stream) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(u8 const* data, usize size) {
-    Input input{{data, size}};
-    Memory memory;
+    fuzz::Input input{data, size};
+    Memory memory{ram_bytes};
     Wire wire;
     std::vector<u8> room(Sockets::memory_bytes);
     Sockets sockets{memory, wire, {.cid = guest_cid}, room};
-    Mmio<Line> card{Line{}, sockets};
-    set_up(card, (input.take<u8>() & 1) != 0);
+    fake::DriverCard card{{}, sockets};
+    u64 const features = feature::version_1 | vsock::feature_stream;
+    fake::start_device(card, features | ((input.take<u8>() & 1) != 0 ? feature::packed : 0), plan);
     StreamId stream = 1;
     std::array<u16, 3> posted{};
 
     // A buffer in a split ring, as a driver that means well has it.
     auto const post = [&](u32 queue, u64 at, u32 bytes, bool write) {
-        auto const n = static_cast<u16>(posted[queue] % entries);
+        auto const n = static_cast<u16>(posted[queue] % plan.entries);
         Descriptor const one{at, bytes, static_cast<u16>(write ? flag_write : 0), 0};
-        static_cast<void>(put(memory, Gpa{ring(queue) + n * sizeof one}, one));
-        static_cast<void>(put(memory, Gpa{ring(queue) + 0x404 + n * 2u}, n));
-        static_cast<void>(put(memory, Gpa{ring(queue) + 0x402}, ++posted[queue]));
+        static_cast<void>(put(memory, Gpa{plan.ring(queue) + n * sizeof one}, one));
+        static_cast<void>(put(memory, Gpa{plan.ring(queue) + 0x404 + n * 2u}, n));
+        static_cast<void>(put(memory, Gpa{plan.ring(queue) + 0x402}, ++posted[queue]));
         static_cast<void>(card.write(0x050, Width::word, queue));
     };
 
@@ -189,7 +118,7 @@ extern "C" int LLVMFuzzerTestOneInput(u8 const* data, usize size) {
                     .flags = input.take<u8>() % 4u,
                     .buffer_bytes = input.take<u16>(),
                     .forwarded = input.take<u16>()};
-                auto const at = buffers + posted[1] % entries * 0x400u;
+                auto const at = buffers + posted[1] % plan.entries * 0x400u;
                 static_cast<void>(put(memory, Gpa{at}, header));
                 post(1, at, (what & 0x200) != 0 ? sizeof header + header.length : input.take<u16>(), false);
                 break;

@@ -1,32 +1,12 @@
 // Any calls in any order, from any hart of a guest: answered within the rules, and never the end of us.
+#include "tests/fuzz/input.hpp"
 #include "tests/unit/sbi/guest.hpp"
 
 namespace antler::sbi {
 namespace {
 
-// Takes the fuzzer's bytes apart; zeros when they are used up.
-class Bytes {
-public:
-    Bytes(u8 const* data, usize size) : data_{data}, left_{size} {}
-    [[nodiscard]] bool empty() const { return left_ == 0; }
-    u8 byte() {
-        if (left_ == 0) return 0;
-        --left_;
-        return *data_++;
-    }
-    u64 wide() {
-        u64 value = 0;
-        for (int i = 0; i < 8; ++i) value = value << 8 | byte();
-        return value;
-    }
-
-private:
-    u8 const* data_;
-    usize left_;
-};
-
 // Mostly what a guest could mean, sometimes anything.
-u64 argument(Bytes& bytes) {
+u64 argument(fuzz::Input& bytes) {
     constexpr u64 likely[] = {0,
                               1,
                               2,
@@ -47,15 +27,15 @@ u64 argument(Bytes& bytes) {
                               0x8000'0000,
                               0xffff'ffff'8000'0000,
                               0x1000'0000};
-    auto const choice = bytes.byte();
-    if (choice < 16) return bytes.wide();
+    auto const choice = bytes.take<u8>();
+    if (choice < 16) return bytes.take<u64>();
     return likely[choice % std::size(likely)];
 }
 
-u64 extension(Bytes& bytes) {
-    auto const choice = bytes.byte();
+u64 extension(fuzz::Input& bytes) {
+    auto const choice = bytes.take<u8>();
     auto const rows = extensions();
-    if (choice < 8) return bytes.wide();
+    if (choice < 8) return bytes.take<u64>();
     return static_cast<u64>(rows[choice % rows.size()].id);
 }
 
@@ -81,15 +61,15 @@ bool settle(Guest& guest, vm::Vcpu& caller, Next next) {
     return true;
 }
 
-void run(Bytes bytes) {
-    Guest guest{{.sstc = bytes.byte() % 2 == 0}};
+void run(fuzz::Input bytes) {
+    Guest guest{{.sstc = bytes.take<u8>() % 2 == 0}};
     for (int calls = 0; calls < 64 && !bytes.empty(); ++calls) {
         auto& caller = *guest.core(0).current;
         auto const id = extension(bytes);
-        auto const function = bytes.byte() < 16 ? bytes.wide() : bytes.byte() % 8U;
+        auto const function = bytes.take<u8>() < 16 ? bytes.take<u64>() : bytes.take<u8>() % 8U;
         std::vector<u64> arguments(6);
         for (auto& value : arguments) value = argument(bytes);
-        if (bytes.byte() % 4 == 0) guest.machine().machine().console_type("x");
+        if (bytes.take<u8>() % 4 == 0) guest.machine().machine().console_type("x");
 
         auto const answer = Guest::call_from(caller, id, function, arguments);
         VERIFY(answer.next == Next::advance || answer.next == Next::block || answer.next == Next::stop);

@@ -10,19 +10,25 @@
 #include <thread>
 
 #include "cli/failure.hpp"
-#include "cli/work_directory.hpp"
+#include "cli/private_instances.hpp"
 
 namespace antler::cli {
 namespace {
 
 class Instances : public testing::Test {
-protected:
-    Instances() { ::setenv("XDG_RUNTIME_DIR", work_.path().c_str(), 1); }
-    ~Instances() override { ::unsetenv("XDG_RUNTIME_DIR"); }
-
-private:
-    WorkDirectory work_;
+    PrivateInstances private_;
 };
+
+TEST(PrivateInstances, leave_the_place_of_machines_as_they_found_it) {
+    ::setenv("XDG_RUNTIME_DIR", "/somewhere", 1);
+    {
+        PrivateInstances const here;
+        auto const machine = Instance::make("mine");
+        EXPECT_EQ(running_instances().size(), 1u);
+    }
+    EXPECT_STREQ(std::getenv("XDG_RUNTIME_DIR"), "/somewhere");
+    ::unsetenv("XDG_RUNTIME_DIR");
+}
 
 TEST_F(Instances, a_machine_that_is_just_being_made_keeps_its_folder_while_others_look) {
     std::atomic<bool> over = false;
