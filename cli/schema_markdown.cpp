@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::string_view introduction = R"(# The description of a machine
 
-<!-- Made by `antler check --schema-markdown`; change cli/schema.cpp, not this file. -->
+<!-- Made by `antler check --schema-markdown`; change cli/schema_*.cpp, not this file. -->
 
 A description is a [TOML](https://toml.io) file: one table for the machine, one for the hypervisor, and one for
 each VM and each switch. The key names are those of Cloud Hypervisor's VmConfig. `antler check FILE` says what a description
