@@ -16,6 +16,7 @@
 //                 segments = <u64 GPA, u64 offset, u64 bytes in the pack, u64 bytes in memory> …;
 //                 initrd = <u64 GPA, u64 offset, u64 bytes>;  cmdline = "…";
 //                 trap-vm;  trap-wfi;  trap-sret;  hide = "v", "sstc", …;
+//                 interrupts = "plic" | "aplic" | "aia";
 //                 on-poweroff, on-reboot, on-crash = "destroy" | "restart" | "preserve";
 //                 restart-delay = <u32 ms>;
 //                 weight = <u32>;  cap = <u32 percent of a hart>;  dedicated;
@@ -107,6 +108,7 @@ inline constexpr std::string_view trap_vm = "trap-vm";
 inline constexpr std::string_view trap_wfi = "trap-wfi";
 inline constexpr std::string_view trap_sret = "trap-sret";
 inline constexpr std::string_view hide = "hide";
+inline constexpr std::string_view interrupts = "interrupts";
 inline constexpr std::string_view on_poweroff = "on-poweroff";
 inline constexpr std::string_view on_reboot = "on-reboot";
 inline constexpr std::string_view on_crash = "on-crash";
@@ -158,6 +160,10 @@ inline constexpr std::string_view htval = "htval";
 inline constexpr std::string_view quiet = "quiet";
 inline constexpr std::string_view normal = "normal";
 inline constexpr std::string_view debug = "debug";
+// interrupts
+inline constexpr std::string_view plic = "plic";
+inline constexpr std::string_view aplic = "aplic";
+inline constexpr std::string_view aia = "aia";
 // on-poweroff, on-reboot, on-crash
 inline constexpr std::string_view destroy = "destroy";
 inline constexpr std::string_view restart = "restart";

@@ -23,6 +23,7 @@ enum class Error : u8 {
     bad_state,       // not now: the object's life cycle forbids it
     full,            // a queue or table has no room
     io,              // the device below failed
+    no_aia,          // these harts have no interrupt files
 };
 
 [[nodiscard]] constexpr char const* describe(Error e) {
@@ -39,6 +40,7 @@ enum class Error : u8 {
         case Error::bad_state: return "wrong state";
         case Error::full: return "full";
         case Error::io: return "device error";
+        case Error::no_aia: return "the harts have no AIA";
     }
     return "unknown error";
 }

@@ -107,6 +107,7 @@ struct VmDescription {
     std::string cmdline{};
     std::vector<std::string> trap{};  // vm, wfi, sret
     std::vector<std::string> hide{};  // names of ISA extensions
+    std::string interrupts{};         // plic, aplic, aia; empty: what suits the harts
     std::string on_poweroff{}, on_reboot{}, on_crash{};
     u32 restart_delay = 0;  // milliseconds
     u32 count = 0;          // so many like this one, NAME-1 and on; 0: this one

@@ -114,6 +114,7 @@ void write_share(TreeWriter& tree, VmDescription const& said) {
     tree.flag(property::dedicated, said.dedicated);
     if (!said.affinity.empty()) tree.wide(property::affinity, said.affinity);
     if (said.colours != 0) tree.wide(property::colours, {said.colours});
+    if (!said.interrupts.empty()) tree.text(property::interrupts, said.interrupts);
     tree.flag(property::rng, said.rng);
     tree.flag(property::balloon, said.balloon);
     tree.flag(property::free_page_reporting, said.free_page_reporting);

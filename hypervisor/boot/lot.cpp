@@ -60,6 +60,13 @@ isa::GStageMode mode_for(System const& all, GpaRange range) {
     return all.features.gstage_for(address_bits);
 }
 
+// Only a hart with an AIA can give a guest the registers of one.
+Result<vm::Interrupts> interrupts_for(System const& all, vm::Description const& description) {
+    auto const wanted = description.interrupts.value_or(vm::Interrupts::plic);
+    if (wanted == vm::Interrupts::aia && !all.features.aia) return Err{Error::no_aia};
+    return wanted;
+}
+
 Result<void> build(System& all, Lot& lot, Life& life, OwnerId owner) {
     auto const description = TRY(lot.pack->describe(lot.index));
     GpaRange const range{vm::ram_base, description.memory_bytes};
@@ -78,6 +85,7 @@ Result<void> build(System& all, Lot& lot, Life& life, OwnerId owner) {
     vm::Parts const parts{
         .description = description,
         .shown = shown_to(all, description),
+        .interrupts = TRY(interrupts_for(all, description)),
         .host_isa = {hart.extensions, hart.isa_string},
         .ids = {all.firmware.machine_id(BaseFid::get_mvendorid),
                 all.firmware.machine_id(BaseFid::get_marchid), all.firmware.machine_id(BaseFid::get_mimpid)},
@@ -158,6 +166,8 @@ control::Outcome refusal(Error why) {
         case Error::misaligned:
             return {Status::invalid, "this board's cache has not all the colours that it names"};
         case Error::denied: return {Status::invalid, "a channel of it has another size at its other end"};
+        case Error::no_aia:
+            return {Status::not_supported, "it is to have an AIA, and this board's harts have none"};
         case Error::bad_state:
         case Error::io: break;
     }

@@ -19,6 +19,16 @@ Afterwards afterwards(FdtNode const& node, std::string_view property, Afterwards
     return Afterwards::destroy;
 }
 
+// None: what suits the harts.
+Result<std::optional<vm::Interrupts>> interrupts(FdtNode const& node) {
+    if (!node.has(pack::property::interrupts)) return std::optional<vm::Interrupts>{};
+    auto const text = node.text(pack::property::interrupts);
+    if (text == pack::word::plic) return std::optional{vm::Interrupts::plic};
+    if (text == pack::word::aplic) return std::optional{vm::Interrupts::aplic};
+    if (text == pack::word::aia) return std::optional{vm::Interrupts::aia};
+    return Err{Error::bad_format};
+}
+
 // The u64 whose first cell is `cell`.
 Result<u64> number_at(abi::FdtProperty const& property, usize cell) {
     auto const number = property.number_at(cell, 2);
@@ -137,6 +147,7 @@ Result<vm::Description> Pack::describe(u32 index) const {
             vm.initrd = {at, file, file.size};
         }
 
+        vm.interrupts = TRY(interrupts(node));
         vm.policies.trap_memory = node.has(pack::property::trap_vm);
         vm.policies.trap_wait = node.has(pack::property::trap_wfi);
         vm.policies.trap_return = node.has(pack::property::trap_sret);

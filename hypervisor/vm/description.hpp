@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -23,6 +24,10 @@ struct Segment {
     HpaRange file{};
     u64 memory_bytes = 0;
 };
+
+// What takes the interrupts of a VM's devices to its vCPUs: a PLIC, an APLIC that signals to them, or an
+// APLIC that sends messages to their interrupt files.
+enum class Interrupts : u8 { plic, aplic, aia };
 
 // What happens to a VM at the end of one of its lives.
 enum class Afterwards : u8 { destroy, restart, preserve };
@@ -124,6 +129,7 @@ struct Description {
     Segment initrd{};  // memory_bytes 0: none
     std::string_view command_line{};
     Policies policies{};
+    std::optional<Interrupts> interrupts{};  // none: what suits the harts
     ShareDescription share{};
     Extras extras{};
     u64 colours = 0;  // a bit for each colour of cache; 0: any

@@ -44,6 +44,7 @@ isa::Hstateen0 granted_state(isa::Features const&) {
 Vm::Vm(Parts const& parts)
     : description_{parts.description},
       shown_{parts.shown},
+      interrupts_{parts.interrupts},
       ram_{parts.ram},
       timebase_{parts.timebase},
       host_isa_{parts.host_isa},

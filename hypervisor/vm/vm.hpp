@@ -42,6 +42,7 @@ struct MachineIds {
 struct Parts {
     Description description;
     isa::Features shown;
+    Interrupts interrupts = Interrupts::plic;  // which there are, whatever the description says
     HostIsa host_isa;
     MachineIds ids;
     Timebase timebase;
@@ -58,6 +59,7 @@ public:
     [[nodiscard]] Description const& description() const { return description_; }
     [[nodiscard]] Policies const& policies() const { return description_.policies; }
     [[nodiscard]] isa::Features const& features() const { return shown_; }
+    [[nodiscard]] Interrupts interrupts() const { return interrupts_; }
     [[nodiscard]] Ram& ram() { return ram_; }
     [[nodiscard]] Machine& machine() { return machine_; }
     [[nodiscard]] Machine const& machine() const { return machine_; }
@@ -197,6 +199,7 @@ private:
     std::array<std::atomic<Vcpu*>, 64> last_on_hart_{};  // whose VS-stage translations a hart may hold
     Description description_;
     isa::Features shown_;
+    Interrupts interrupts_;
     Ram& ram_;
     Timebase timebase_;
     HostIsa host_isa_;

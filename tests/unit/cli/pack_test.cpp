@@ -57,6 +57,7 @@ TEST(Pack, SaysWhatDevicesAVmHas) {
     vm.vsock_cid = 3;
     vm.consoles = 2;
     vm.restart_delay = 100;
+    vm.interrupts = "aplic";
     vm.disks.resize(2);
     vm.disks[0].host = "antler-0";
     vm.disks[0].extents = {2048, 100, 4096, 50};
@@ -103,6 +104,7 @@ TEST(Pack, SaysWhatDevicesAVmHas) {
     EXPECT_EQ(found.extras.vsock_cid, 3u);
     EXPECT_EQ(found.extras.console_ports, 2u);
     EXPECT_EQ(found.policies.restart_delay_ms, 100u);
+    EXPECT_EQ(found.interrupts, vm::Interrupts::aplic);
     ASSERT_EQ(found.disk_count, 2u);
     EXPECT_EQ(found.disks[0].host, "antler-0");
     EXPECT_EQ(found.disks[0].extents.size(), 4u);
