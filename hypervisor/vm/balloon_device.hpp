@@ -39,7 +39,7 @@ private:
 
 class BalloonDevice final : public VirtioSlot {
 public:
-    BalloonDevice(Vm& vm, Plic::Input line, bool reports);
+    BalloonDevice(Vm& vm, DeviceLine line, bool reports);
 
     [[nodiscard]] device::Device& registers() override { return registers_; }
     [[nodiscard]] device::virtio::Model& model() override { return model_; }
@@ -51,7 +51,7 @@ public:
 private:
     BalloonWork work_;
     device::virtio::Balloon<Ram, BalloonWork> model_;
-    device::virtio::Mmio<Plic::Input> registers_;
+    device::virtio::Mmio<DeviceLine> registers_;
 };
 
 }  // namespace antler::vm

@@ -44,7 +44,7 @@ struct Channel {
 //   8  write  the bell was heard: it is quiet until it is rung again
 class ChannelEnd final : public device::Device {
 public:
-    ChannelEnd(Vm& vm, Channel& channel, u32 side, u32 number, Plic::Input line)
+    ChannelEnd(Vm& vm, Channel& channel, u32 side, u32 number, DeviceLine line)
         : vm_{vm}, channel_{channel}, side_{side}, number_{number}, line_{line} {}
 
     [[nodiscard]] std::string_view name() const override { return "channel"; }
@@ -72,7 +72,7 @@ private:
     Channel& channel_;
     u32 side_;
     u32 number_;
-    Plic::Input line_;
+    DeviceLine line_;
     std::atomic<bool> rung_ = false;  // by the other end, on any hart
     bool pending_ = false;
 };

@@ -24,7 +24,7 @@ void ConsolePorts::call_again() const {
     vm->machine().ask_for_work();
 }
 
-ConsoleDevice::ConsoleDevice(Vm& vm, Plic::Input line, device::virtio::ConsoleOptions const& options)
+ConsoleDevice::ConsoleDevice(Vm& vm, DeviceLine line, device::virtio::ConsoleOptions const& options)
     : wire_{&vm}, model_{vm.ram(), wire_, options}, registers_{line, model_} {}
 
 }  // namespace antler::vm

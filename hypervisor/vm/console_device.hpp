@@ -19,7 +19,7 @@ struct ConsolePorts {
 
 class ConsoleDevice final : public VirtioSlot {
 public:
-    ConsoleDevice(Vm& vm, Plic::Input line, device::virtio::ConsoleOptions const& options);
+    ConsoleDevice(Vm& vm, DeviceLine line, device::virtio::ConsoleOptions const& options);
 
     [[nodiscard]] device::Device& registers() override { return registers_; }
     [[nodiscard]] device::virtio::Model& model() override { return model_; }
@@ -29,7 +29,7 @@ public:
 private:
     ConsolePorts wire_;
     device::virtio::Console<Ram, ConsolePorts> model_;
-    device::virtio::Mmio<Plic::Input> registers_;
+    device::virtio::Mmio<DeviceLine> registers_;
 };
 
 }  // namespace antler::vm

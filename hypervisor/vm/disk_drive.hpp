@@ -79,7 +79,7 @@ private:
 
 class DiskDrive final : public VirtioSlot {
 public:
-    DiskDrive(Vm& vm, Plic::Input line, backend::Disk& disk, std::string_view serial);
+    DiskDrive(Vm& vm, DeviceLine line, backend::Disk& disk, std::string_view serial);
 
     [[nodiscard]] device::Device& registers() override { return registers_; }
     [[nodiscard]] device::virtio::Model& model() override { return model_; }
@@ -97,7 +97,7 @@ public:
 private:
     DiskWire wire_;
     device::virtio::Block<Ram, DiskWire> model_;
-    device::virtio::Mmio<Plic::Input> registers_;
+    device::virtio::Mmio<DeviceLine> registers_;
 };
 
 }  // namespace antler::vm

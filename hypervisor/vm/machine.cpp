@@ -12,12 +12,14 @@
 
 namespace antler::vm {
 
-void ContextLines::operator()(u32 context, bool level) const {
-    auto* const vcpu = vm->vcpu(context);
+void VcpuLines::signal(u32 number, bool level) const {
+    auto* const vcpu = vm->vcpu(number);
     if (vcpu == nullptr) return;
     vcpu->external.store(level, std::memory_order_release);
     vcpu->signal(Request::external_changed);
 }
+
+void VcpuLines::send(u32, u32) const {}
 
 bool ConsoleSink::transmit(u8 byte) const {
     auto const c = static_cast<char>(byte);
@@ -60,9 +62,10 @@ void WatchdogKennel::bite() const {
 void Machine::attach() {
     devices_.with([&](Devices& devices) {
         // Four regions that do not overlap, in a table of 32.
-        bool const attached =
-            bus_.attach(test_region, devices.test).ok() && bus_.attach(rtc_region, devices.rtc).ok() &&
-            bus_.attach(plic_region, devices.plic).ok() && bus_.attach(uart_region, devices.uart).ok();
+        bool const attached = bus_.attach(test_region, devices.test).ok() &&
+                              bus_.attach(rtc_region, devices.rtc).ok() &&
+                              bus_.attach(devices.wires.region(), devices.wires.registers()).ok() &&
+                              bus_.attach(uart_region, devices.uart).ok();
         VERIFY(attached);
     });
 }
@@ -73,7 +76,7 @@ void Machine::reset(u32 vcpus) {
         auto const cells =
             devices.variables_flash.cells();  // what was not written to the disk yet has changed still
         devices.~Devices();
-        new (&devices) Devices{vm_, vcpus, timebase_};
+        new (&devices) Devices{vm_, vcpus, vm_.interrupts(), timebase_};
         put_cells(devices);
         if (kept_ != nullptr) devices.variables_flash.cells() = cells;
         for (u32 i = 0; i < slot_count_; ++i) slots_[i]->reset();
@@ -85,9 +88,9 @@ void Machine::reset(u32 vcpus) {
     set_watchdog_alarm(~u64{0});
 }
 
-Plic::Input Machine::next_slot_line() {
+DeviceLine Machine::next_slot_line() {
     return devices_.with(
-        [&](Devices& devices) { return devices.plic.input(slot_place(slot_count_).source); });
+        [&](Devices& devices) { return devices.wires.line(slot_place(slot_count_).source); });
 }
 
 Result<void> Machine::add(VirtioSlot& slot) {
@@ -101,7 +104,7 @@ Result<void> Machine::add(VirtioSlot& slot) {
 Result<void> Machine::add_channel(memory::Store& store, Channel& channel, u32 side) {
     if (channel_count_ == max_channels) return Err{Error::full};
     auto const line = devices_.with(
-        [&](Devices& devices) { return devices.plic.input(channel_place(channel_count_, 0).source); });
+        [&](Devices& devices) { return devices.wires.line(channel_place(channel_count_, 0).source); });
     auto* const end = TRY(store.make<ChannelEnd>(vm_, channel, side, channel_count_, line));
     TRY(bus_.attach(end->place().bell, *end));
     channels_[channel_count_++] = end;

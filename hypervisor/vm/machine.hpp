@@ -13,7 +13,6 @@
 #include "device/cfi_flash.hpp"
 #include "device/counters.hpp"
 #include "device/goldfish_rtc.hpp"
-#include "device/plic.hpp"
 #include "device/syscon_test.hpp"
 #include "device/uart16550.hpp"
 #include "device/watchdog.hpp"
@@ -21,6 +20,7 @@
 #include "vm/description.hpp"
 #include "vm/outside.hpp"
 #include "vm/virtio_slot.hpp"
+#include "vm/wire_controller.hpp"
 
 namespace antler::vm {
 
@@ -33,7 +33,6 @@ struct Channel;
 inline constexpr GpaRange test_region{Gpa{0x10'0000}, 0x1000};
 inline constexpr GpaRange rtc_region{Gpa{0x10'1000}, 0x1000};
 inline constexpr GpaRange watchdog_region{Gpa{0x10'2000}, 0x1000};  // not on that board
-inline constexpr GpaRange plic_region{Gpa{0xc00'0000}, 0x60'0000};
 inline constexpr GpaRange uart_region{Gpa{0x1000'0000}, 0x100};
 inline constexpr GpaRange code_flash_region{Gpa{0x2000'0000}, device::CfiFlash::region_bytes};
 inline constexpr GpaRange variables_flash_region{Gpa{0x2200'0000}, device::CfiFlash::region_bytes};
@@ -41,10 +40,6 @@ inline constexpr u32 rtc_source = 11;
 inline constexpr u32 uart_source = 10;
 
 // The seams between the devices and the VM they belong to.
-struct ContextLines {
-    Vm* vm;
-    void operator()(u32 context, bool level) const;
-};
 struct ConsoleSink {
     Vm* vm;
     [[nodiscard]] bool transmit(u8 byte) const;
@@ -69,22 +64,21 @@ struct WatchdogKennel {
     void bite() const;
 };
 
-using Plic = device::Plic<ContextLines>;
-using Uart = device::Uart16550<Plic::Input, ConsoleSink>;
-using Rtc = device::GoldfishRtc<Plic::Input, RtcClock>;
+using Uart = device::Uart16550<DeviceLine, ConsoleSink>;
+using Rtc = device::GoldfishRtc<DeviceLine, RtcClock>;
 using Test = device::SysconTest<PowerButton>;
 using Watchdog = device::Watchdog<WatchdogKennel>;
 
 // Every device of the VM; only the holder of the lock may call one.
 struct Devices {
-    Devices(Vm& vm, u32 vcpus, Timebase timebase)
-        : plic{vcpus, ContextLines{&vm}},
-          uart{plic.input(uart_source), ConsoleSink{&vm}},
-          rtc{plic.input(rtc_source), RtcClock{&vm, timebase}},
+    Devices(Vm& vm, u32 vcpus, Interrupts interrupts, Timebase timebase)
+        : wires{vm, vcpus, interrupts},
+          uart{wires.line(uart_source), ConsoleSink{&vm}},
+          rtc{wires.line(rtc_source), RtcClock{&vm, timebase}},
           test{PowerButton{&vm}},
           watchdog{WatchdogKennel{&vm, timebase}} {}
 
-    Plic plic;
+    WireController wires;
     Uart uart;
     Rtc rtc;
     Test test;
@@ -96,8 +90,8 @@ struct Devices {
 
 class Machine {
 public:
-    Machine(Vm& vm, u32 vcpus, Timebase timebase)
-        : devices_{vm, vcpus, timebase}, vm_{vm}, timebase_{timebase} {
+    Machine(Vm& vm, u32 vcpus, Interrupts interrupts, Timebase timebase)
+        : devices_{vm, vcpus, interrupts, timebase}, vm_{vm}, timebase_{timebase} {
         attach();
     }
 
@@ -110,7 +104,7 @@ public:
     }
 
     // Before the VM starts: a virtio device in the next free slot, and the line it is wired to.
-    [[nodiscard]] Plic::Input next_slot_line();
+    [[nodiscard]] DeviceLine next_slot_line();
     [[nodiscard]] Result<void> add(VirtioSlot& slot);
     [[nodiscard]] u32 slot_count() const { return slot_count_; }
     // The next channel; its end lies in the store.
@@ -195,7 +189,6 @@ public:
     template <class Each>
     void counters(Each&& each) {
         devices_.with([&](Devices& devices) {
-            count("interrupts", devices.plic, each);
             count("serial", devices.uart, each);
             count("clock", devices.rtc, each);
             for (u32 slot = 0; slot < slot_count_; ++slot) {

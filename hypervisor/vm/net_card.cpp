@@ -178,7 +178,7 @@ bool NetWire::sleep() {
     return port_ == nullptr || (!slot_ && port_->queue().sleep());
 }
 
-NetCard::NetCard(Vm& vm, Plic::Input line, device::virtio::NetOptions const& options)
+NetCard::NetCard(Vm& vm, DeviceLine line, device::virtio::NetOptions const& options)
     : wire_{vm}, model_{vm.ram(), wire_, options}, registers_{line, model_} {}
 
 void NetCard::set_cable(bool plugged) {

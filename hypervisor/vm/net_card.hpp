@@ -61,7 +61,7 @@ private:
 
 class NetCard final : public VirtioSlot {
 public:
-    NetCard(Vm& vm, Plic::Input line, device::virtio::NetOptions const& options);
+    NetCard(Vm& vm, DeviceLine line, device::virtio::NetOptions const& options);
 
     [[nodiscard]] device::Device& registers() override { return registers_; }
     [[nodiscard]] device::virtio::Model& model() override { return model_; }
@@ -78,7 +78,7 @@ public:
 private:
     NetWire wire_;
     device::virtio::Net<Ram, NetWire> model_;
-    device::virtio::Mmio<Plic::Input> registers_;
+    device::virtio::Mmio<DeviceLine> registers_;
 };
 
 }  // namespace antler::vm

@@ -9,7 +9,7 @@ void RandomWire::call_again() const {
     vm->machine().ask_for_work();
 }
 
-RandomDevice::RandomDevice(Vm& vm, Plic::Input line)
+RandomDevice::RandomDevice(Vm& vm, DeviceLine line)
     : wire_{&vm}, model_{vm.ram(), wire_}, registers_{line, model_} {}
 
 }  // namespace antler::vm

@@ -17,7 +17,7 @@ struct RandomWire {
 
 class RandomDevice final : public VirtioSlot {
 public:
-    RandomDevice(Vm& vm, Plic::Input line);
+    RandomDevice(Vm& vm, DeviceLine line);
 
     [[nodiscard]] device::Device& registers() override { return registers_; }
     [[nodiscard]] device::virtio::Model& model() override { return model_; }
@@ -27,7 +27,7 @@ public:
 private:
     RandomWire wire_;
     device::virtio::Rng<Ram, RandomWire> model_;
-    device::virtio::Mmio<Plic::Input> registers_;
+    device::virtio::Mmio<DeviceLine> registers_;
 };
 
 }  // namespace antler::vm

@@ -49,7 +49,7 @@ Vm::Vm(Parts const& parts)
       timebase_{parts.timebase},
       host_isa_{parts.host_isa},
       ids_{parts.ids},
-      machine_{*this, description_.vcpus, timebase_},
+      machine_{*this, description_.vcpus, interrupts_, timebase_},
       weight_{description_.share.weight},
       cap_{description_.share.cap} {}
 

@@ -13,7 +13,7 @@ void VsockWire::tell_host() const {
     streams_have_news();
 }
 
-VsockDevice::VsockDevice(Vm& vm, Plic::Input line, device::virtio::VsockOptions const& options,
+VsockDevice::VsockDevice(Vm& vm, DeviceLine line, device::virtio::VsockOptions const& options,
                          std::span<u8> buffers)
     : wire_{&vm}, model_{vm.ram(), wire_, options, buffers}, registers_{line, model_} {}
 

@@ -19,7 +19,7 @@ class VsockDevice final : public VirtioSlot {
 public:
     using Model = device::virtio::Vsock<Ram, VsockWire>;
 
-    VsockDevice(Vm& vm, Plic::Input line, device::virtio::VsockOptions const& options, std::span<u8> buffers);
+    VsockDevice(Vm& vm, DeviceLine line, device::virtio::VsockOptions const& options, std::span<u8> buffers);
 
     [[nodiscard]] device::Device& registers() override { return registers_; }
     [[nodiscard]] device::virtio::Model& model() override { return model_; }
@@ -30,7 +30,7 @@ public:
 private:
     VsockWire wire_;
     Model model_;
-    device::virtio::Mmio<Plic::Input> registers_;
+    device::virtio::Mmio<DeviceLine> registers_;
 };
 
 }  // namespace antler::vm
