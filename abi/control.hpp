@@ -209,7 +209,7 @@ struct VmInfo {
     u32 vcpus{};
     u64 memory{};          // bytes that it was given
     u64 memory_present{};  // of them, that are there now
-    u64 overhead{};        // bytes of the house that it is charged for
+    u64 overhead{};        // bytes of the house that it is charged for, but for its pack
     u64 uptime{};          // nanoseconds of this life
     u64 run_time{};        // nanoseconds on harts, all vCPUs of this life
     u32 starts{};          // lives so far
@@ -221,10 +221,11 @@ struct VmInfo {
     AfterEnd on_crash{};
     u64 vsock_cid{};                // 0: none
     std::string_view last_words{};  // why it ended last
+    u64 pack{};                     // bytes of the pack it was created from, kept for its next start
     constexpr void fields(this auto& self, auto& v) {
         v(self.id, self.state, self.name, self.vcpus, self.memory, self.memory_present, self.overhead,
           self.uptime, self.run_time, self.starts, self.weight, self.cap, self.consoles, self.on_poweroff,
-          self.on_reboot, self.on_crash, self.vsock_cid, self.last_words);
+          self.on_reboot, self.on_crash, self.vsock_cid, self.last_words, self.pack);
     }
 };
 

@@ -2,7 +2,8 @@
 //
 // It is a flattened device tree, then payload bytes.  Each payload starts at an offset from the start of the
 // pack that is a multiple of `payload_alignment`, and the bytes up to the next payload, or up to the end, are
-// zero: so a payload may be given to a VM in place.  A u64 is two big-endian cells.
+// zero: so a payload may be given to a VM in place.  In a pack that is sent to a machine that runs it is a
+// multiple of a page.  A u64 is two big-endian cells.
 //
 //     / {
 //         compatible = "antler,pack";  antler,version = <1>;  antler,size = <u64: bytes of the whole pack>;

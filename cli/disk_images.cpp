@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <map>
 
 #include "base/units.hpp"
 #include "cli/child_process.hpp"
@@ -129,6 +130,10 @@ void make_image(DiskDescription const& disk) {
     appear_whole(disk.file, [&](Path const& partial) { make_empty(partial, *disk.size); });
 }
 
+bool is_made(DiskDescription const& disk) {
+    return disk.esp || (!disk.path.empty() && disk.size);
+}
+
 }  // namespace
 
 Path esp_image_name(EspParts const& parts, Path const& directory) {
@@ -156,8 +161,7 @@ void make_images(Description& description) {
     std::erase_if(description.vms, [&](VmDescription const& vm) {
         for (auto const& disk : vm.disks) {
             std::error_code error;
-            if (disk.path.empty() || (!disk.size && !disk.esp) || std::filesystem::exists(disk.file, error))
-                continue;
+            if (!is_made(disk) || std::filesystem::exists(disk.file, error)) continue;
             try {
                 make_image(disk);
             } catch (std::exception const& failure) {
@@ -169,6 +173,23 @@ void make_images(Description& description) {
         }
         return false;
     });
+}
+
+std::vector<CopiedImage> copy_images(Description const& description, Path const& directory) {
+    std::map<std::string, Path> found;
+    for (auto const& vm : description.vms)
+        for (auto const& disk : vm.disks)
+            if (is_made(disk) && !disk.ramdisk) found.try_emplace(disk.host, disk.file);
+    std::vector<CopiedImage> copies;
+    for (auto const& [serial, file] : found) {
+        auto const& copy = copies.emplace_back(directory / (serial + ".img"), serial);
+        std::error_code none;
+        std::filesystem::remove(copy.file, none);  // of an earlier build
+        appear_whole(copy.file, [&](Path const& partial) {
+            run_tool("cp", {"--sparse=always", "--reflink=auto", file.string(), partial.string()});
+        });
+    }
+    return copies;
 }
 
 }  // namespace antler::cli

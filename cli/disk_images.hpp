@@ -1,6 +1,9 @@
 // Image files that are made for disks of VMs: empty ones, a file system, and what EFI firmware boots from.
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "cli/description.hpp"
 #include "cli/places.hpp"
 
@@ -16,5 +19,14 @@ void make_ext4_image(Path const& folder, u64 size, Path const& file);
 
 // The files that are missing and can be made.  One that cannot be made refuses its VM.
 void make_images(Description& description);
+
+// A file that was made for a disk, in a folder where it has the serial number that the board's disk must
+// have.
+struct CopiedImage {
+    Path file;
+    std::string serial;
+};
+// Those of make_images(), for whoever writes them to a board's disks.
+[[nodiscard]] std::vector<CopiedImage> copy_images(Description const& description, Path const& directory);
 
 }  // namespace antler::cli

@@ -98,7 +98,7 @@ void refuse_empty(Description const& description) {
     if (description.vms.empty()) refuse_none(description);
 }
 
-PreparedMachine prepare_machine(Description description) {
+PreparedMachine prepare_machine(Description description, u64 alignment) {
     refuse_empty(description);
     PreparedMachine machine{.description = std::move(description)};
     std::vector<PackedVm> packed;
@@ -119,7 +119,7 @@ PreparedMachine prepare_machine(Description description) {
         for (auto const& disk : vm.disks)
             pack.ramdisks.push_back(disk.ramdisk ? &ramdisk_of(machine, vm, disk) : nullptr);
     }
-    machine.pack = make_pack(machine.description.hypervisor, packed, machine.description.switches);
+    machine.pack = make_pack(machine.description.hypervisor, packed, machine.description.switches, alignment);
     check_room(machine.description, machine.pack);
     return machine;
 }

@@ -27,7 +27,8 @@ struct PreparedMachine {
     std::vector<PreparedVm> vms{};                                  // as in the description
     Pack pack{};
 };
-[[nodiscard]] PreparedMachine prepare_machine(Description description);
+[[nodiscard]] PreparedMachine prepare_machine(Description description,
+                                              u64 alignment = abi::pack::payload_alignment);
 
 struct BuiltMachine {
     Path image;  // the hypervisor, a RISC-V Linux Image

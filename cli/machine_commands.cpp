@@ -92,7 +92,9 @@ int create_command(CreateOptions const& options) {
     for (auto const& vm : description.vms) {
         auto one = description;
         one.vms = {vm};
-        send_pack(client, vm.name, prepare_machine(std::move(one)).pack.bytes(), !options.off);
+        // It is charged for every page of its pack.
+        auto const machine = prepare_machine(std::move(one), page_bytes);
+        send_pack(client, vm.name, machine.pack.bytes(), !options.off);
         names.push_back(vm.name);
         record.vsock = record.vsock || vm.vsock_cid != 0;
         if (std::ranges::find(record.vms, vm.name) == record.vms.end()) record.vms.push_back(vm.name);

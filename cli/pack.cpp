@@ -17,16 +17,12 @@ namespace {
 
 namespace names = abi::pack;
 
-// The tree has the room before the first payload, so that its length decides nothing.
-constexpr u64 tree_room = names::payload_alignment;
-
-constexpr u64 align_up(u64 n) {
-    return (n + names::payload_alignment - 1) & ~(names::payload_alignment - 1);
-}
+constexpr u64 most_tree_bytes = 2_MiB;
 
 // Gives every different content one place.
 class Payloads {
 public:
+    Payloads(u64 tree_bytes, u64 alignment) : alignment_{alignment}, end_{align_up(tree_bytes)} {}
     u64 place(ByteView bytes) {
         for (auto const& payload : placed_)
             if (payload.bytes.size() == bytes.size() &&
@@ -41,14 +37,17 @@ public:
     [[nodiscard]] std::vector<Pack::Payload> take() { return std::move(placed_); }
 
 private:
+    [[nodiscard]] u64 align_up(u64 n) const { return (n + alignment_ - 1) & ~(alignment_ - 1); }
+
     std::vector<Pack::Payload> placed_{};
-    u64 end_ = tree_room;
+    u64 alignment_;
+    u64 end_;
 };
 
 // libfdt's sequential writer.  A description that passed its checks fits; anything else is our bug.
 class TreeWriter {
 public:
-    TreeWriter() : buffer_(tree_room) {
+    TreeWriter() : buffer_(most_tree_bytes) {
         check(fdt_create(buffer_.data(), static_cast<int>(buffer_.size())));
         check(fdt_finish_reservemap(buffer_.data()));
     }
@@ -242,9 +241,11 @@ Bytes write_tree(HypervisorDescription const& hypervisor, std::vector<SwitchDesc
 }  // namespace
 
 Pack make_pack(HypervisorDescription const& hypervisor, std::vector<PackedVm> const& vms,
-               std::vector<SwitchDescription> const& switches) {
-    // Written twice: its own size is in it, and known only when the payloads are placed.
-    Payloads payloads;
+               std::vector<SwitchDescription> const& switches, u64 alignment) {
+    // Written three times: its length decides where payloads are, and they decide the size that is in it.
+    Payloads guess{0, alignment};
+    auto const tree_bytes = write_tree(hypervisor, switches, vms, guess, 0).size();
+    Payloads payloads{tree_bytes, alignment};
     std::ignore = write_tree(hypervisor, switches, vms, payloads, 0);
     Pack pack;
     pack.size = payloads.end();

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "abi/pack.hpp"
 #include "cli/description.hpp"
 #include "cli/file.hpp"
 #include "cli/image.hpp"
@@ -35,7 +36,9 @@ struct Pack {
     [[nodiscard]] Bytes bytes() const;  // the same in memory
 };
 
+// Payloads begin at multiples of `alignment`, which is that of the format, or a page.
 [[nodiscard]] Pack make_pack(HypervisorDescription const& hypervisor, std::vector<PackedVm> const& vms,
-                             std::vector<SwitchDescription> const& switches = {});
+                             std::vector<SwitchDescription> const& switches = {},
+                             u64 alignment = abi::pack::payload_alignment);
 
 }  // namespace antler::cli

@@ -64,6 +64,7 @@ Json as_json(wire::VmInfo const& vm) {
             {"memory", vm.memory},
             {"memory_present", vm.memory_present},
             {"overhead", vm.overhead},
+            {"pack", vm.pack},
             {"uptime_ns", vm.uptime},
             {"run_time_ns", vm.run_time},
             {"starts", vm.starts},
@@ -261,6 +262,7 @@ int vm_info_command(Asked const& asked, std::string const& vm) {
         {"On reboot", text(word(info.on_reboot))},
         {"On crash", text(word(info.on_crash))}};
     if (info.vsock_cid != 0) rows.push_back({"vsock CID", fmt::format("{}", info.vsock_cid)});
+    if (info.pack != 0) rows.push_back({"Pack", show_rounded_size(info.pack)});
     if (!info.last_words.empty()) rows.push_back({"Last words", text(info.last_words)});
     for (auto const& item : answer.items) {
         auto const vcpu = item.as<wire::VcpuInfo>();

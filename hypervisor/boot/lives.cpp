@@ -146,6 +146,29 @@ Outcome do_it(System& all, Type what, Lot& lot, u32 id, bool first) {
     return done;
 }
 
+// Where streams of the host go is said by this number alone.
+bool is_taken(System& all, u64 vsock_cid) {
+    return std::ranges::any_of(all.lots, [&](Lot const& lot) {
+        if (lot.is_free() || vsock_cid == 0) return false;
+        auto const there = lot.pack->describe(lot.index);
+        return there && there.value().extras.vsock_cid == vsock_cid;
+    });
+}
+
+// The VM that the pack describes, and nobody else.
+Outcome define(System& all, Transfer const& transfer) {
+    std::span const bytes{static_cast<u8 const*>(memory::house_view(transfer.pages.start)), transfer.bytes};
+    auto const pack = control::Pack::open(bytes, transfer.pages.start);
+    if (!pack) return refusal(pack.error());
+    if (pack.value().vm_count() != 1) return refusal(Error::bad_format);
+    auto const description = pack.value().describe(0);
+    if (!description) return refusal(description.error());
+    if (is_taken(all, description.value().extras.vsock_cid))
+        return {Status::already_exists, "another VM has the CID of its vsock"};
+    auto const defined = define_vm(all, transfer.lot, pack.value(), 0, transfer.pages);
+    return defined ? done : refusal(defined.error());
+}
+
 }  // namespace
 
 Outcome act(System& all, Type what, u32 id) {
@@ -197,7 +220,8 @@ bool fill_vm_info(System& all, u32 id, VmInfo& into) {
     into.state = VmState::off;
     auto const use = all.frames.accounting(owner_of(id));
     into.memory_present = use.guest_bytes;
-    into.overhead = use.house_bytes;
+    into.pack = lot.pack_pages.size;
+    into.overhead = use.house_bytes - into.pack;
     if (lot.life && lot.life->vm != nullptr) {
         auto const& vm = *lot.life->vm;
         into.state = lot.life->stage == Life::Stage::lives ? vm.state() : VmState::stopping;
@@ -262,16 +286,9 @@ Outcome create_commit(System& all, bool start, u32& id) {
     if (transfer.pages.size == 0) return wrong_state("nothing is being created");
     if (!transfer.defined) {
         if (transfer.received != transfer.bytes) return {Status::invalid, "the pack is not whole"};
-        std::span const bytes{static_cast<u8 const*>(memory::house_view(transfer.pages.start)),
-                              transfer.bytes};
-        auto const pack = control::Pack::open(bytes, transfer.pages.start);
-        auto const defined = !pack ? Result<void>{Err{pack.error()}}
-                             : pack.value().vm_count() != 1
-                                 ? Result<void>{Err{Error::bad_format}}
-                                 : define_vm(all, transfer.lot, pack.value(), 0, transfer.pages);
-        if (!defined) {
+        if (auto const defined = define(all, transfer); defined.status != Status::ok) {
             create_abort(all);
-            return refusal(defined.error());
+            return defined;
         }
         transfer.defined = true;
     }

@@ -142,7 +142,7 @@ bool Operations::vm(u32 id, wire::VmInfo& into) {
     if (statistics(id, so_far)) into.run_time = so_far.run_time;
     into.state = vm->state();
     into.memory_present = use.guest_bytes;
-    into.overhead = use.house_bytes;
+    into.overhead = use.house_bytes - into.pack;
     into.consoles = static_cast<u16>(vm->consoles().size());
     into.on_poweroff = after(policies.on_poweroff);
     into.on_reboot = after(policies.on_reboot);
@@ -172,7 +172,7 @@ bool Operations::statistics(u32 id, wire::VmStatistics& into) {
     into = {.taken_at = since_start(all_),
             .memory = vm->description().memory_bytes,
             .memory_present = use.guest_bytes,
-            .overhead = use.house_bytes};
+            .overhead = use.house_bytes - all_.lots[id].pack_pages.size};
     for (u32 i = 0; i < vm->vcpu_count(); ++i) {
         wire::VcpuStatistics one;
         if (!vcpu_statistics(id, i, one)) continue;
@@ -188,12 +188,14 @@ bool Operations::vcpu_statistics(u32 id, u32 index, wire::VcpuStatistics& into) 
     auto const* const vcpu = vm != nullptr ? vm->vcpu(index) : nullptr;
     if (vcpu == nullptr) return false;
     auto const nanos = [&](u64 ticks) { return all_.board.timebase.nanos({ticks}).n; };
+    auto const now = hart::time();
+    auto const times = vcpu->home->times_of(*vcpu, now);
     into = {.index = index,
-            .run_time = nanos(vcpu->times.run),
-            .steal_time = nanos(vcpu->times.stolen),
-            .migrations = vcpu->times.migrations};
-    auto const lived = hart::time() - vm->started_at();
-    auto const busy = vcpu->times.run + vcpu->times.stolen;
+            .run_time = nanos(times.run),
+            .steal_time = nanos(times.stolen),
+            .migrations = times.migrations};
+    auto const lived = now - vm->started_at();
+    auto const busy = times.run + times.stolen;
     into.wait_time = nanos(lived > busy ? lived - busy : 0);
     static_assert(static_cast<usize>(vm::ExitKind::count) <= wire::exit_names.size());
     for (usize i = 0; i < vcpu->exits.size(); ++i) into.exits[i] = vcpu->exits[i];

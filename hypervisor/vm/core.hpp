@@ -124,6 +124,8 @@ struct Core : hart::Hart {
     void make_runnable(Vcpu& vcpu);
     // Its weight, cap or affinity has changed.
     void reconsider(Vcpu& vcpu);
+    // What one whose home this is has had up to now, this turn or wait included.  From any hart: a glance.
+    [[nodiscard]] Times times_of(Vcpu const& vcpu, u64 now) const;
     // This hart looks whether its guest should trap wfi, and whom another hart could run.
     void look_around();
     // Powers the VM on in short steps, between the guests' turns, from vm.start_at on.

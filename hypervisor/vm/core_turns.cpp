@@ -24,6 +24,19 @@ void Core::charge_current(u64 now) {
     current->times.since = now;
 }
 
+Times Core::times_of(Vcpu const& vcpu, u64 now) const {
+    using Place = Vcpu::Place;
+    auto times = vcpu.times;
+    auto const place = vcpu.place;
+    // Who runs alone is not charged while it does, however long that is.
+    if (place == Place::running && current == &vcpu) {
+        times.run += now > charged_at ? now - charged_at : 0;
+    } else if (place == Place::queued || place == Place::throttled) {
+        times.stolen += now > times.since ? now - times.since : 0;
+    }
+    return times;
+}
+
 void Core::put_back(Vcpu& vcpu) {
     vcpu.place = Vcpu::Place::nowhere;
     enqueue(vcpu, false);

@@ -51,6 +51,21 @@ protected:
 constexpr auto good =
     "[vm.a]\nmemory.size = \"64M\"\npayload = { kernel = \"Image\", initramfs = \"root.cpio\" }\n"sv;
 
+TEST_F(AMachine, HasCopiesOfTheDisksThatAreMadeForIt) {
+    auto const out = folder_.path() / "out";
+    folder_.file("here.img", Bytes(4096, 7));
+    EXPECT_EQ(
+        build_command(write("[vm.a]\nmemory.size = \"64M\"\npayload.kernel = \"Image\"\n"
+                            "disks = [{ path = \"new.img\", size = \"64K\" }, { path = \"here.img\" }]"),
+                      out),
+        0);
+    std::vector<std::uintmax_t> sizes;
+    for (auto const& entry : std::filesystem::directory_iterator{out})
+        if (entry.path().extension() == ".img" && entry.path().filename() != "antler.img")
+            sizes.push_back(entry.file_size());
+    EXPECT_EQ(sizes, std::vector<std::uintmax_t>{64_KiB});
+}
+
 TEST_F(AMachine, IsWrittenAsAnImageAndAPack) {
     auto const out = folder_.path() / "new" / "out";
     auto const built = build_machine(read_description(write(good)), out);

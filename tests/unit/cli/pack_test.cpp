@@ -217,6 +217,19 @@ TEST(Pack, PayloadsStartAtGranulesAndAreFollowedByZeros) {
     EXPECT_LE(end, bytes.size());
 }
 
+TEST(Pack, OneThatIsSentIsNoLongerThanItsPages) {
+    auto const vm = vm_named("vm");
+    auto const kernel = *parse_kernel(test::linux_image(30'000, 0x20'0000, 0));
+    auto const pack = make_pack(quiet(), {packed(vm, kernel, nullptr)}, {}, page_bytes);
+    EXPECT_EQ(pack.size, page_bytes + 8 * page_bytes);
+    auto const bytes = pack.bytes();
+    auto const read = control::Pack::open(bytes, Hpa{0x9000'0000});
+    ASSERT_TRUE(read.ok());
+    auto const found = read.value().describe(0);
+    ASSERT_TRUE(found.ok());
+    EXPECT_EQ(pack.payloads.front().offset, page_bytes);
+}
+
 TEST(Pack, TheSameContentsAreStoredOnceWhateverTheirFile) {
     auto const first = vm_named("first"), second = vm_named("second");
     auto const kernel = *parse_kernel(test::linux_image()), copy = kernel;

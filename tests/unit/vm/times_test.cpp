@@ -37,6 +37,27 @@ TEST(Times, SleepIsNeitherRunNorStolen) {
     EXPECT_EQ(first.times.stolen, 0U);
 }
 
+TEST(Times, WhoRunsAloneIsSeenToRunBeforeItsTurnEnds) {
+    World world{1};
+    auto& first = world.start(world.add({.vcpus = 1}));
+    pass(30'000);
+    auto const times = world.core().times_of(first, fake::hart().now);
+    EXPECT_EQ(times.run, 30'000U);
+    EXPECT_EQ(times.stolen, 0U);
+    world.core().block(first);
+    EXPECT_EQ(world.run(), nullptr);
+    pass(5'000);
+    EXPECT_EQ(world.core().times_of(first, fake::hart().now).run, 30'000U);
+}
+
+TEST(Times, WhoWaitsIsSeenToWait) {
+    World world{1};
+    auto& waits = let_one_wait(world);
+    pass(700);
+    EXPECT_EQ(world.core().times_of(waits, fake::hart().now).stolen, 700U);
+    EXPECT_EQ(world.core().times_of(*world.core().current, fake::hart().now).run, 700U);
+}
+
 TEST(Times, WhatRanUntilItWasSuspendedCounts) {
     World world{1};
     auto& first = world.start(world.add({.vcpus = 1}));
