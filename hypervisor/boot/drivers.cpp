@@ -89,7 +89,11 @@ Result<bool> listen_to(System& all, std::optional<platform::BoardWire> wire,
 
 void open_drivers(System& all) {
     open_controllers(all);
-    all.virtio.find(all.board, all.house);
+    if (all.board.pci) all.pci.emplace(*all.board.pci);
+    if (all.pci && !all.pci->open(all.house)) all.pci.reset();
+    open_iommus(all);
+    all.virtio.find(all.board, all.house, all.pci ? &*all.pci : nullptr, all.iommus->all);
+    listen_to_iommus(all);
     listen_to_port(all);
 }
 

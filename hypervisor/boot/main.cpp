@@ -153,7 +153,7 @@ void print_features(System const& all) {
         "svadu={} "
         "aia={} geilen={} zicbom={} zicboz={} v={} smstateen={} henvcfg={} zkr={} iommu={}\n",
         f.sv39x4, f.sv48x4, f.sv57x4, f.vmid_bits, f.sstc, f.svnapot, f.svpbmt, f.svinval, f.svadu, f.aia,
-        f.geilen, f.zicbom, f.zicboz, f.vector_bytes * 8, f.hstateen, f.henvcfg, f.zkr, all.board.has_iommu);
+        f.geilen, f.zicbom, f.zicboz, f.vector_bytes * 8, f.hstateen, f.henvcfg, f.zkr, !all.board.iommus.empty());
 }
 
 // Harts that can run guests get a core; the others are named and left out.
@@ -247,6 +247,7 @@ void create_vms(System& all, control::Pack const& pack) {
         all.firmware.name(), all.firmware.version().major, all.firmware.version().minor);
     print_features(all);
     print_interrupts(all);
+    print_iommus(all);
     find_panic_dump(all);
     if (!pack) {
         say("antler: no pack: {}; nothing to run\n", describe(pack.error()));

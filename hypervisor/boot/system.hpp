@@ -15,6 +15,7 @@
 #include "boot/disks.hpp"
 #include "boot/entropy.hpp"
 #include "boot/image.hpp"
+#include "boot/iommus.hpp"
 #include "boot/lives.hpp"
 #include "boot/lot.hpp"
 #include "boot/networks.hpp"
@@ -77,6 +78,8 @@ struct System {
     platform::InterruptTable interrupts{};
     platform::HostAplics aplics{};
     bool files = false;  // harts have interrupt files, which messages are sent to
+    std::optional<platform::PciBridge> pci{};
+    std::optional<BoardIommus> iommus{};
     platform::VirtioBoard virtio{};
     PortInterrupt port_interrupt{};
     control::Options options{};

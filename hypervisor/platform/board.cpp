@@ -296,6 +296,24 @@ void read_chosen(FdtNode const& chosen, Board& board) {
     if (auto const seed = chosen.property("rng-seed")) board.chosen.rng_seed = seed->bytes;
 }
 
+void read_iommu(FdtWalk const& walk, bool is_function, Board& board) {
+    BoardIommu iommu;
+    iommu.phandle = walk.node().phandle().value_or(0);
+    if (is_function) {
+        // The first cell of a function of PCI has its number on the bus, above that of a register.
+        auto const reg = walk.node().property("reg");
+        auto const cell = reg ? reg->cell(0) : std::nullopt;
+        if (!cell) return;
+        iommu.requester = static_cast<u16>(*cell >> 8);
+    } else {
+        auto const registers = registers_of(walk);
+        if (!registers) return;
+        iommu.registers = *registers;
+        iommu.interrupt = interrupt_of(walk);
+    }
+    static_cast<void>(board.iommus.push(iommu));
+}
+
 void remember(FdtWalk const& walk, Candidates& among) {
     if (auto const registers = registers_of(walk)) static_cast<void>(among.push({walk.node(), *registers}));
 }
@@ -329,7 +347,8 @@ void remember(FdtWalk const& walk, Candidates& among) {
     if (compatible->lists("cache")) read_cache(node, board);
     if (compatible->lists("riscv,aplic")) remember(walk, seen.aplics);
     if (compatible->lists("riscv,imsics")) remember(walk, seen.imsics);
-    if (compatible->lists("riscv,iommu") || compatible->lists("riscv,pci-iommu")) board.has_iommu = true;
+    if (compatible->lists("riscv,iommu") || compatible->lists("riscv,pci-iommu"))
+        read_iommu(walk, compatible->lists("riscv,pci-iommu"), board);
     if (compatible->lists("virtio,mmio"))
         if (auto const registers = registers_of(walk))
             (void)board.virtio_mmio.push({*registers, interrupt_of(walk)});

@@ -12,17 +12,11 @@
 #include "isa/aplic.hpp"
 #include "isa/extensions.hpp"
 #include "isa/imsic.hpp"
+#include "platform/board_iommu.hpp"
 #include "platform/board_pci.hpp"
 #include "platform/bounded_list.hpp"
 
 namespace antler::platform {
-
-// An interrupt as a device names it: a source of the controller with this phandle.
-struct BoardInterrupt {
-    u32 controller{};
-    u32 source{};
-    u32 flags{};  // the cell behind it, where there is one
-};
 
 // A source of the controller that the hypervisor uses.
 struct BoardWire {
@@ -130,6 +124,7 @@ struct Board {
     static constexpr usize max_virtio = 32;
     static constexpr usize max_reserved = 64;
     static constexpr usize max_aplics = 4;
+    static constexpr usize max_iommus = 4;
 
     std::string_view model{};
     Timebase timebase{};
@@ -146,7 +141,7 @@ struct Board {
     BoundedList<BoardVirtio, max_virtio> virtio_mmio{};
     std::optional<BoardPci> pci{};            // the first host bridge
     std::optional<HpaRange> test_finisher{};  // how QEMU's board tells its caller that something failed
-    bool has_iommu = false;
+    BoundedList<BoardIommu, max_iommus> iommus{};
     u64 cache_way = 0;  // bytes of a way of the last cache, the smallest of them; 0: not told
     u32 cache_level = 0;
 

@@ -53,6 +53,13 @@ void read_wires(FdtReader const& tree, FdtProperty const& map, BoardPci& pci) {
     }
 }
 
+void read_iommu_map(FdtProperty const& map, BoardPci& pci) {
+    for (usize at = 0; at + 4 <= map.cells(); at += 4)
+        static_cast<void>(
+            pci.iommu_map.lines.push({map.cell(at).value_or(0), map.cell(at + 1).value_or(0),
+                                      map.cell(at + 2).value_or(0), map.cell(at + 3).value_or(0)}));
+}
+
 }  // namespace
 
 void read_pci(FdtReader const& tree, FdtWalk const& walk, std::optional<BoardPci>& into) {
@@ -69,6 +76,9 @@ void read_pci(FdtReader const& tree, FdtWalk const& walk, std::optional<BoardPci
     auto const mask = node.property("interrupt-map-mask");
     pci.device_mask = mask ? mask->cell(0).value_or(0) : 0;
     if (auto const map = node.property("interrupt-map")) read_wires(tree, *map, pci);
+    if (auto const map = node.property("iommu-map")) read_iommu_map(*map, pci);
+    if (auto const bits = node.property("iommu-map-mask"))
+        pci.iommu_map.mask = bits->cell(0).value_or(0xffff);
 }
 
 }  // namespace antler::platform

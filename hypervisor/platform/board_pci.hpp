@@ -5,6 +5,7 @@
 
 #include "abi/fdt_reader.hpp"
 #include "base/address.hpp"
+#include "platform/board_iommu.hpp"
 #include "platform/bounded_list.hpp"
 
 namespace antler::platform {
@@ -31,6 +32,7 @@ struct BoardPci {
     std::optional<BoardPciWindow> memory{};  // of addresses that fit 32 bits
     u32 device_mask = 0;
     BoundedList<Wire, max_wires> wires{};
+    IommuMap iommu_map{};
 
     // What the pin of a device of the first bus raises.
     [[nodiscard]] std::optional<Wire> wire(u32 device, u32 function, u32 pin) const {

@@ -99,6 +99,12 @@ std::optional<HpaRange> PciBridge::bar(PciFunction const& function, u32 index) c
     return HpaRange{seen.start + offset, bar->bytes};
 }
 
+u16 PciBridge::group_of(PciFunction const& function) const {
+    PciFunction const first{place(function.device(), 0), function.device(), 0};
+    bool const has_more = (first.read8(0x0e) & 0x80) != 0;
+    return has_more ? first.requester() : function.requester();
+}
+
 std::optional<BoardInterrupt> PciBridge::interrupt(PciFunction const& function) const {
     auto const wire = board_.wire(function.device(), function.function(), function.pin());
     if (!wire) return std::nullopt;

@@ -18,6 +18,8 @@ public:
 
     [[nodiscard]] u8 device() const { return device_; }
     [[nodiscard]] u8 function() const { return function_; }
+    // Its number on the bus, by which an IOMMU knows whose an access is.
+    [[nodiscard]] u16 requester() const { return static_cast<u16>(device_ << 3 | function_); }
     [[nodiscard]] u32 read(u32 offset) const;  // 32 bits; the offset is rounded down
     [[nodiscard]] u8 read8(u32 offset) const { return static_cast<u8>(read(offset) >> offset % 4 * 8); }
     [[nodiscard]] u16 read16(u32 offset) const { return static_cast<u16>(read(offset) >> offset % 4 * 8); }
@@ -63,6 +65,9 @@ public:
     void enable(PciFunction const& function);
     // Where harts see a BAR; none where it is not of memory.
     [[nodiscard]] std::optional<HpaRange> bar(PciFunction const& function, u32 index) const;
+    // The first of the functions that no IOMMU keeps apart from this one: those of one device may reach each
+    // other without it.
+    [[nodiscard]] u16 group_of(PciFunction const& function) const;
     // What its pin raises.
     [[nodiscard]] std::optional<BoardInterrupt> interrupt(PciFunction const& function) const;
 

@@ -3,9 +3,9 @@
 
 namespace antler::platform {
 
-void VirtioBoard::find(Board const& board, memory::House& house) {
+void VirtioBoard::find(Board const& board, memory::House& house, PciBridge* bridge, Iommus& iommus) {
     find_mmio(board);
-    find_pci(board, house);
+    if (bridge != nullptr) find_pci(board, house, *bridge, iommus);
 }
 
 void VirtioBoard::find_mmio(Board const& board) {
@@ -27,16 +27,14 @@ void VirtioBoard::find_mmio(Board const& board) {
     }
 }
 
-void VirtioBoard::find_pci(Board const& board, memory::House& house) {
-    if (!board.pci) return;
-    bridge_.emplace(*board.pci);
-    if (!bridge_->open(house)) return;
+void VirtioBoard::find_pci(Board const& board, memory::House& house, PciBridge& bridge, Iommus& iommus) {
     usize used = 0;
-    bridge_->for_each([&](PciFunction const& function) {
+    bridge.for_each([&](PciFunction const& function) {
         if (used == most) return;
-        auto const found = VirtioPci::find(*bridge_, function, house, board);
+        auto const found = VirtioPci::find(bridge, function, house, board);
         if (!found) return;
         pci_[used].emplace(*found);
+        if (auto const id = iommus.covers(function.requester())) (void)iommus.attach_house(*id);
         all_[count_++] = &*pci_[used++];
     });
 }

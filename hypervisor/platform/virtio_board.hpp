@@ -6,6 +6,7 @@
 
 #include "memory/house.hpp"
 #include "platform/board.hpp"
+#include "platform/iommus.hpp"
 #include "platform/pci.hpp"
 #include "platform/virtio_device.hpp"
 #include "platform/virtio_mmio.hpp"
@@ -22,7 +23,8 @@ public:
     VirtioBoard& operator=(VirtioBoard const&) = delete;
 
     // The slots of virtio-mmio first, in the order of their addresses, then the functions of PCI.
-    void find(Board const& board, memory::House& house);
+    // Those of PCI get their memory through `iommus` where these are in the way.
+    void find(Board const& board, memory::House& house, PciBridge* bridge, Iommus& iommus);
 
     // Calls body(VirtioTransport&) for every device of this type, in an order that does not change.  The
     // transports stay where they are.
@@ -35,13 +37,12 @@ public:
 
 private:
     void find_mmio(Board const& board);
-    void find_pci(Board const& board, memory::House& house);
+    void find_pci(Board const& board, memory::House& house, PciBridge& bridge, Iommus& iommus);
 
     std::array<std::optional<VirtioMmio>, most> mmio_{};
     std::array<std::optional<VirtioPci>, most> pci_{};
     std::array<VirtioTransport*, 2 * most> all_{};
     usize count_ = 0;
-    std::optional<PciBridge> bridge_{};
 };
 
 }  // namespace antler::platform

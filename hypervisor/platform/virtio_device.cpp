@@ -11,7 +11,8 @@ Result<u64> VirtioDevice::negotiate(u64 wanted) {
     transport_->set_status(status::acknowledge);
     transport_->set_status(status::acknowledge | status::driver);
     auto const offered = transport_->device_features();
-    features_ = offered & (wanted | feature::version_1 | feature::event_index);
+    // Who is asked to heed what stands between him and memory does not work otherwise.           [virtio 6.1]
+    features_ = offered & (wanted | feature::version_1 | feature::event_index | feature::access_platform);
     if (!has(feature::version_1)) return Err{Error::not_supported};
     transport_->set_driver_features(features_);
     transport_->set_status(status::acknowledge | status::driver | status::features_ok);

@@ -74,7 +74,7 @@ TEST_F(Boards, OfQemuWithAPlic) {
     EXPECT_EQ(board->plic->registers, (HpaRange{Hpa{0xc00'0000}, 0x60'0000}));
     EXPECT_EQ(board->plic->sources, 95u);
     EXPECT_EQ(board->plic->contexts, 8u);
-    EXPECT_FALSE(!board->aplics.empty() || board->imsic || board->has_iommu);
+    EXPECT_FALSE(!board->aplics.empty() || board->imsic || !board->iommus.empty());
     EXPECT_EQ(board->goldfish_rtc, (HpaRange{Hpa{0x10'1000}, 0x1000}));
 
     ASSERT_TRUE(board->uart);
@@ -139,7 +139,7 @@ TEST_F(Boards, OfQemuWithMessageSignalledInterrupts) {
     EXPECT_EQ(board->imsic->file(1000), std::nullopt);
     EXPECT_EQ(board->wire(board->uart->interrupt), BoardWire{10});
     EXPECT_TRUE(board->hart(1)->has("ssaia"));
-    EXPECT_TRUE(board->has_iommu);
+    EXPECT_TRUE(!board->iommus.empty());
     EXPECT_EQ(board->memory[0].size, 0x2'0000'0000u);
 }
 

@@ -1,0 +1,118 @@
+// Faults of devices in words, so many lines at a time.
+#include "boot/iommus.hpp"
+
+#include "boot/drivers.hpp"
+#include "boot/system.hpp"
+#include "hart/csr.hpp"
+
+namespace antler::boot {
+namespace {
+
+using Fault = platform::Iommus::Fault;
+using isa::iommu::Transaction;
+
+constexpr u32 lines_a_second = 8;
+
+std::string_view verb(Transaction kind) {
+    switch (kind) {
+        case Transaction::none: return "did something";
+        case Transaction::fetch:
+        case Transaction::translated_fetch: return "fetched";
+        case Transaction::read:
+        case Transaction::translated_read: return "read";
+        case Transaction::write:
+        case Transaction::translated_write: return "wrote";
+        case Transaction::translation_request: return "asked for a translation";
+        case Transaction::message_request: return "sent a message";
+    }
+    return "did something";
+}
+
+void say_fault(Fault const& fault) {
+    auto const number = fault.device.number;
+    TextBuffer<64> whose;
+    if (!fault.vm.empty()) {
+        print(whose, "VM {}", fault.vm);
+    } else {
+        print(whose, "{}", fault.house ? "the hypervisor" : "nobody");
+    }
+    // A device's number is what PCI calls it: bus, device and function.
+    say("antler: iommu: device {:02x}:{:02x}.{} of {} {} at {:x}: {}\n", number >> 8, number >> 3 & 0x1f,
+        number & 7, whose.view(), verb(fault.record.transaction()), fault.record.iotval,
+        isa::iommu::describe(fault.record.why()));
+    if (fault.silenced)
+        say("antler: iommu: device {:02x}:{:02x}.{} of {} is heard no more: too many faults\n", number >> 8,
+            number >> 3 & 0x1f, number & 7, whose.view());
+}
+
+}  // namespace
+
+void IommuListener::interrupted() {
+    // Two harts may be sent here, one by its wire and one that asks everybody.
+    if (busy.exchange(true, std::memory_order_acquire)) return;
+    auto& all = system();
+    auto& iommus = all.iommus->all;
+    auto const now = hart::time();
+    if (now - window_start > all.board.timebase.hertz) {
+        if (unsaid != 0) say("antler: iommu: {} more faults were not told\n", unsaid);
+        window_start = now;
+        lines = 0;
+        unsaid = 0;
+    }
+    iommus.for_each_fault(index, Ticks{now}, [&](Fault const& fault) {
+        if (lines < lines_a_second || fault.silenced) {
+            ++lines;
+            say_fault(fault);
+        } else {
+            ++unsaid;
+        }
+    });
+    if (iommus[index].is_dead() && !said_dead) {
+        said_dead = true;
+        say("antler: iommu {} does not obey: its devices reach nothing any more\n", index);
+    }
+    busy.store(false, std::memory_order_release);
+}
+
+void open_iommus(System& all) {
+    all.iommus.emplace(all.frames);
+    auto& iommus = *all.iommus;
+    iommus.all.set_patience({all.board.timebase.hertz});
+    iommus.board.find(all.board, all.house, all.pci ? &*all.pci : nullptr, iommus.all);
+}
+
+void listen_to_iommus(System& all) {
+    auto& iommus = *all.iommus;
+    for (u32 i = 0; i < iommus.all.size(); ++i) {
+        iommus.listeners[i].index = i;
+        if (iommus.all[i].is_dead()) continue;
+        auto const by_wire = iommus.all[i].signal() == platform::Iommu::Signal::wire;
+        (void)listen_to(all, by_wire ? iommus.board.wire(i) : std::nullopt, iommus.listeners[i]);
+    }
+}
+
+void print_iommus(System& all) {
+    auto& iommus = all.iommus->all;
+    using isa::iommu::Capabilities;
+    for (u32 i = 0; i < iommus.size(); ++i) {
+        auto const& iommu = iommus[i];
+        auto const has = iommu.capabilities();
+        if (iommu.is_dead()) {
+            say("antler: iommu {}: {}, version {}.{}, cannot be used: it refuses all of its devices\n", i,
+                iommus.kind(i), has.major(), has.minor());
+            continue;
+        }
+        auto const signal = iommu.signal();
+        say("antler: iommu {}: {}, version {}.{}, {}-level directory of {}-byte entries; messages: {}{}; "
+            "marks pages: {}; tells by {}\n",
+            i, iommus.kind(i), has.major(), has.minor(), iommu.shape().levels, iommu.shape().entry_bytes(),
+            Capabilities::msi_flat::get(has.raw) ? "to files" : "as memory",
+            Capabilities::msi_mrif::get(has.raw) ? " and into memory" : "",
+            Capabilities::amo_hwad::get(has.raw),
+            signal == platform::Iommu::Signal::wire      ? "its wire"
+            : signal == platform::Iommu::Signal::message ? "messages"
+                                                         : "being asked");
+    }
+}
+
+}  // namespace antler::boot

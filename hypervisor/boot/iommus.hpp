@@ -1,0 +1,38 @@
+// The board's IOMMUs at work: found at start, and heard when they refuse something.
+#pragma once
+
+#include <array>
+#include <atomic>
+
+#include "platform/interrupt_table.hpp"
+#include "platform/iommu_board.hpp"
+
+namespace antler::boot {
+
+struct System;
+
+// One of them has something to tell.
+struct IommuListener final : platform::InterruptHandler {
+    void interrupted() override;
+    u32 index = 0;
+    std::atomic<bool> busy = false;  // some hart listens to it
+    bool said_dead = false;
+    u64 window_start = 0;  // of lines
+    u32 lines = 0;
+    u64 unsaid = 0;
+};
+
+struct BoardIommus {
+    explicit BoardIommus(memory::Frames& frames) : all{frames} {}
+    platform::Iommus all;
+    platform::IommuBoard board{};
+    std::array<IommuListener, platform::Iommus::most> listeners{};
+};
+
+// After the interrupt controllers, and before any device of PCI is used.
+void open_iommus(System& all);
+// After both: what they have to tell is heard from here on.
+void listen_to_iommus(System& all);
+void print_iommus(System& all);
+
+}  // namespace antler::boot
