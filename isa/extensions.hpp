@@ -105,6 +105,7 @@ inline constexpr std::array extensions{
     Extension{"zicbop", Offer::freely, &Features::zicbop},
     Extension{"zicboz", Offer::with_state, &Features::zicboz},
     // Supervisor level.
+    Extension{"ssaia", Offer::with_state, &Features::aia},  // its interrupt file is not a register
     Extension{"ssccptr", Offer::freely},
     Extension{"sscounterenw", Offer::freely},
     Extension{"ssstrict", Offer::freely},
@@ -122,7 +123,6 @@ inline constexpr std::array extensions{
     Extension{"svvptc", Offer::freely, &Features::svvptc},
     // Not given to guests.
     Extension{"smaia", Offer::never, &Features::aia},
-    Extension{"ssaia", Offer::never, &Features::aia},
     Extension{"smstateen", Offer::never, &Features::hstateen},
     Extension{"ssstateen", Offer::never, &Features::hstateen},
     Extension{"sscofpmf", Offer::never, &Features::sscofpmf},

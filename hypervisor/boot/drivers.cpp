@@ -1,6 +1,8 @@
 // The board's interrupts, spread over the harts.
 #include "boot/drivers.hpp"
 
+#include <algorithm>
+
 #include "boot/system.hpp"
 #include "hart/csr.hpp"
 #include "hart/guarded_csr.hpp"
@@ -17,12 +19,22 @@ bool has_own_file() {
     return hart::try_read<hart::csr::siselect>() && hart::try_read<hart::csr::stopei>();
 }
 
+// As many as both the hart and the map of the board's files have.
+void give_guest_files(BootCore& core, platform::BoardImsic const& imsic, Hpa own) {
+    auto const pages = (u32{1} << imsic.layout.guest_bits) - 1;
+    core.files.count = std::min<u32>(core.features.geilen, pages);
+    core.files.own = own;
+}
+
 // Which controller the harts' interrupts come from is the same for all of them.
-void give_part(System& all, platform::BoardHart const& hart, platform::HartInterrupts& into) {
+void give_part(System& all, platform::BoardHart const& hart, BootCore& core) {
+    auto& into = core.interrupts;
     auto const& board = all.board;
     if (all.files) {
         auto const file = hart.imsic_index ? board.imsic->file(*hart.imsic_index) : std::nullopt;
-        if (file) into.come_by(HostImsic{*board.imsic, *file, all.aplics});
+        if (!file) return;
+        core.interrupts.come_by(HostImsic{*board.imsic, *file, all.aplics});
+        give_guest_files(core, *board.imsic, *file);
     } else if (!board.aplics.empty()) {
         auto* const aplic = hart.aplic ? all.aplics.find(hart.aplic->controller) : nullptr;
         if (aplic != nullptr) into.come_by(AplicHart{*aplic, *hart.aplic});
@@ -43,7 +55,7 @@ void open_controllers(System& all) {
     }
     for (u32 i = 0; i < all.core_count; ++i)
         if (auto const* const hart = board.hart(all.cores[i]->id); hart != nullptr)
-            give_part(all, *hart, all.cores[i]->interrupts);
+            give_part(all, *hart, *all.cores[i]);
     this_boot_core().interrupts.open();
 }
 

@@ -28,6 +28,7 @@ isa::Features shown_to(System const& all, vm::Description const& description) {
     shown.h = false;
     abi::FdtStrings const hidden{
         {reinterpret_cast<u8 const*>(description.hidden.data()), description.hidden.size()}};
+    shown.aia = shown.aia && description.interrupts == vm::Interrupts::aia;
     for (auto const name : hidden) (void)isa::hide_extension(shown, name);
     return shown;
 }
@@ -48,6 +49,7 @@ Result<void> give_vcpu(System& all, Life& life, u32 id) {
     if (vm.features().v)
         vcpu->vector.registers = TRY(life.store.take(u64{32} * all.features.vector_bytes)).data();
     vm.attach(*vcpu);
+    if (vm.has_files()) vcpu->give_file(*TRY(life.store.make<vm::GuestFile>(*vcpu, vm.identities())));
     vcpu->affinity = vm.description().share.harts_of(id);
     all.cores[TRY(find_home(all, vm, id))]->house(*vcpu);
     return {};
@@ -72,6 +74,7 @@ Result<void> build(System& all, Lot& lot, Life& life, OwnerId owner) {
     GpaRange const range{vm::ram_base, description.memory_bytes};
     auto const mode = mode_for(all, range);
     if (mode == isa::GStageMode::bare) return Err{Error::not_supported};
+    if (description.interrupts == vm::Interrupts::aia && !all.features.aia) return Err{Error::not_supported};
     TRY(memory::ensure_free(all.frames, all.house, Pool::house, house_reserve));
     life.space = TRY(life.store.make<memory::Space>(all.frames, *all.tags, owner));
     TRY(life.space->create(mode, all.features));
@@ -90,7 +93,8 @@ Result<void> build(System& all, Lot& lot, Life& life, OwnerId owner) {
         .ids = {all.firmware.machine_id(BaseFid::get_mvendorid),
                 all.firmware.machine_id(BaseFid::get_marchid), all.firmware.machine_id(BaseFid::get_mimpid)},
         .timebase = all.board.timebase,
-        .ram = *life.ram};
+        .ram = *life.ram,
+        .identities = all.board.imsic ? all.board.imsic->identities : vm::usual_identities};
     life.vm = TRY(life.store.make<vm::Vm>(parts));
     life.vm->give_consoles(lot.consoles);
     TRY(add_disks(all, *life.vm, life.store));

@@ -55,8 +55,16 @@ void open_hart(BootCore& core) {
     using namespace hart;
     delegate();
     csr::hvip::write({});
-    csr::hie::write({});
+    csr::hie::write(core.features.geilen != 0 ? isa::Hie::of(isa::Interrupt::supervisor_guest_external)
+                                              : isa::Hie{});
     if (core.features.geilen != 0) csr::hgeie::write({});
+    if (core.features.aia) {
+        csr::hvien::write({});
+        csr::hvictl::write({});
+        csr::hviprio1::write({});
+        csr::hviprio2::write({});
+        csr::vsiselect::write({});
+    }
     if (core.features.sstc) csr::stimecmp::write_raw(~u64{0});
     core.has = {
         .henvcfg = core.features.henvcfg, .sstc = core.features.sstc, .stateen = core.features.hstateen};

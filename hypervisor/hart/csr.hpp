@@ -46,6 +46,12 @@ using htinst = Csr<u64, 0x64a>;
 using hgatp = Csr<isa::Hgatp, 0x680>;
 using hgeip = Csr<isa::Hgeip, 0xe12>;
 
+// Interrupts that it puts before a guest by hand; they stay zero.
+using hvien = Csr<isa::Hvien, 0x608>;
+using hvictl = Csr<isa::Hvictl, 0x609>;
+using hviprio1 = Csr<isa::Hviprio1, 0x646>;
+using hviprio2 = Csr<isa::Hviprio2, 0x647>;
+
 // The guest's own level.
 using vsstatus = Csr<isa::Vsstatus, 0x200>;
 using vsie = Csr<isa::Vsie, 0x204>;
@@ -56,6 +62,8 @@ using vscause = Csr<isa::Vscause, 0x242>;
 using vstval = Csr<u64, 0x243>;
 using vsip = Csr<isa::Vsip, 0x244>;
 using vstimecmp = Csr<isa::Vstimecmp, 0x24d>;
+using vsiselect = Csr<isa::Vsiselect, 0x250>;
+using vsireg = Csr<u64, 0x251>;
 using vsatp = Csr<isa::Vsatp, 0x280>;
 
 }  // namespace antler::hart::csr

@@ -28,6 +28,7 @@ struct GuestCsrs {
     u64 scounteren = 0;
     u64 senvcfg = 0;
     u64 sstateen0 = 0;
+    u64 vsiselect = 0;  // of a guest with AIA; Core moves it
 
     // What the hypervisor grants; the guest cannot change these.
     u64 henvcfg = 0;

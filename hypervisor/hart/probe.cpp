@@ -77,7 +77,7 @@ Features probe(Features told) {
     ask_units(found);
     auto const files = try_bits<csr::hgeie>(~u64{0}).value_or(0);
     found.geilen = static_cast<u8>(std::popcount(files));
-    found.aia = found.aia && try_read<vstopi>().has_value();
+    found.aia = found.aia && try_read<vstopi>().has_value() && try_read<csr::vsiselect>().has_value();
     found.counters = static_cast<u32>(try_bits<csr::hcounteren>(0xffff'ffff).value_or(0));
     return found;
 }

@@ -4,6 +4,7 @@
 #include "hart/csr.hpp"
 #include "hart/fence.hpp"
 #include "vm/core_switch.hpp"
+#include "vm/guest_file.hpp"
 #include "vm/outside.hpp"
 #include "vm/ram.hpp"
 #include "vm/vm.hpp"
@@ -87,6 +88,7 @@ void Core::make_runnable(Vcpu& vcpu) {
     }
     auto suspended = abi::sbi::HartState::suspended;
     vcpu.hart_state.compare_exchange_strong(suspended, abi::sbi::HartState::started);
+    if (vcpu.has_file) watch_file(vcpu, false);
     vcpu.times.since = hart::time();
     line_up(vcpu, vcpu.times.since);
 }
@@ -224,6 +226,7 @@ void Core::deliver(Vcpu& vcpu) {
     } else {
         vcpu.csrs.hvip = (vcpu.csrs.hvip & ~lower) | raise;
     }
+    if (includes(asked, Request::message)) serve_messages(vcpu);
     if (includes(asked, Request::fence)) vcpu.vm.serve_fences(vcpu, is_loaded);
     // A request from the VM's former life may come late.
     if (includes(asked, Request::stop) && vcpu.vm.is_ending()) vcpu.vm.stopped(vcpu);
@@ -254,7 +257,10 @@ void Core::wake_if_pending(Vcpu& vcpu) {
     if (vcpu.place != Vcpu::Place::blocked || vcpu.paused.load(std::memory_order_relaxed)) return;
     auto const hvip = current == &vcpu ? csr::hvip::read_raw() : vcpu.csrs.hvip;
     auto const due = vcpu.vm.timer_deadline(vcpu, *this);
-    if (hvip == 0 && due > hart::time()) return deadlines.set(vcpu, due);
+    if (hvip == 0 && due > hart::time() && !(vcpu.has_file && file_signals(vcpu))) {
+        if (vcpu.has_file) watch_file(vcpu, true);
+        return deadlines.set(vcpu, due);
+    }
     if (vcpu.restarts_on_wake) vcpu.vm.resume_at_entry(vcpu);
     make_runnable(vcpu);
 }
@@ -303,7 +309,8 @@ void Core::set_timer() {
 bool Core::serve_interrupts() {
     note_opening();
     auto const pending = csr::sip::read_raw() & (host_software | host_timer | host_external);
-    if (pending == 0) return false;
+    bool const woke = files.watched != 0 && serve_files();
+    if (pending == 0) return woke;
     heartbeat.store(hart::time(), std::memory_order_relaxed);
     // Another hart calls by a software interrupt, or by one of the board's.
     bool called = (pending & host_software) != 0;
@@ -478,6 +485,8 @@ bool Core::load(Vcpu& vcpu) {
     csr::vsatp::write({});
     hart::load_guest_csrs(vcpu.csrs, has);
     bring_units(vcpu);
+    if (vcpu.has_file) [[unlikely]]
+        load_file(vcpu);
     // What was asked before `loaded` was seen is served before the guest runs.
     if (vcpu.requests.load(std::memory_order_seq_cst) == 0) return false;
     deliver(vcpu);
@@ -487,8 +496,10 @@ bool Core::load(Vcpu& vcpu) {
 void Core::unload(Vcpu& vcpu) {
     hart::save_guest_csrs(vcpu.csrs, has);
     park_units(vcpu);
-    if (vcpu.tells_stolen) [[unlikely]]
-        tell_preempted(vcpu);
+    if (!vcpu.is_plain()) [[unlikely]] {
+        if (vcpu.has_file) unload_file(vcpu);
+        if (vcpu.tells_stolen) tell_preempted(vcpu);
+    }
     current = nullptr;
     vcpu.loaded.store(false, std::memory_order_seq_cst);
 }

@@ -12,6 +12,7 @@
 #include "memory/hart_view.hpp"
 #include "sched/deadlines.hpp"
 #include "sched/run_queue.hpp"
+#include "vm/hart_files.hpp"
 #include "vm/heartbeat.hpp"
 #include "vm/team.hpp"
 #include "vm/vcpu.hpp"
@@ -61,6 +62,7 @@ struct Core : hart::Hart {
     Vcpu* vector_owner = nullptr;  // whose vector registers are
     Units tainted{Units::floats | Units::vector};  // those that may not be zero
     u64 vector_bytes = 0;                          // of one vector register; zero: no V
+    HartFiles files{};
 
     // How long interrupts had to wait, in ticks, where the log asks for it.
     bool measures_closed = false;
@@ -141,6 +143,10 @@ struct Core : hart::Hart {
     void open_units();
     // What it has in memory counts, not what is in this hart.
     void disown_units(Vcpu const& vcpu);
+    // The vCPU's interrupt file becomes software; it is not loaded.  Nothing where it is already.
+    void take_file(Vcpu& vcpu);
+    // Whether VSEIP is raised by us: where it has no file of this hart.
+    void set_external(Vcpu& vcpu, bool level);
 
     // The commonest change of worlds, in few instructions: the guest waits, another one can run, and this
     // hart has nothing else to do.  Does what block() and settle() do, and returns who runs next.  Where more
@@ -175,6 +181,14 @@ private:
     void unload(Vcpu& vcpu);
     void bring_units(Vcpu& vcpu);
     void park_units(Vcpu& vcpu);
+    void load_file(Vcpu& vcpu);
+    void unload_file(Vcpu& vcpu);
+    void find_file(Vcpu& vcpu);
+    void serve_messages(Vcpu& vcpu);
+    // One that waits is woken by its file.
+    void watch_file(Vcpu const& vcpu, bool watch);
+    [[nodiscard]] bool file_signals(Vcpu const& vcpu) const;
+    [[nodiscard]] bool serve_files();
     void wait_until_runnable();
     void wait_idle();
     void charge_current(u64 now);

@@ -32,6 +32,7 @@ Core* Core::better_place(Vcpu const& vcpu, u64 harts) const {
 void Core::give_away(Vcpu& vcpu, Core& to) {
     queue.leave(vcpu);
     forget(vcpu);
+    take_file(vcpu);
     dismiss(vcpu);
     vcpu.vm.left(vcpu, *this);
     ++vcpu.times.migrations;

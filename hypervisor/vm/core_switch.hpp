@@ -25,8 +25,8 @@ template <Core::Outlook what>
         [[unlikely]]
         return Outlook::busy;
     auto const& first = static_cast<Vcpu const&>(*waiting);
-    if (team == nullptr && !isa::Sstatus::sd::get(from.sstatus) &&
-        (first.changed.raw | tainted.raw | u8{from.tells_stolen} | u8{first.tells_stolen}) == 0) [[likely]]
+    if (team == nullptr && !isa::Sstatus::sd::get(from.sstatus) && from.is_plain() && first.is_plain() &&
+        (first.changed.raw | tainted.raw) == 0) [[likely]]
         return Outlook::plain;
     bool const others =
         team != nullptr && (has_strangers || charged_at >= balance_at ||
@@ -78,8 +78,13 @@ template <Core::Outlook what, class Otherwise>
     auto const compare = csr::vstimecmp::read_raw();
     auto const hvip = csr::hvip::read_raw();
     // What the hypervisor keeps for it is in the list.
-    if (hvip == 0 && now + from.csrs.htimedelta < compare && now < from.at) {
+    bool pending = hvip != 0;
+    if constexpr (more)
+        if (from.has_file) pending = pending || file_signals(from);
+    if (!pending && now + from.csrs.htimedelta < compare && now < from.at) {
         from.place = Place::blocked;
+        if constexpr (more)
+            if (from.has_file) watch_file(from, true);
         auto const own = in_host_time(compare, from.csrs.htimedelta, now);
         deadlines.set(from, own < from.at ? own : from.at);
         queue.take_front();
@@ -94,6 +99,7 @@ template <Core::Outlook what, class Otherwise>
     hart::save_guest_csrs(from.csrs, everything);
     if constexpr (more) {
         park_units(from);
+        if (from.has_file) unload_file(from);
         if (from.tells_stolen) tell_preempted(from);
     }
     from.loaded.store(false, std::memory_order_release);
@@ -110,7 +116,10 @@ template <Core::Outlook what, class Otherwise>
     }
     next.vm.forget_others(next, *this);
     hart::load_guest_csrs(next.csrs, everything);
-    if constexpr (more) bring_units(next);
+    if constexpr (more) {
+        bring_units(next);
+        if (next.has_file) load_file(next);
+    }
     // Pairs with Vcpu::wait_for_fence().
     std::atomic_thread_fence(std::memory_order_seq_cst);
     if (next.requests.load(std::memory_order_relaxed) != 0) [[unlikely]]

@@ -35,6 +35,12 @@ void PowerButton::operator()(device::PowerRequest request) const {
     }
 }
 
+Result<void> ImsicPages::write(device::Offset offset, device::Width width, u64 value) {
+    if (width != device::Width::word) return Err{Error::not_supported};
+    vm_->deliver_message(imsic_start + offset, static_cast<u32>(value));
+    return {};
+}
+
 Nanos RtcClock::now() const {
     return wall_clock();
 }

@@ -18,6 +18,7 @@
 #include "device/watchdog.hpp"
 #include "memory/store.hpp"
 #include "vm/description.hpp"
+#include "vm/imsic_pages.hpp"
 #include "vm/outside.hpp"
 #include "vm/virtio_slot.hpp"
 #include "vm/wire_controller.hpp"
@@ -91,7 +92,7 @@ struct Devices {
 class Machine {
 public:
     Machine(Vm& vm, u32 vcpus, Interrupts interrupts, Timebase timebase)
-        : devices_{vm, vcpus, interrupts, timebase}, vm_{vm}, timebase_{timebase} {
+        : devices_{vm, vcpus, interrupts, timebase}, vm_{vm}, timebase_{timebase}, imsic_pages_{vm} {
         attach();
     }
 
@@ -112,6 +113,9 @@ public:
     [[nodiscard]] std::span<ChannelEnd* const> channels() const {
         return std::span{channels_}.first(channel_count_);
     }
+
+    // Before the VM starts: its vCPUs have interrupt files.
+    [[nodiscard]] Result<void> add_files(u32 vcpus) { return bus_.attach(imsic_region(vcpus), imsic_pages_); }
 
     // Before the VM starts.  The cells outlive the VM; what it keeps in them is there after a reset.
     [[nodiscard]] Result<void> add_watchdog();
@@ -255,6 +259,7 @@ private:
     Locked<Devices, Rank::device> devices_;
     Vm& vm_;
     Timebase timebase_;
+    ImsicPages imsic_pages_;
     std::array<VirtioSlot*, max_slots> slots_{};
     u32 slot_count_ = 0;
     device::virtio::HostStreams* streams_ = nullptr;  // of one of the slots

@@ -137,6 +137,7 @@ constexpr std::array single_rows{
     csr<isa::Scounteren, &hart::GuestCsrs::scounteren>("scounteren", number::scounteren),
     csr<isa::Senvcfg, &hart::GuestCsrs::senvcfg>("senvcfg", number::senvcfg, &Features::henvcfg),
     csr<isa::Henvcfg, &hart::GuestCsrs::henvcfg>("henvcfg", number::henvcfg, &Features::henvcfg),
+    plain_csr<&hart::GuestCsrs::vsiselect>("vsiselect", number::vsiselect, &Features::aia),
     // hstateen0 opens nothing below it.   [norm:stateen_unimplemented_state_roz]
     plain_csr<&hart::GuestCsrs::sstateen0, 0>("sstateen0", number::sstateen0, &Features::hstateen),
     plain_csr<&hart::GuestCsrs::vstimecmp>("vstimecmp", number::vstimecmp, &Features::sstc),
@@ -235,7 +236,7 @@ constexpr std::array state_rows{
     StateOf{"v", "v0"},           StateOf{"zicntr", "scounteren"},
     StateOf{"zicbom", "senvcfg"}, StateOf{"zicboz", "senvcfg"},
     StateOf{"sstc", "vstimecmp"}, StateOf{"svadu", "henvcfg"},
-    StateOf{"svpbmt", "henvcfg"},
+    StateOf{"svpbmt", "henvcfg"}, StateOf{"ssaia", "vsiselect"},
 };
 
 constexpr Register const* row_named(std::string_view name) {

@@ -25,6 +25,7 @@ class Space;
 namespace antler::vm {
 
 class Vm;
+class GuestFile;
 struct Core;
 
 // What one hart asks of a vCPU that another hart owns; bits of Vcpu::requests.
@@ -38,6 +39,7 @@ enum class Request : u32 {
     device_work = 1u << 6,       // its VM's devices have something to do in its memory
     pause_changed = 1u << 8,     // its VM is suspended, or goes on: Vm::is_suspended()
     share_changed = 1u << 9,     // its weight, cap or affinity
+    message = 1u << 10,          // the messages are in Vcpu::file
 };
 
 // Why a guest left its mode, counted for the operator.
@@ -109,9 +111,13 @@ public:
     Units changed{};  // whose registers may not be zero any more
     Place place = Place::nowhere;
     bool restarts_on_wake = false;  // a non-retentive suspend ends at `entry`
-    bool tells_stolen = false;      // its guest wants to know what others had: steal_time
-    u8 instruction_bytes = 4;       // what Next::advance steps over
-    u64 timer = abi::sbi::never;    // guest time of the SBI timer, where the guest has no vstimecmp
+    // What a change of worlds has to do beside the usual, in one byte.
+    bool tells_stolen : 1 = false;  // its guest wants to know what others had: steal_time
+    bool has_file : 1 = false;      // `file` is there
+    [[nodiscard]] bool is_plain() const { return !tells_stolen && !has_file; }
+    GuestFile* file = nullptr;    // its interrupt file, where it has AIA
+    u8 instruction_bytes = 4;     // what Next::advance steps over
+    u64 timer = abi::sbi::never;  // guest time of the SBI timer, where the guest has no vstimecmp
     std::array<u64, static_cast<usize>(ExitKind::count)> exits{};
     Vcpu* next_at_home = nullptr;  // list of the vCPUs of its home hart that do not stand still
     bool is_resident = false;      // it is in that list
@@ -134,6 +140,12 @@ public:
 
     // Its home hart only, and last: who looks for it looks at tells_stolen first.
     StealTime steal_time{};
+
+    // Before it runs.
+    void give_file(GuestFile& its) {
+        file = &its;
+        has_file = true;
+    }
 
     // Asks something of this vCPU, from any hart.
     void signal(Request what);

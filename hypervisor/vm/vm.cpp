@@ -34,9 +34,11 @@ isa::Henvcfg granted_environment(isa::Features const& shown) {
 }
 
 // What hstateen0 opens: senvcfg and sstateen0, whose state moves with the vCPU.   [norm:hstateen0_envcfg_op]
-isa::Hstateen0 granted_state(isa::Features const&) {
+isa::Hstateen0 granted_state(bool files) {
     using H = isa::Hstateen0;
-    return {H::se::set(H::envcfg::set(0, true), true)};
+    u64 const raw = H::se::set(H::envcfg::set(0, true), true);
+    // Where VGEIN is zero stopei and the file's registers trap all the same.          [aia CSRs, VS CSRs]
+    return {files ? H::csrind::set(H::aia::set(H::imsic::set(raw, true), true), true) : raw};
 }
 
 }  // namespace
@@ -51,7 +53,29 @@ Vm::Vm(Parts const& parts)
       ids_{parts.ids},
       machine_{*this, description_.vcpus, interrupts_, timebase_},
       weight_{description_.share.weight},
-      cap_{description_.share.cap} {}
+      cap_{description_.share.cap},
+      identities_{parts.identities} {
+    if (has_files()) VERIFY(machine_.add_files(description_.vcpus).ok());
+}
+
+void Vm::deliver_message(Gpa at, u32 data) {
+    auto const offset = at - imsic_start;
+    if (!has_files() || offset % page_bytes != isa::seteipnum_le) return;
+    if (auto const* const target = vcpu(offset / page_bytes); target != nullptr) target->file->send(data);
+}
+
+void Vm::observe_files(FileObserver& observer) {
+    observer.next_ = file_observers_;
+    file_observers_ = &observer;
+}
+
+void Vm::file_leaves(Vcpu& vcpu, Hpa page) {
+    for (auto* each = file_observers_; each != nullptr; each = each->next_) each->file_leaves(vcpu, page);
+}
+
+void Vm::file_lives_at(Vcpu& vcpu, Hpa page) {
+    for (auto* each = file_observers_; each != nullptr; each = each->next_) each->file_lives_at(vcpu, page);
+}
 
 Result<void> Vm::power_on() {
     placing_ = {};
@@ -165,6 +189,7 @@ void Vm::begin(Vcpu& vcpu) {
     // Only the level of its line outlives a stop; nobody would tell of it again.
     vcpu.csrs.hvip =
         vcpu.external.load(std::memory_order_acquire) ? isa::Hvip::bit(isa::Interrupt::vs_external) : 0;
+    if (vcpu.has_file) begin_file(vcpu);
     vcpu.csrs.vstimecmp = abi::sbi::never;
     vcpu.timer = abi::sbi::never;
     vcpu.restarts_on_wake = false;
@@ -177,6 +202,14 @@ void Vm::begin(Vcpu& vcpu) {
     vcpu.virtual_time = vcpu.home->queue.floor();
     give_share(vcpu);
     vcpu.home->make_runnable(vcpu);
+}
+
+// What it keeps of before the stop is from this life.
+void Vm::begin_file(Vcpu& vcpu) {
+    if (vcpu.file->life != starts_) vcpu.file->reset();
+    vcpu.file->life = starts_;
+    vcpu.file->collect();
+    vcpu.home->set_external(vcpu, vcpu.file->signals());
 }
 
 void Vm::set_share(u32 weight, u32 cap) {
@@ -231,6 +264,7 @@ void Vm::reset_registers(Vcpu& vcpu) {
     hstatus = H::spvp::set(hstatus, true);
     hstatus = H::vtvm::set(hstatus, description_.policies.trap_memory);
     hstatus = H::vtsr::set(hstatus, description_.policies.trap_return);
+    if (vcpu.has_file) hstatus = H::vgein::set(hstatus, static_cast<u8>(vcpu.file->guest()));
     vcpu.hstatus = hstatus;
 
     // What is pending and when the timer is due outlive a suspend.
@@ -240,7 +274,7 @@ void Vm::reset_registers(Vcpu& vcpu) {
     vcpu.csrs.hcounteren = 7;  // cycle, time and instret   [norm:hcounteren_op]
     vcpu.csrs.scounteren = 7;  // as firmware leaves it: Linux counts on user programs reading the time
     vcpu.csrs.henvcfg = granted_environment(shown_).raw;
-    vcpu.csrs.hstateen0 = granted_state(shown_).raw;
+    vcpu.csrs.hstateen0 = granted_state(has_files()).raw;
 }
 
 void Vm::end(Ending how) {
@@ -262,6 +296,7 @@ void Vm::stopped(Vcpu& vcpu) {
     auto& core = *vcpu.home;
     core.retire(vcpu);
     core.forget(vcpu);
+    core.take_file(vcpu);
     core.dismiss(vcpu);
     vcpu.tells_stolen = false;
     vcpu.csrs.hvip = 0;

@@ -16,6 +16,7 @@
 #include "isa/features.hpp"
 #include "vm/core.hpp"
 #include "vm/description.hpp"
+#include "vm/guest_file.hpp"
 #include "vm/machine.hpp"
 #include "vm/ram.hpp"
 #include "vm/vcpu.hpp"
@@ -47,6 +48,7 @@ struct Parts {
     MachineIds ids;
     Timebase timebase;
     Ram& ram;
+    u32 identities = usual_identities;  // of an interrupt file, where its vCPUs have them
 };
 
 class Vm {
@@ -69,6 +71,19 @@ public:
     [[nodiscard]] u64 time_delta() const { return time_delta_; }
     // For a VM that is restored: its clock goes on where it was.
     void set_time_delta(u64 delta) { time_delta_ = delta; }
+
+    // Its vCPUs have interrupt files, of so many identities.
+    [[nodiscard]] bool has_files() const { return description_.interrupts == Interrupts::aia; }
+    [[nodiscard]] u32 identities() const { return identities_; }
+    // From any hart: a store of a word to one of the pages of its IMSICs, by whatever sends messages.  What
+    // names no vCPU or register is ignored.
+    void deliver_message(Gpa at, u32 data);
+    // The observer hears of every move of a vCPU's file from now on; where files live now it asks them.
+    // Before the VM starts.
+    void observe_files(FileObserver& observer);
+    // On the vCPU's home hart.
+    void file_leaves(Vcpu& vcpu, Hpa page);
+    void file_lives_at(Vcpu& vcpu, Hpa page);
 
     // What it says and hears; none beyond the last.
     void give_consoles(std::span<backend::Console> consoles) { consoles_ = consoles; }
@@ -183,6 +198,7 @@ public:
 
 private:
     void reset_registers(Vcpu& vcpu);
+    void begin_file(Vcpu& vcpu);
     void one_less();
     void conclude();
     void start_again(Ending how);
@@ -222,6 +238,8 @@ private:
     std::atomic<bool> unplugged_ = false;
     std::atomic<bool> suspended_ = false;
     std::atomic<bool> leaving_ = false;
+    u32 identities_;
+    FileObserver* file_observers_ = nullptr;
     u64 still_since_ = 0;  // host time; 0: it does not stand still
     u64 started_at_ = 0;
     u32 starts_ = 0;

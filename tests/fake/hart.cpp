@@ -7,6 +7,7 @@
 #include "hart/fence.hpp"
 #include "hart/float_vector.hpp"
 #include "hart/guest_access.hpp"
+#include "hart/guest_file.hpp"
 #include "hart/own_file.hpp"
 
 namespace antler {
@@ -20,6 +21,20 @@ Hart& hart() {
 
 void reset_hart() {
     hart() = {};
+    message_sink() = nullptr;
+}
+
+std::function<void(Hpa, u32)>& message_sink() {
+    static std::function<void(Hpa, u32)> one;
+    return one;
+}
+
+void update_hgeip(Hart& hart) {
+    namespace csr = antler::hart::csr;
+    u64 pending = 0;
+    for (usize i = 0; i < hart.guest_files.size(); ++i)
+        if (hart.guest_files[i].signals()) pending |= u64{2} << i;
+    hart.csrs[csr::hgeip::number] = pending;
 }
 
 namespace {
@@ -94,6 +109,34 @@ void write_own_file(u16 select, u64 value) {
 }
 u16 claim_from_own_file() {
     return static_cast<u16>(fake::hart().file.claim());
+}
+
+namespace {
+
+// What VGEIN and vsiselect name; a file that is not there is an exception on the machine.
+isa::InterruptFile& chosen_file() {
+    auto& mine = fake::hart();
+    auto const guest = isa::Hstatus::vgein::get(mine.csrs[csr::hstatus::number]);
+    return mine.guest_files.at(usize{guest} - 1);
+}
+u16 chosen_register() {
+    return static_cast<u16>(fake::hart().csrs[csr::vsiselect::number]);
+}
+
+}  // namespace
+
+u64 read_chosen() {
+    return chosen_file().read(chosen_register()).value();
+}
+void write_chosen(u64 value) {
+    if (!chosen_file().write(chosen_register(), value)) throw std::bad_optional_access{};
+    fake::update_hgeip(fake::hart());
+}
+void set_in_chosen(u64 bits) {
+    write_chosen(read_chosen() | bits);
+}
+void send_message(Hpa page, u32 identity) {
+    if (auto const& sink = fake::message_sink()) sink(page, identity);
 }
 
 void pause() {

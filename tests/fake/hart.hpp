@@ -37,6 +37,7 @@ struct Hart {
     u64 float_saves = 0, float_loads = 0;  // of the units
     u64 vector_saves = 0, vector_loads = 0;
     isa::InterruptFile file{255};           // of the supervisor
+    std::vector<isa::InterruptFile> guest_files{};  // from 1 on, the first one at 0
     antler::hart::FloatRegisters floats{};  // what the units hold
     std::array<u8, 32 * vector_bytes> vectors{};
     std::array<u64, 5> vector_state{};
@@ -44,6 +45,11 @@ struct Hart {
 
 // The hart this thread is on.
 [[nodiscard]] Hart& hart();
+// Whoever has the interrupt files of all harts: gets a store to the page of one.
+[[nodiscard]] std::function<void(Hpa page, u32 identity)>& message_sink();
+// hgeip is what its files say.
+void update_hgeip(Hart& hart);
+
 // As after reset; tests begin with it.
 void reset_hart();
 
