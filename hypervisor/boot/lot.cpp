@@ -23,12 +23,12 @@ namespace {
 constexpr u32 steps_a_call = 8;
 constexpr u64 house_reserve = 256_KiB;  // for tables that come later
 
-isa::Features shown_to(System const& all, vm::Description const& description) {
+isa::Features shown_to(System const& all, vm::Description const& description, vm::Interrupts interrupts) {
     auto shown = all.features;
     shown.h = false;
+    shown.aia = interrupts == vm::Interrupts::aia;
     abi::FdtStrings const hidden{
         {reinterpret_cast<u8 const*>(description.hidden.data()), description.hidden.size()}};
-    shown.aia = shown.aia && description.interrupts == vm::Interrupts::aia;
     for (auto const name : hidden) (void)isa::hide_extension(shown, name);
     return shown;
 }
@@ -71,10 +71,10 @@ Result<vm::Interrupts> interrupts_for(System const& all, vm::Description const& 
 
 Result<void> build(System& all, Lot& lot, Life& life, OwnerId owner) {
     auto const description = TRY(lot.pack->describe(lot.index));
+    auto const interrupts = TRY(interrupts_for(all, description));
     GpaRange const range{vm::ram_base, description.memory_bytes};
     auto const mode = mode_for(all, range);
     if (mode == isa::GStageMode::bare) return Err{Error::not_supported};
-    if (description.interrupts == vm::Interrupts::aia && !all.features.aia) return Err{Error::not_supported};
     TRY(memory::ensure_free(all.frames, all.house, Pool::house, house_reserve));
     life.space = TRY(life.store.make<memory::Space>(all.frames, *all.tags, owner));
     TRY(life.space->create(mode, all.features));
@@ -87,8 +87,8 @@ Result<void> build(System& all, Lot& lot, Life& life, OwnerId owner) {
     using abi::sbi::BaseFid;
     vm::Parts const parts{
         .description = description,
-        .shown = shown_to(all, description),
-        .interrupts = TRY(interrupts_for(all, description)),
+        .shown = shown_to(all, description, interrupts),
+        .interrupts = interrupts,
         .host_isa = {hart.extensions, hart.isa_string},
         .ids = {all.firmware.machine_id(BaseFid::get_mvendorid),
                 all.firmware.machine_id(BaseFid::get_marchid), all.firmware.machine_id(BaseFid::get_mimpid)},

@@ -120,7 +120,6 @@ struct Extras {
 struct Description {
     std::string_view name{};
     u32 vcpus = 1;
-    Interrupts interrupts = Interrupts::plic;
     u64 memory_bytes = 0;
     bool on_demand = false;
     Gpa entry{};

@@ -73,7 +73,7 @@ public:
     void set_time_delta(u64 delta) { time_delta_ = delta; }
 
     // Its vCPUs have interrupt files, of so many identities.
-    [[nodiscard]] bool has_files() const { return description_.interrupts == Interrupts::aia; }
+    [[nodiscard]] bool has_files() const { return interrupts_ == Interrupts::aia; }
     [[nodiscard]] u32 identities() const { return identities_; }
     // From any hart: a store of a word to one of the pages of its IMSICs, by whatever sends messages.  What
     // names no vCPU or register is ignored.

@@ -36,9 +36,9 @@ struct Hart {
     std::map<u64, u8> guest_bytes{};       // what hlv, hlvx and hsv reach, by guest-virtual address
     u64 float_saves = 0, float_loads = 0;  // of the units
     u64 vector_saves = 0, vector_loads = 0;
-    isa::InterruptFile file{255};           // of the supervisor
+    isa::InterruptFile file{255};                   // of the supervisor
     std::vector<isa::InterruptFile> guest_files{};  // from 1 on, the first one at 0
-    antler::hart::FloatRegisters floats{};  // what the units hold
+    antler::hart::FloatRegisters floats{};          // what the units hold
     std::array<u8, 32 * vector_bytes> vectors{};
     std::array<u64, 5> vector_state{};
 };

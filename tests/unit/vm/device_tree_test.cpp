@@ -91,11 +91,11 @@ TEST_F(GuestTree, HasNothingThatDtcWarnsAbout) {
 TEST_F(GuestTree, TellsTheGuestOnlyWhatItMayHave) {
     auto tree = write();
     EXPECT_EQ(tree.find("/cpus/cpu@1")->text("riscv,isa"),
-              "rv64imafdcbv_zicbom_zicboz_zicntr_zicsr_zifencei_zba_zbb_zvbb_sstc_svinval_svpbmt");
+              "rv64imafdcbv_zicbom_zicboz_zicntr_zicsr_zifencei_zba_zbb_zvbb_ssaia_sstc_svinval_svpbmt");
     EXPECT_EQ(tree.find("/cpus/cpu@1")->text("riscv,isa-base"), "rv64i");
     auto const list = [&] { return *tree.find("/cpus/cpu@1")->property("riscv,isa-extensions"); };
     EXPECT_TRUE(list().lists("v") && list().lists("svpbmt"));
-    EXPECT_FALSE(list().lists("h") || list().lists("ssaia") || list().lists("xvendor"));
+    EXPECT_FALSE(list().lists("h") || list().lists("smaia") || list().lists("xvendor"));
     EXPECT_EQ(tree.find("/cpus/cpu@0")->property("riscv,isa-extensions")->bytes.size(), list().bytes.size());
     EXPECT_EQ(tree.find("/cpus/cpu@0")->text("mmu-type"), "riscv,sv48");
     EXPECT_EQ(tree.find("/cpus/cpu@0")->number("riscv,cboz-block-size"), 64u);
@@ -107,7 +107,7 @@ TEST_F(GuestTree, TellsTheGuestOnlyWhatItMayHave) {
     options.hidden = {"v\0zicboz\0zbb\0", 13};
     tree = write();
     EXPECT_EQ(tree.find("/cpus/cpu@0")->text("riscv,isa"),
-              "rv64imafdcb_zicbom_zicntr_zicsr_zifencei_zba_sstc_svinval_svpbmt");
+              "rv64imafdcb_zicbom_zicntr_zicsr_zifencei_zba_ssaia_sstc_svinval_svpbmt");
     EXPECT_FALSE(tree.find("/cpus/cpu@0")->has("riscv,cboz-block-size"));
 }
 
