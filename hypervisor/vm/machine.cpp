@@ -19,7 +19,10 @@ void VcpuLines::signal(u32 number, bool level) const {
     vcpu->signal(Request::external_changed);
 }
 
-void VcpuLines::send(u32, u32) const {}
+void VcpuLines::send(u32 number, u32 identity) const {
+    if (auto const* const vcpu = vm->vcpu(number); vcpu != nullptr && vcpu->has_file)
+        vcpu->file->send(identity);
+}
 
 bool ConsoleSink::transmit(u8 byte) const {
     auto const c = static_cast<char>(byte);
