@@ -8,6 +8,7 @@
 #include "abi/fdt_writer.hpp"
 #include "isa/extensions.hpp"
 #include "vm/channel.hpp"
+#include "vm/device_tree_interrupts.hpp"
 #include "vm/machine.hpp"
 
 namespace antler::vm {
@@ -17,18 +18,6 @@ namespace {
 using abi::FdtStrings;
 using abi::FdtWriter;
 
-// Handles: two fixed ones, then two for each vCPU.
-constexpr u32 plic_phandle = 1;
-constexpr u32 test_phandle = 2;
-[[nodiscard]] constexpr u32 cpu_phandle(u32 n) {
-    return 3 + 2 * n;
-}
-[[nodiscard]] constexpr u32 cpu_interrupts_phandle(u32 n) {
-    return 4 + 2 * n;
-}
-
-constexpr u32 supervisor_external = 9;  // its bit in sip  [norm:sip_seip_sie_seie]
-constexpr u32 no_interrupt = ~u32{0};   // of a context that no hart has
 constexpr u32 uart_clock = 3'686'400;
 constexpr std::string_view stdout_path = "/soc/serial@10000000";
 
@@ -179,29 +168,12 @@ void write_device(FdtWriter& tree, std::string_view name, GpaRange region) {
     tree.wides("reg", {region.start.raw(), region.size});
 }
 
-void write_interrupt(FdtWriter& tree, u32 source) {
-    tree.cell("interrupts", source);
-    tree.cell("interrupt-parent", plic_phandle);
-}
-
-void write_plic(FdtWriter& tree, u32 vcpus) {
-    write_device(tree, "plic", plic_region);
-    tree.texts("compatible", {"sifive,plic-1.0.0", "riscv,plic0"});
-    tree.flag("interrupt-controller");
-    tree.cell("#interrupt-cells", 1);
-    tree.cell("#address-cells", 0);
-    tree.cell("riscv,ndev", Plic::sources - 1);
-    // The contexts of machine mode lead nowhere.
-    auto const wires = tree.space("interrupts-extended", usize{vcpus} * 16);
-    for (u32 n = 0; tree.ok() && n < 2 * vcpus; ++n) {
-        abi::store_be32(wires.data() + n * 8, cpu_interrupts_phandle(n / 2));
-        abi::store_be32(wires.data() + n * 8 + 4, n % 2 == 0 ? no_interrupt : supervisor_external);
-    }
-    tree.cell("phandle", plic_phandle);
-    tree.end_node();
+[[nodiscard]] InterruptTree wires_of(GuestTreeOptions const& options) {
+    return {options.interrupts, options.vcpus, options.identities};
 }
 
 void write_soc(FdtWriter& tree, GuestTreeOptions const& options) {
+    auto const wires = wires_of(options);
     tree.begin_node("soc");
     tree.text("compatible", "simple-bus");
     tree.cell("#address-cells", 2);
@@ -215,7 +187,7 @@ void write_soc(FdtWriter& tree, GuestTreeOptions const& options) {
 
     write_device(tree, "rtc", rtc_region);
     tree.text("compatible", "google,goldfish-rtc");
-    write_interrupt(tree, rtc_source);
+    wires.write_wire(tree, rtc_source);
     tree.end_node();
 
     if (options.watchdog) {
@@ -224,12 +196,12 @@ void write_soc(FdtWriter& tree, GuestTreeOptions const& options) {
         tree.end_node();
     }
 
-    write_plic(tree, options.vcpus);
+    wires.write(tree);
 
     write_device(tree, "serial", uart_region);
     tree.text("compatible", "ns16550a");
     tree.cell("clock-frequency", uart_clock);
-    write_interrupt(tree, uart_source);
+    wires.write_wire(tree, uart_source);
     tree.end_node();
 
     for (u32 slot = 0; slot < options.slots; ++slot) {
@@ -237,7 +209,7 @@ void write_soc(FdtWriter& tree, GuestTreeOptions const& options) {
         write_device(tree, "virtio_mmio", place.registers);
         tree.text("compatible", "virtio,mmio");
         tree.flag("dma-coherent");
-        write_interrupt(tree, place.source);
+        wires.write_wire(tree, place.source);
         tree.end_node();
     }
 
@@ -255,15 +227,16 @@ void write_flash(FdtWriter& tree) {
 }
 
 // Memory and registers, named; whom it leads to.
-void write_channels(FdtWriter& tree, std::span<ChannelEnd* const> channels) {
-    for (auto const* const end : channels) {
+void write_channels(FdtWriter& tree, GuestTreeOptions const& options) {
+    auto const wires = wires_of(options);
+    for (auto const* const end : options.channels) {
         auto const place = end->place();
         tree.begin_node("channel", place.memory.start.raw());
         tree.text("compatible", "antler,channel");
         tree.wides("reg",
                    {place.memory.start.raw(), place.memory.size, place.bell.start.raw(), place.bell.size});
         tree.texts("reg-names", {"memory", "bell"});
-        write_interrupt(tree, place.source);
+        wires.write_wire(tree, place.source);
         tree.text("antler,with", end->with());
         tree.end_node();
     }
@@ -293,8 +266,9 @@ void write_chosen(FdtWriter& tree, GuestTreeOptions const& options) {
 }  // namespace
 
 usize guest_tree_room(GuestTreeOptions const& options) {
-    constexpr usize fixed = 4608;    // everything but the vCPUs and the texts
-    constexpr usize each_cpu = 640;  // without its extensions, which appear twice
+    constexpr usize fixed = 4608 + InterruptTree::room;  // everything but the vCPUs and the texts
+    constexpr usize each_cpu =
+        640 + InterruptTree::room_each_vcpu;  // without its extensions, which appear twice
     auto const known = options.host_extensions.size() + options.host_isa.size() + 64;
     // An old string's letters become names with a NUL each.
     constexpr usize each_slot = 160;
@@ -324,7 +298,7 @@ Result<std::span<u8>> write_guest_tree(std::span<u8> buffer, GuestTreeOptions co
     write_cpus(tree, options);
     write_soc(tree, options);
     if (options.flash) write_flash(tree);
-    write_channels(tree, options.channels);
+    write_channels(tree, options);
     write_power(tree, "poweroff", "syscon-poweroff", Test::poweroff);
     write_power(tree, "reboot", "syscon-reboot", Test::reboot);
     tree.end_node();

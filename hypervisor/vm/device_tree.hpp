@@ -8,6 +8,7 @@
 #include "base/result.hpp"
 #include "base/units.hpp"
 #include "isa/features.hpp"
+#include "vm/description.hpp"
 
 namespace antler::vm {
 
@@ -21,7 +22,9 @@ struct GuestTreeOptions {
     std::span<u8 const> rng_seed{};  // fresh for each boot; empty: none, and a guest that waits for entropy
     Timebase timebase{};
     std::span<ChannelEnd* const> channels{};
-    u32 slots = 0;  // of virtio devices
+    Interrupts interrupts = Interrupts::plic;
+    u32 identities = 0;  // of an interrupt file
+    u32 slots = 0;       // of virtio devices
     bool watchdog = false;
     bool flash = false;
 

@@ -21,6 +21,7 @@ GuestTreeOptions options_of(Vm const& vm, std::span<u8 const> seed) {
         .rng_seed = seed,
         .timebase = vm.timebase(),
         .channels = vm.machine().channels(),
+        .interrupts = vm.interrupts(),
         .slots = vm.machine().slot_count(),
         .watchdog = vm.machine().has_watchdog(),
         .flash = vm.machine().has_flash(),

@@ -44,6 +44,7 @@ protected:
         options.rng_seed = seed;
         options.timebase = {10'000'000};
         options.host_extensions = bytes_of(rva23_list);
+        features.aia = false;
         options.features = features;
     }
 
@@ -76,11 +77,14 @@ protected:
 };
 
 TEST_F(GuestTree, HasNothingThatDtcWarnsAbout) {
-    for (u32 const vcpus : {1u, 2u, 8u, 12u, 64u}) {
-        options.vcpus = vcpus;
-        write();
-        EXPECT_EQ(complaints(), "") << vcpus;
-    }
+    options.identities = 255;
+    for (auto const kind : {Interrupts::aia, Interrupts::aplic, Interrupts::plic})
+        for (u32 const vcpus : {1u, 2u, 8u, 12u, 64u}) {
+            options.interrupts = kind;
+            options.vcpus = vcpus;
+            write();
+            EXPECT_EQ(complaints(), "") << vcpus;
+        }
     options.command_line = {};
     options.initrd = {};
     options.rng_seed = {};
@@ -157,6 +161,40 @@ TEST_F(GuestTree, IsABoardThatAntlerItselfCouldRead) {
     EXPECT_EQ(board->memory[0].size, 0x2000'0000u);
     auto const told = board->hart(63)->features();
     EXPECT_TRUE(told.sstc && told.v && told.sv48 && !told.h);
+}
+
+TEST_F(GuestTree, WiresDevicesToAnAplicThatSignals) {
+    options.vcpus = 64;
+    options.interrupts = Interrupts::aplic;
+    auto const tree = write();
+    EXPECT_FALSE(tree.find_compatible("sifive,plic-1.0.0") || tree.find_compatible("riscv,imsics"));
+    auto const serial = *tree.find("serial0")->property("interrupts");
+    EXPECT_EQ(serial.cells(), 2u);
+    EXPECT_EQ(serial.cell(0), 10u);
+    EXPECT_EQ(serial.cell(1), 4u);  // high
+
+    auto const board = std::make_unique<platform::Board>();
+    ASSERT_TRUE(platform::read_board(tree, *board));
+    ASSERT_EQ(board->aplics.size(), 1u);
+    EXPECT_FALSE(board->plic || board->imsic);
+    for (u32 n = 0; n < 64; ++n) EXPECT_EQ(board->hart(n)->aplic->index, n);
+    EXPECT_EQ(board->uart->interrupt->source, 10u);
+}
+
+TEST_F(GuestTree, WiresDevicesToAnAplicThatSendsMessages) {
+    options.vcpus = 64;
+    options.interrupts = Interrupts::aia;
+    options.identities = 255;
+    auto const tree = write();
+    auto const board = std::make_unique<platform::Board>();
+    ASSERT_TRUE(platform::read_board(tree, *board));
+    ASSERT_TRUE(board->imsic.has_value());
+    EXPECT_EQ(board->imsic->identities, 255u);
+    for (u32 n = 0; n < 64; ++n)
+        EXPECT_EQ(board->imsic->file(*board->hart(n)->imsic_index), Hpa{0x2800'0000 + n * u64{0x1000}});
+    ASSERT_EQ(board->aplics.size(), 1u);
+    EXPECT_FALSE(tree.find_compatible("riscv,aplic")->has("interrupts-extended"));
+    EXPECT_LE(bytes.size(), guest_tree_room(options));
 }
 
 TEST_F(GuestTree, FailsCleanlyWhenItsBufferIsTooSmall) {
