@@ -2,6 +2,7 @@
 #include "vm/device_tree_interrupts.hpp"
 
 #include "abi/fdt_property.hpp"
+#include "vm/guest_file.hpp"
 #include "vm/wire_controller.hpp"
 
 namespace antler::vm {

@@ -22,6 +22,7 @@ GuestTreeOptions options_of(Vm const& vm, std::span<u8 const> seed) {
         .timebase = vm.timebase(),
         .channels = vm.machine().channels(),
         .interrupts = vm.interrupts(),
+        .identities = vm.identities(),
         .slots = vm.machine().slot_count(),
         .watchdog = vm.machine().has_watchdog(),
         .flash = vm.machine().has_flash(),

@@ -16,9 +16,6 @@ class Vm;
 // The map of QEMU's virt board, so that images built for it boot unchanged.
 inline constexpr GpaRange plic_region{Gpa{0xc00'0000}, 0x60'0000};
 inline constexpr GpaRange aplic_region{Gpa{0xd00'0000}, 0x8000};
-[[nodiscard]] constexpr GpaRange imsic_region(u32 vcpus) {
-    return {Gpa{0x2800'0000}, u64{vcpus} * 0x1000};
-}
 
 // The seam between the controller and the vCPUs: a wire to each, or its interrupt file.
 struct VcpuLines {
