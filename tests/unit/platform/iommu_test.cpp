@@ -1,0 +1,313 @@
+// The driver of IOMMUs against one that keeps whatever it may.
+#include <gtest/gtest.h>
+
+#include "base/units.hpp"
+#include "platform/iommus.hpp"
+#include "tests/fake/iommu.hpp"
+
+namespace antler::platform {
+namespace {
+
+using fake::Iommu;
+using isa::GStageMode;
+using memory::Space;
+
+constexpr Gpa ram{0x8000'0000};
+constexpr Gpa files{0x2800'0000};
+constexpr u32 wide_map_bits = 16;
+
+struct Guest : Space {
+    Guest(memory::Frames& frames, memory::Tags& tags, u16 owner)
+        : Space{frames, tags, memory::OwnerId{owner}} {
+        EXPECT_TRUE(create(GStageMode::sv39x4, isa::Features::all()).ok());
+    }
+    ~Guest() {
+        while (!destroy_step()) {
+        }
+        EXPECT_EQ(frames().accounting(owner()), memory::Use{});
+    }
+    Hpa give(Gpa at, memory::Order order = memory::order_4k) {
+        auto page = memory::PageMaker::make<memory::Zeroed>(
+            memory::PageMaker::unmake(frames().take(memory::Pool::guest, order, owner()).value()));
+        auto const where = page.start();
+        EXPECT_TRUE(map(at, std::move(page)).ok());
+        return where;
+    }
+};
+
+struct Desk {
+    explicit Desk(u64 capabilities = Iommu::everything, u32 bits = wide_map_bits)
+        : hardware{board.memory, capabilities}, before{board.frames.accounting(memory::house_owner)} {
+        opened = all.add(hardware, {.phandle = 7, .name = "fake"}, bits, true).ok();
+    }
+    ~Desk() {
+        all[0].close(board.frames);
+        EXPECT_EQ(board.frames.accounting(memory::house_owner), before);
+    }
+    [[nodiscard]] std::set<Iommu::Reached> reads(u32 device, Gpa at) {
+        return hardware.access(device, at, false);
+    }
+    [[nodiscard]] std::set<Iommu::Reached> writes(u32 device, Gpa at) {
+        return hardware.access(device, at, true);
+    }
+    std::vector<Iommus::Fault> faults(Ticks now = {}) {
+        std::vector<Iommus::Fault> found;
+        names.clear();
+        all.for_each_fault(0, now, [&](Iommus::Fault const& fault) {
+            found.push_back(fault);
+            names.emplace_back(fault.vm);
+        });
+        return found;
+    }
+
+    fake::Board board{};
+    memory::Tags tags{14};
+    Iommu hardware;
+    memory::Use before;
+    Iommus all{board.frames};
+    bool opened = false;
+    std::vector<std::string> names{};
+};
+
+using Only = std::set<Iommu::Reached>;
+constexpr DeviceId disk{0, 0x10};
+constexpr DeviceId other{0, 0x123};
+
+TEST(Iommu, ADeviceThatNobodyKnowsReachesNothing) {
+    Desk desk;
+    ASSERT_TRUE(desk.opened);
+    EXPECT_EQ(desk.hardware.mode(), isa::iommu::DirectoryMode::three_levels);
+    EXPECT_EQ(desk.writes(0x10, ram), Only{});
+    auto const faults = desk.faults();
+    ASSERT_EQ(faults.size(), 1u);
+    EXPECT_EQ(faults[0].record.why(), static_cast<u16>(isa::iommu::FaultCause::directory_invalid));
+    EXPECT_EQ(faults[0].device, disk);
+    EXPECT_TRUE(faults[0].vm.empty() && !faults[0].house);
+}
+
+TEST(Iommu, HasAsManyLevelsAsNumbersNeedAndItCan) {
+    for (auto const bits : {6u, 7u, 15u, 16u, 24u}) {
+        Desk desk{Iommu::everything, bits};
+        ASSERT_TRUE(desk.opened);
+        EXPECT_EQ(desk.all[0].shape().levels, bits <= 6 ? 1u : bits <= 15 ? 2u : 3u) << bits;
+    }
+    // Without messages its entries are small, and a page holds more of them.
+    Desk desk{Iommu::everything & ~isa::iommu::Capabilities::msi_flat::mask, 16};
+    ASSERT_TRUE(desk.opened);
+    EXPECT_EQ(desk.all[0].shape().levels, 2u);
+    EXPECT_EQ(desk.all[0].shape().entry_bytes(), 32u);
+    ASSERT_TRUE(desk.all.attach_house({0, 0xffff}).ok());
+    EXPECT_EQ(desk.writes(0xffff, ram), (Only{{Hpa{ram.raw()}}}));
+    EXPECT_EQ(desk.writes(0xfffe, ram), Only{});
+}
+
+TEST(Iommu, WithFewerLevelsRefusesWhatTheyDoNotReach) {
+    fake::Board board;
+    Iommu hardware{board.memory};
+    hardware.most_levels = 1;
+    Iommus all{board.frames};
+    ASSERT_TRUE(all.add(hardware, {}, 16, false).ok());
+    EXPECT_TRUE(all.attach_house({0, 63}).ok());
+    EXPECT_EQ(all.attach_house({0, 64}).error(), Error::not_supported);
+    EXPECT_EQ(hardware.access(64, ram, true), Only{});
+    all[0].close(board.frames);
+}
+
+TEST(Iommu, OfAnUnknownVersionIsOff) {
+    Desk desk{0x20};
+    EXPECT_FALSE(desk.opened);
+    EXPECT_EQ(desk.hardware.mode(), isa::iommu::DirectoryMode::off);
+    EXPECT_TRUE(desk.all[0].is_dead());
+    EXPECT_EQ(desk.all.attach_house(disk).error(), Error::not_supported);
+}
+
+TEST(Iommu, AVmsDeviceReachesItsMemoryAndNoOther) {
+    Desk desk;
+    Guest one{desk.board.frames, desk.tags, 1}, two{desk.board.frames, desk.tags, 2};
+    auto const page = one.give(ram);
+    two.give(ram);
+    two.give(ram + 4_KiB);
+    ASSERT_TRUE(desk.all.attach(disk, one, "one").ok());
+    EXPECT_EQ(desk.reads(disk.number, ram + 0x234), (Only{{page + 0x234}}));
+    EXPECT_EQ(desk.writes(disk.number, ram + 4_KiB), Only{});
+    auto const faults = desk.faults();
+    ASSERT_EQ(faults.size(), 1u);
+    EXPECT_EQ(desk.names[0], "one");
+    EXPECT_EQ(faults[0].record.iotval, (ram + 4_KiB).raw());
+    EXPECT_EQ(isa::iommu::describe(faults[0].record.why()), "outside of what it may reach");
+    EXPECT_EQ(desk.all.attach(disk, two, "two").error(), Error::already_exists);
+    EXPECT_EQ(desk.all.attach_house(disk).error(), Error::already_exists);
+    desk.all.detach(disk);
+    EXPECT_EQ(desk.reads(disk.number, ram), Only{}) << "nothing is kept";
+    ASSERT_TRUE(desk.all.attach(disk, two, "two").ok());
+    EXPECT_NE(desk.reads(disk.number, ram), (Only{{page}}));
+    desk.all.detach(disk);
+}
+
+TEST(Iommu, APageIsNotFreeBeforeDevicesAreDoneWithIt) {
+    Desk desk;
+    Guest vm{desk.board.frames, desk.tags, 1};
+    ASSERT_TRUE(desk.all.attach(disk, vm, "vm").ok());
+    auto const page = vm.give(ram);
+    EXPECT_EQ(desk.writes(disk.number, ram), (Only{{page}})) << "what was nothing is kept nowhere";
+    auto const logged = desk.hardware.log.size();
+    GpaRange range{ram, 4_KiB};
+    auto debt = vm.unmap_step(range);
+    ASSERT_TRUE(debt.ok());
+    // It is the VM's still, so that it may be written.
+    EXPECT_EQ(desk.writes(disk.number, ram), (Only{{page}}));
+    EXPECT_TRUE(desk.board.frames.inspect(page));
+    std::move(debt).value().pay(vm.observers());
+    EXPECT_EQ(desk.writes(disk.number, ram), Only{});
+    EXPECT_GT(desk.hardware.log.size(), logged);
+    EXPECT_TRUE(desk.hardware.log.back().is(isa::iommu::Command::iofence, isa::iommu::Command::fence_c));
+    desk.all.detach(disk);
+}
+
+TEST(Iommu, IsToldPageByPageOrOnceForMany) {
+    using isa::iommu::Command;
+    Desk desk;
+    Guest vm{desk.board.frames, desk.tags, 1};
+    vm.give(ram, memory::order_2m);
+    vm.give(ram + 2_MiB);
+    ASSERT_TRUE(desk.all.attach(disk, vm, "vm").ok());
+    EXPECT_FALSE(desk.writes(disk.number, ram + 1_MiB).empty());
+    desk.hardware.log.clear();
+    ASSERT_TRUE(vm.protect({ram + 2_MiB, 4_KiB}, {.read = true, .write = false, .execute = true}).ok());
+    EXPECT_EQ(desk.hardware.log,
+              (std::vector{Command::forget_page(vm.gscid(), ram + 2_MiB), Command::fence()}));
+    EXPECT_EQ(desk.writes(disk.number, ram + 2_MiB), Only{});
+    EXPECT_FALSE(desk.reads(disk.number, ram + 2_MiB).empty());
+    desk.hardware.log.clear();
+    ASSERT_TRUE(vm.unmap({ram, 2_MiB}).ok());
+    EXPECT_EQ(desk.hardware.log, (std::vector{Command::forget_space(vm.gscid()), Command::fence()}));
+    EXPECT_EQ(desk.writes(disk.number, ram + 1_MiB), Only{});
+    desk.all.detach(disk);
+    desk.hardware.log.clear();
+    ASSERT_TRUE(vm.unmap({ram + 2_MiB, 4_KiB}).ok());
+    EXPECT_TRUE(desk.hardware.log.empty()) << "it has no devices any more";
+}
+
+TEST(Iommu, MessagesGoToTheFileOfTheMoment) {
+    Desk desk;
+    Guest vm{desk.board.frames, desk.tags, 1};
+    auto const pages = isa::iommu::MessagePages::of(files, 2);
+    ASSERT_TRUE(desk.all.redirects_messages() && desk.all.stores_messages());
+    ASSERT_TRUE(desk.all.set_message_pages(vm, pages).ok());
+    ASSERT_TRUE(desk.all.attach(disk, vm, "vm").ok());
+    ASSERT_TRUE(desk.all.attach(other, vm, "vm").ok());
+    EXPECT_EQ(desk.all.set_message_pages(vm, std::nullopt).error(), Error::bad_state);
+    auto const page_of = [&](u32 n) { return files + u64{n} * page_bytes; };
+    EXPECT_EQ(desk.writes(disk.number, page_of(3)), Only{});
+    EXPECT_EQ(isa::iommu::describe(desk.faults()[0].record.why()), "no interrupt file is there");
+    constexpr Hpa first{0x2800'1000}, second{0x2800'9000}, house{0x2800'0000};
+    desk.all.redirect(vm, 3, first);
+    EXPECT_EQ(desk.writes(disk.number, page_of(3)), (Only{{first}}));
+    EXPECT_EQ(desk.writes(other.number, page_of(3)), (Only{{first}}));
+    desk.all.redirect(vm, 3, second);
+    EXPECT_EQ(desk.writes(disk.number, page_of(3)), (Only{{second}}))
+        << "none arrives where they went before";
+    constexpr Hpa in_memory{0x8123'4200};
+    desk.all.redirect_to_memory(vm, 3, in_memory, house, 42);
+    EXPECT_EQ(desk.writes(other.number, page_of(3)), (Only{{in_memory, true}}));
+    desk.all.redirect_to_memory(vm, 3, in_memory + 512, house, 42);
+    EXPECT_EQ(desk.writes(other.number, page_of(3)), (Only{{in_memory + 512, true}}));
+    desk.all.redirect(vm, 3, first);
+    EXPECT_EQ(desk.writes(other.number, page_of(3)), (Only{{first}}));
+    EXPECT_EQ(desk.writes(other.number, page_of(2)), Only{});
+    desk.all.redirect(vm, 4, first);  // no such file
+    desk.all.refuse_messages(vm, 3);
+    EXPECT_EQ(desk.writes(other.number, page_of(3)), Only{});
+    EXPECT_EQ(desk.writes(disk.number, page_of(4)), Only{}) << "the tree has nothing there";
+    desk.all.detach(disk);
+    desk.all.detach(other);
+    ASSERT_TRUE(desk.all.set_message_pages(vm, std::nullopt).ok());
+}
+
+TEST(Iommu, ThatCannotRedirectMessagesSaysSo) {
+    Desk desk{Iommu::everything & ~isa::iommu::Capabilities::msi_flat::mask};
+    Guest vm{desk.board.frames, desk.tags, 1};
+    EXPECT_FALSE(desk.all.redirects_messages() || desk.all.stores_messages());
+    EXPECT_EQ(desk.all.set_message_pages(vm, isa::iommu::MessagePages::of(files, 2)).error(),
+              Error::not_supported);
+}
+
+TEST(Iommu, ADeviceWithTooManyFaultsIsHeardNoMore) {
+    Desk desk;
+    Guest vm{desk.board.frames, desk.tags, 1};
+    vm.give(ram);
+    ASSERT_TRUE(desk.all.attach(disk, vm, "wild").ok());
+    u32 heard = 0;
+    bool silenced = false;
+    for (u32 i = 0; i < 3 * Iommus::most_faults; ++i) {
+        EXPECT_EQ(desk.writes(disk.number, ram + 1_MiB), Only{});
+        for (auto const& fault : desk.faults(Ticks{i})) {
+            ++heard;
+            silenced |= fault.silenced;
+        }
+    }
+    EXPECT_EQ(heard, Iommus::most_faults);
+    EXPECT_TRUE(silenced);
+    EXPECT_FALSE(desk.writes(disk.number, ram).empty()) << "it works nonetheless";
+    desk.all.detach(disk);
+    ASSERT_TRUE(desk.all.attach(disk, vm, "wild").ok());
+    EXPECT_EQ(desk.writes(disk.number, ram + 1_MiB), Only{});
+    EXPECT_EQ(desk.faults().size(), 1u) << "whoever has it next is heard again";
+    desk.all.detach(disk);
+}
+
+TEST(Iommu, LosesRecordsAndGoesOn) {
+    Desk desk;
+    for (u32 i = 0; i < 2 * platform::Iommu::records; ++i) EXPECT_EQ(desk.writes(i, ram), Only{});
+    EXPECT_EQ(desk.faults().size(), platform::Iommu::records - 1);
+    EXPECT_TRUE(desk.faults().empty());
+    EXPECT_EQ(desk.writes(5, ram), Only{});
+    EXPECT_EQ(desk.faults().size(), 1u);
+}
+
+TEST(Iommu, ThatDoesNotObeyIsSwitchedOff) {
+    Desk desk;
+    Guest vm{desk.board.frames, desk.tags, 1};
+    auto const page = vm.give(ram);
+    ASSERT_TRUE(desk.all.attach(disk, vm, "vm").ok());
+    EXPECT_EQ(desk.writes(disk.number, ram), (Only{{page}}));
+    desk.hardware.obeys = false;
+    ASSERT_TRUE(vm.unmap({ram, 4_KiB}).ok());
+    EXPECT_TRUE(desk.all[0].is_dead());
+    EXPECT_EQ(desk.hardware.mode(), isa::iommu::DirectoryMode::off);
+    EXPECT_EQ(desk.writes(disk.number, ram), Only{});
+    desk.all.detach(disk);
+}
+
+TEST(Iommu, WithoutMemoryNothingIsAttached) {
+    Desk desk;
+    Guest vm{desk.board.frames, desk.tags, 1};
+    {
+        fake::Shortage const shortage{desk.board.frames, 1};
+        EXPECT_EQ(desk.all.attach(disk, vm, "vm").error(), Error::no_memory);
+        EXPECT_EQ(desk.writes(disk.number, ram), Only{});
+    }
+    EXPECT_FALSE(desk.all.is_attached(disk));
+    ASSERT_TRUE(desk.all.attach(disk, vm, "vm").ok());
+    desk.all.detach(disk);
+}
+
+TEST(IommuMap, TurnsFunctionsIntoDevices) {
+    IommuMap map;
+    EXPECT_FALSE(map.find(0x10));
+    ASSERT_TRUE(map.lines.push({0, 7, 0, 8}));
+    ASSERT_TRUE(map.lines.push({9, 7, 0x100, 0xfff7}));
+    EXPECT_EQ(map.find(7), (IommuMap::Found{7, 7}));
+    EXPECT_FALSE(map.find(8)) << "the IOMMU itself";
+    EXPECT_EQ(map.find(0x10), (IommuMap::Found{7, 0x107}));
+    EXPECT_EQ(map.last_number(7), 0x100u + 0xfff6u);
+    Desk desk;
+    desk.all.use_map(map);
+    EXPECT_EQ(desk.all.covers(9), (DeviceId{0, 0x100}));
+    EXPECT_FALSE(desk.all.covers(8));
+    EXPECT_EQ(desk.all.covers(7, 3), (DeviceId{0, 3}));
+    EXPECT_FALSE(desk.all.covers(8, 3));
+}
+
+}  // namespace
+}  // namespace antler::platform
