@@ -8,6 +8,7 @@
 #include "isa/instruction.hpp"
 #include "isa/legalize.hpp"
 #include "isa/reflect.hpp"
+#include "vm/emulate_file.hpp"
 #include "vm/reflect.hpp"
 #include "vm/vm.hpp"
 
@@ -116,9 +117,11 @@ Next emulate(Vcpu& vcpu, isa::VirtualInstruction exit) {
         bits = *fetched;
     }
     if (auto const instruction = isa::decode_privileged(bits)) return privileged(vcpu, *instruction, bits);
-    if (auto const instruction = isa::decode_csr(bits);
-        instruction && instruction->csr == satp_number && in_vs(vcpu) && vcpu.vm.policies().trap_memory)
-        return access_satp(vcpu, *instruction);
+    if (auto const instruction = isa::decode_csr(bits); instruction && in_vs(vcpu)) {
+        if (instruction->csr == satp_number && vcpu.vm.policies().trap_memory)
+            return access_satp(vcpu, *instruction);
+        if (auto const next = access_file(vcpu, *instruction)) return *next;
+    }
     return illegal(vcpu, bits);
 }
 
