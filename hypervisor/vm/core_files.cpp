@@ -15,6 +15,11 @@ namespace {
 
 constexpr u64 external_bit = isa::Hvip::bit(isa::Interrupt::vs_external);
 
+// Without a file VSEIP alone gives vstopi an interrupt of priority 256; this gives it one too.  QEMU knows
+// the second way only.                                                                       [aia
+// VSLevel 3.3]
+constexpr isa::Hvictl external_by_hand{isa::Hvictl::iid::set(isa::Hvictl::iprio::set(0, 255), 9)};
+
 }  // namespace
 
 // A file stays with its vCPU until another one needs it more, and is not taken twice within a turn.
@@ -45,6 +50,7 @@ void Core::take_file(Vcpu& vcpu) {
 
 void Core::load_file(Vcpu& vcpu) {
     csr::vsiselect::write_raw(vcpu.csrs.vsiselect);
+    if ((vcpu.csrs.hvip & external_bit) != 0) csr::hvictl::write(external_by_hand);
     if (files.count == 0) return;
     if (vcpu.file->guest() == 0) find_file(vcpu);
     files.loaded_at[vcpu.file->guest()] = ++files.loads;
@@ -52,6 +58,7 @@ void Core::load_file(Vcpu& vcpu) {
 
 void Core::unload_file(Vcpu& vcpu) {
     vcpu.csrs.vsiselect = csr::vsiselect::read_raw();
+    if ((vcpu.csrs.hvip & external_bit) != 0) csr::hvictl::write({});
     hart::fence_io();  // its messages, before the hart leaves its space
 }
 
@@ -62,6 +69,7 @@ void Core::set_external(Vcpu& vcpu, bool level) {
         } else {
             csr::hvip::clear_bits(external_bit);
         }
+        csr::hvictl::write(level ? external_by_hand : isa::Hvictl{});
     } else {
         vcpu.csrs.hvip = level ? vcpu.csrs.hvip | external_bit : vcpu.csrs.hvip & ~external_bit;
     }

@@ -54,9 +54,14 @@ std::optional<Next> access_file(Vcpu& vcpu, CsrInstruction const& instruction) {
     if (!vcpu.has_file || (!top && instruction.csr != sireg)) return std::nullopt;
     auto const select = hart::csr::vsiselect::read_raw();
     if (!top && is_priority(select)) return give(vcpu, instruction, 0);
-    // A file of the hart answers what it has by itself.
-    if (vcpu.file->guest() != 0) return std::nullopt;
     if (!top && (select < first || select > last)) return std::nullopt;
+    if (vcpu.file->guest() != 0) {
+        // A file of the hart answers what it has by itself; of registers without identities a hart may say
+        // that they are not there, and here they are zeros as in software.                      [aia
+        // IMSIC 8.3]
+        if (top || !exists<isa::native>(static_cast<u16>(select))) return std::nullopt;
+        return give(vcpu, instruction, 0);
+    }
     vcpu.file->collect();
     auto const next = top ? std::optional{access_stopei(vcpu, instruction)}
                           : access_register(vcpu, instruction, static_cast<u16>(select));
