@@ -35,6 +35,7 @@ struct MachineDescription {
     std::string cpu{};  // QEMU's -cpu
     std::string aia{};  // QEMU's -M virt,aia=
     bool icount = false;
+    std::string control{};  // what the control channel is
     std::vector<std::string> qemu_args{};
     Places places{};
 };

@@ -31,23 +31,28 @@ private:
     unsigned taken_ = 0;
 };
 
+// Nobody need be there; who comes and goes does not stop the machine.
+void add_control(Arguments& words, QemuMachine const& machine, Slots& slots) {
+    auto const add = [&](auto const&... more) { (words.emplace_back(more), ...); };
+    if (!machine.control_serial) add("-device", slots.next("virtio-serial"));
+    auto const lines = machine.control_serial ? 1 : abi::control::most_lines;
+    for (u32 line = 0; line < lines; ++line) {
+        auto const ending = line == 0 ? std::string{} : "." + std::to_string(line);
+        auto const id = "control" + std::to_string(line);
+        add("-chardev",
+            "socket,id=" + id + ",server=on,wait=off,path=" + without_commas(machine.control) + ending);
+        add("-device", machine.control_serial ? "pci-serial,chardev=" + id
+                                              : "virtserialport,chardev=" + id +
+                                                    ",name=" + std::string{abi::control::port_name} + ending);
+    }
+}
+
 void add_devices(Arguments& words, QemuMachine const& machine) {
     auto const add = [&](auto const&... more) { (words.emplace_back(more), ...); };
     if (machine.control.empty() && machine.drives.empty() && machine.uplinks.empty()) return;
     Slots slots;
     add("-global", "virtio-mmio.force-legacy=false");
-    if (!machine.control.empty()) {
-        // Nobody need be there; who comes and goes does not stop the machine.
-        add("-device", slots.next("virtio-serial"));
-        for (u32 line = 0; line < abi::control::most_lines; ++line) {
-            auto const ending = line == 0 ? std::string{} : "." + std::to_string(line);
-            auto const id = "control" + std::to_string(line);
-            add("-chardev",
-                "socket,id=" + id + ",server=on,wait=off,path=" + without_commas(machine.control) + ending);
-            add("-device",
-                "virtserialport,chardev=" + id + ",name=" + std::string{abi::control::port_name} + ending);
-        }
-    }
+    if (!machine.control.empty()) add_control(words, machine, slots);
     for (usize i = 0; i < machine.drives.size(); ++i) {
         auto const& drive = machine.drives[i];
         auto const id = "drive" + std::to_string(i);

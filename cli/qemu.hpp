@@ -38,6 +38,7 @@ struct QemuMachine {
     std::vector<QemuDrive> drives{};
     std::vector<QemuUplink> uplinks{};
     Path control{};                    // the control channel is a socket here; empty: there is none
+    bool control_serial = false;       // it is a serial port behind PCI
     std::vector<std::string> extra{};  // what the user adds, last, so that it wins
 };
 

@@ -153,6 +153,7 @@ QemuMachine qemu_machine(MachineDescription const& description) {
             .cpu = description.cpu,
             .aia = description.aia,
             .icount = description.icount,
+            .control_serial = description.control == "uart",
             .extra = description.qemu_args};
 }
 
@@ -166,7 +167,7 @@ int run_command(RunOptions const& options) {
         machine.kernel = "antler.img";
         machine.initrd = "machine.pack";
         add_board_devices(machine, description);
-        machine.control = "control";
+        if (description.machine.control != "none") machine.control = "control";
         auto words = qemu_arguments(qemu, machine, 0);
         // For a person, who has no socket to hand over.
         for (auto word = words.begin(); word != words.end();) {
@@ -197,7 +198,7 @@ int run_command(RunOptions const& options) {
         options.name ? Instance::make_exactly(*options.name) : Instance::make(options.file.stem().string());
     add_board_devices(machine, description);
     machine.console_socket = made.directory() / "console";
-    machine.control = made.control();
+    if (description.machine.control != "none") machine.control = made.control();
     machine.wait_for_console = !options.detach;
     Descriptor const errors{
         ::open((made.directory() / "qemu.log").c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)};

@@ -42,7 +42,7 @@ usize Console::read(std::span<char> into) {
 void Console::listen(bool on) {
     if (!serial_ || on == listening_) return;
     listening_ = on;
-    serial_->listen(on);
+    serial_->interrupt_on(on, false);
 }
 
 }  // namespace antler::boot

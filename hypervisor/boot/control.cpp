@@ -2,6 +2,7 @@
 #include "boot/control.hpp"
 
 #include <new>
+#include <utility>
 
 #include "boot/disks.hpp"
 #include "boot/drivers.hpp"
@@ -9,6 +10,7 @@
 #include "boot/streams.hpp"
 #include "boot/system.hpp"
 #include "hart/csr.hpp"
+#include "platform/serial_pci.hpp"
 #include "vm/outside.hpp"
 
 namespace antler::boot {
@@ -39,9 +41,13 @@ bool open_virtio(System& all, ControlPort& port) {
     return found;
 }
 
-bool open_serial(System& all, ControlPort& port) {
-    if (!all.board.second_uart) return false;
-    auto const& uart = *all.board.second_uart;
+// The second one that the board's tree names, or one behind PCI.
+std::optional<platform::BoardUart> find_serial(System& all) {
+    if (all.board.second_uart) return all.board.second_uart;
+    return all.pci ? platform::find_serial_pci(*all.pci, all.house) : std::nullopt;
+}
+
+bool open_serial(System& all, platform::BoardUart const& uart, ControlPort& port) {
     platform::Serial8250 const serial{uart.registers.start, uart.register_shift, uart.register_width};
     auto& channel = port.serial_channel.emplace(serial);
     auto const wired = listen_to(all, all.board.wire(uart.interrupt), channel);
@@ -63,7 +69,12 @@ void ControlPort::add(System& all, control::Channel& channel) {
 
 void SerialChannel::start() {
     port_.start();
-    port_.listen(true);
+    arm();
+}
+
+// Whoever finds it armed and then loses that to an interrupt is woken by the same interrupt.
+void SerialChannel::arm() {
+    if (!armed_.exchange(true)) port_.interrupt_on(true, sends_);
 }
 
 usize SerialChannel::receive(std::span<u8> into) {
@@ -73,32 +84,36 @@ usize SerialChannel::receive(std::span<u8> into) {
         if (!c) break;
         into[count] = static_cast<u8>(*c);
     }
-    if (count == 0) port_.listen(true);
+    if (count == 0) arm();
     return count;
 }
 
 usize SerialChannel::send(std::span<u8 const> bytes) {
-    // When the transmitter is empty it takes a FIFO full.
-    constexpr usize fifo = 16;
-    if (!port_.can_send()) return 0;
-    auto const count = std::min(bytes.size(), fifo);
-    for (auto const byte : bytes.first(count)) port_.send(static_cast<char>(byte));
+    constexpr usize most = 256;
+    auto const count = port_.send_some({reinterpret_cast<char const*>(bytes.data()), bytes.size()}, most);
+    auto const before = std::exchange(sends_, count != bytes.size());
+    if (sends_ != before) {
+        armed_ = true;
+        port_.interrupt_on(true, sends_);
+    }
     return count;
 }
 
 void SerialChannel::interrupted() {
-    port_.listen(false);  // until everything that came was taken
+    port_.interrupt_on(false, false);  // until everything that came was taken
+    armed_ = false;
     wake();
 }
 
 void open_control(System& all) {
     bool any_virtio = false;
     all.virtio.for_each(abi::virtio::DeviceId::console, [&](auto&) { any_virtio = true; });
-    if (!any_virtio && !all.board.second_uart) return;
+    auto const uart = any_virtio ? std::nullopt : find_serial(all);
+    if (!any_virtio && !uart) return;
     auto const memory = driver_memory(all, sizeof(ControlPort));
     if (!memory) return;
     auto& port = *new (memory.value().data()) ControlPort{all};
-    if (!open_virtio(all, port) && !open_serial(all, port)) return;
+    if (!(uart ? open_serial(all, *uart, port) : open_virtio(all, port))) return;
     all.control_port = &port;
     if (port.polled) all.cores[0]->background_at = hart::time();
 }

@@ -1,6 +1,7 @@
 // The control channel of this machine: a port of the board's virtio console, or its second serial port.
 #pragma once
 
+#include <atomic>
 #include <optional>
 
 #include "boot/operations.hpp"
@@ -35,7 +36,11 @@ public:
     void interrupted() override;
 
 private:
+    void arm();
+
     platform::Serial8250 port_;
+    bool sends_ = false;               // something is left to be sent; the boot hart's
+    std::atomic<bool> armed_ = false;  // it interrupts
 };
 
 // Somebody may talk to us here.

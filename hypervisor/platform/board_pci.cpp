@@ -11,17 +11,20 @@ using abi::FdtWalk;
 // A PCI address has three cells: the first says which space it is of.
 constexpr usize child_cells = 3;
 constexpr u32 space_mask = 0x0300'0000;
+constexpr u32 port_space = 0x0100'0000;
 constexpr u32 memory_space = 0x0200'0000;
 
 void read_windows(FdtProperty const& ranges, u32 outer, BoardPci& pci) {
     usize const entry = child_cells + outer + 2;
     for (usize at = 0; at + entry <= ranges.cells(); at += entry) {
-        if ((ranges.cell(at).value_or(0) & space_mask) != memory_space) continue;
+        auto const space = ranges.cell(at).value_or(0) & space_mask;
+        if (space != memory_space && space != port_space) continue;
         auto const bus = ranges.number_at(at + 1, 2).value_or(0);
         HpaRange const seen{Hpa{ranges.number_at(at + child_cells, outer).value_or(0)},
                             ranges.number_at(at + child_cells + outer, 2).value_or(0)};
-        if (seen.size == 0 || seen.wraps() || pci.memory) continue;
-        pci.memory = BoardPciWindow{seen, bus};
+        auto& window = space == memory_space ? pci.memory : pci.ports;
+        if (seen.size == 0 || seen.wraps() || window) continue;
+        window = BoardPciWindow{seen, bus};
     }
 }
 

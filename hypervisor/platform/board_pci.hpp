@@ -30,6 +30,7 @@ struct BoardPci {
 
     HpaRange configuration{};
     std::optional<BoardPciWindow> memory{};  // of addresses that fit 32 bits
+    std::optional<BoardPciWindow> ports{};   // which harts reach by loads and stores, too
     u32 device_mask = 0;
     BoundedList<Wire, max_wires> wires{};
     IommuMap iommu_map{};

@@ -7,6 +7,7 @@ namespace antler::platform {
 namespace {
 
 constexpr u32 command = 0x04;
+constexpr u32 command_ports = 1u << 0;
 constexpr u32 command_memory = 1u << 1;
 constexpr u32 command_master = 1u << 2;
 constexpr u32 command_no_interrupt = 1u << 10;
@@ -15,12 +16,15 @@ constexpr u32 bar_count = 6;
 constexpr u32 bar_is_port = 1u << 0;
 constexpr u32 bar_is_64_bit = 1u << 2;
 constexpr u32 bar_flags = 0xf;
+constexpr u32 port_flags = 0x3;
 
 struct Bar {
     u32 low = 0;
     u64 address = 0;
     u64 bytes = 0;  // zero: nothing is decoded
-    [[nodiscard]] bool is_wide() const { return (low & bar_is_64_bit) != 0; }
+    [[nodiscard]] bool is_port() const { return (low & bar_is_port) != 0; }
+    [[nodiscard]] bool is_wide() const { return !is_port() && (low & bar_is_64_bit) != 0; }
+    [[nodiscard]] u32 flags() const { return is_port() ? port_flags : bar_flags; }
 };
 
 void set_bar(PciFunction const& function, u32 index, bool wide, u64 address) {
@@ -32,14 +36,15 @@ void set_bar(PciFunction const& function, u32 index, bool wide, u64 address) {
 [[nodiscard]] std::optional<Bar> measure(PciFunction const& function, u32 index) {
     Bar bar;
     bar.low = function.read(first_bar + 4 * index);
-    if ((bar.low & bar_is_port) != 0) return std::nullopt;
     if (bar.is_wide() && index + 1 == bar_count) return std::nullopt;
-    bar.address = bar.low & ~bar_flags;
+    bar.address = bar.low & ~bar.flags();
     if (bar.is_wide()) bar.address |= u64{function.read(first_bar + 4 * index + 4)} << 32;
     auto const before = function.read(command);
-    function.write(command, before & ~(command_memory | command_master));
+    function.write(command, before & ~(command_ports | command_memory | command_master));
     set_bar(function, index, bar.is_wide(), ~u64{0});
-    u64 decoded = function.read(first_bar + 4 * index) & ~bar_flags;
+    u64 decoded = function.read(first_bar + 4 * index) & ~bar.flags();
+    // A device may decode no more than 64 KiB of ports.
+    if (bar.is_port() && decoded != 0) decoded |= 0xffff'0000;
     if (bar.is_wide())
         decoded |= u64{function.read(first_bar + 4 * index + 4)} << 32;
     else if (decoded != 0)
@@ -65,14 +70,14 @@ Result<void> PciBridge::open(memory::House& house) const {
     return house.map_device({all.start, all.size < bytes_of_a_bus ? all.size : bytes_of_a_bus});
 }
 
-std::optional<u64> PciBridge::allocate(u64 bytes) {
-    if (!board_.memory || bytes > board_.memory->seen.size) return std::nullopt;
+std::optional<u64> PciBridge::allocate(std::optional<BoardPciWindow> const& window, u64& given, u64 bytes) {
+    if (!window || bytes > window->seen.size) return std::nullopt;
     // Address zero of the bus is no address.
-    auto const from = board_.memory->bus_address + given_;
+    auto const from = window->bus_address + given;
     auto const at = from == 0 ? bytes : (from + bytes - 1) & ~(bytes - 1);
-    auto const end = at + bytes - board_.memory->bus_address;
-    if (end > board_.memory->seen.size) return std::nullopt;
-    given_ = end;
+    auto const end = at + bytes - window->bus_address;
+    if (end > window->seen.size) return std::nullopt;
+    given = end;
     return at;
 }
 
@@ -80,21 +85,27 @@ void PciBridge::enable(PciFunction const& function) {
     for (u32 index = 0; index < bar_count; ++index) {
         auto const bar = measure(function, index);
         if (!bar) continue;
-        if (bar->bytes != 0 && bar->address == 0)
-            if (auto const at = allocate(bar->bytes < page_bytes ? page_bytes : bar->bytes))
-                set_bar(function, index, bar->is_wide(), *at);
+        if (bar->bytes != 0 && bar->address == 0) {
+            auto const bytes = bar->bytes < page_bytes ? page_bytes : bar->bytes;
+            auto const at = bar->is_port() ? allocate(board_.ports, given_.ports, bytes)
+                                           : allocate(board_.memory, given_.memory, bytes);
+            if (at) set_bar(function, index, bar->is_wide(), *at);
+        }
         if (bar->is_wide()) ++index;
     }
     auto const before = function.read(command) & 0xffff;  // the upper half clears what is written as one
-    function.write(command, (before | command_memory | command_master) & ~command_no_interrupt);
+    function.write(command,
+                   (before | command_ports | command_memory | command_master) & ~command_no_interrupt);
 }
 
 std::optional<HpaRange> PciBridge::bar(PciFunction const& function, u32 index) const {
-    if (index >= bar_count || !board_.memory) return std::nullopt;
+    if (index >= bar_count) return std::nullopt;
     auto const bar = measure(function, index);
     if (!bar || bar->bytes == 0 || bar->address == 0) return std::nullopt;
-    auto const offset = bar->address - board_.memory->bus_address;
-    auto const& seen = board_.memory->seen;
+    auto const& window = bar->is_port() ? board_.ports : board_.memory;
+    if (!window) return std::nullopt;
+    auto const offset = bar->address - window->bus_address;
+    auto const& seen = window->seen;
     if (offset > seen.size || bar->bytes > seen.size - offset) return std::nullopt;
     return HpaRange{seen.start + offset, bar->bytes};
 }

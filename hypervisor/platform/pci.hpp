@@ -61,9 +61,9 @@ public:
             }
     }
 
-    // Gives every memory BAR an address, and lets the function decode them and reach memory by itself.
+    // Gives every BAR an address, and lets the function decode them and reach memory by itself.
     void enable(PciFunction const& function);
-    // Where harts see a BAR; none where it is not of memory.
+    // Where harts see a BAR, be it of memory or of ports; none where they do not.
     [[nodiscard]] std::optional<HpaRange> bar(PciFunction const& function, u32 index) const;
     // The first of the functions that no IOMMU keeps apart from this one: those of one device may reach each
     // other without it.
@@ -77,10 +77,16 @@ private:
     [[nodiscard]] Hpa place(u8 device, u8 function) const {
         return board_.configuration.start + (u64{device} << 15 | u64{function} << 12);
     }
-    [[nodiscard]] std::optional<u64> allocate(u64 bytes);
+    // How much of a window is given away.
+    struct Given {
+        u64 memory = 0;
+        u64 ports = 0;
+    };
+    [[nodiscard]] static std::optional<u64> allocate(std::optional<BoardPciWindow> const& window, u64& given,
+                                                     u64 bytes);
 
     BoardPci const& board_;
-    u64 given_ = 0;  // bytes of the memory window
+    Given given_{};
 };
 
 }  // namespace antler::platform

@@ -43,6 +43,20 @@ TEST(QemuArguments, AskForGuestInterruptFilesOnlyWhereThereAreSome) {
     EXPECT_TRUE(has_pair(qemu_arguments("/q", machine, 7), "-M", "virt,aia=aplic"));
 }
 
+TEST(QemuArguments, PutTheControlChannelBehindOneSerialPortOnRequest) {
+    auto machine = small();
+    machine.control = "/w/control";
+    auto const lines = qemu_arguments("/q", machine, 7);
+    EXPECT_TRUE(has_pair(lines, "-device", "virtserialport,chardev=control0,name=org.antler.control"));
+    EXPECT_TRUE(has_pair(lines, "-chardev", "socket,id=control3,server=on,wait=off,path=/w/control.3"));
+    machine.control_serial = true;
+    auto const port = qemu_arguments("/q", machine, 7);
+    EXPECT_TRUE(has_pair(port, "-device", "pci-serial,chardev=control0"));
+    EXPECT_TRUE(has_pair(port, "-chardev", "socket,id=control0,server=on,wait=off,path=/w/control"));
+    EXPECT_FALSE(std::ranges::count(port, "virtio-serial-device"));
+    EXPECT_FALSE(has_pair(port, "-chardev", "socket,id=control1,server=on,wait=off,path=/w/control.1"));
+}
+
 TEST(QemuArguments, FixEverythingThatVariesWhenInstructionsAreCounted) {
     auto machine = small();
     machine.icount = true;

@@ -92,6 +92,11 @@ TEST_F(Boards, OfQemuWithAPlic) {
         EXPECT_EQ(slot.registers.start, Hpa{0x1000'0000} + slot.interrupt->source * 0x1000);
     }
 
+    ASSERT_TRUE(board->pci && board->pci->memory && board->pci->ports);
+    EXPECT_EQ(board->pci->memory->seen.start, Hpa{0x4000'0000});
+    EXPECT_EQ(board->pci->ports->seen, (HpaRange{Hpa{0x300'0000}, 0x1'0000}));
+    EXPECT_EQ(board->pci->ports->bus_address, 0u);
+
     EXPECT_EQ(board->chosen.stdout_path, "/soc/serial@10000000");
     EXPECT_EQ(board->chosen.rng_seed.size(), 32u);
     EXPECT_EQ(board->chosen.initrd.size, 0u);
