@@ -153,8 +153,8 @@ std::optional<BlockStatus> Drive::ask(BlockType type, u64 sector, u32 bytes) {
 }
 
 std::optional<BlockStatus> Drive::ask_and_sleep(BlockType type, u64 sector, u32 seconds) {
-    Plic const plic{this_hart().id};
-    plic.open(source_);
+    Wires const wires{this_hart().id};
+    wires.open(source_);
     csr::sie::set(irq::bit(irq::external) | irq::bit(irq::timer));
     available_[2 + entries] = taken_;  // call when it ends
     put_bytes(0, type, sector, page);
@@ -164,12 +164,12 @@ std::optional<BlockStatus> Drive::ask_and_sleep(BlockType type, u64 sector, u32 
     bool called = false;
     while (!called && now() < end) {
         wait_for_interrupt();
-        auto const source = plic.claim();
+        auto const source = wires.claim();
         if (source == 0) continue;
         called = source == source_;
         auto const why = load<u32>(base_ + mmio::interrupt);
         store<u32>(base_ + mmio::acknowledge, why);
-        plic.complete(source);
+        wires.complete(source);
     }
     sbi::set_timer(sbi::never);
     csr::sie::clear(irq::bit(irq::external) | irq::bit(irq::timer));

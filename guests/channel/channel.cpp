@@ -29,14 +29,14 @@ Channel find_channel() {
 }
 
 // Sleeps until the bell is heard by an interrupt.
-bool wait_for_bell(Channel const& channel, Plic const& plic) {
+bool wait_for_bell(Channel const& channel, Wires const& wires) {
     auto const end = now() + guest().hertz * 60;
     while (now() < end) {
-        if (plic.pending(channel.source)) {
-            auto const source = plic.claim();
+        if (wires.pending(channel.source)) {
+            auto const source = wires.claim();
             bool const rung = (load<u32>(channel.bell + status) & was_rung) != 0;
             store<u32>(channel.bell + heard, 1);
-            plic.complete(source);
+            wires.complete(source);
             if (source == channel.source && rung) return true;
         }
         sbi::set_timer(now() + guest().hertz / 10);
@@ -48,7 +48,7 @@ bool wait_for_bell(Channel const& channel, Plic const& plic) {
 constexpr u64 rounds = 100;
 
 // Writes a number at the front and one at the end of the memory, the other end answers with their sum.
-void ask(Channel const& channel, Plic const& plic) {
+void ask(Channel const& channel, Wires const& wires) {
     check("the other end comes",
           within(20'000, [&] { return (load<u32>(channel.bell + status) & is_present) != 0; }));
     auto const last = channel.memory + channel.bytes - 8;
@@ -59,16 +59,16 @@ void ask(Channel const& channel, Plic const& plic) {
         asm volatile("fence rw, rw" ::: "memory");
         store<u64>(channel.memory, i);
         store<u32>(channel.bell + ring, 1);
-        if (!wait_for_bell(channel, plic)) break;
+        if (!wait_for_bell(channel, wires)) break;
         if (load<u64>(channel.memory + 16) == i * 7) ++good;
     }
     check_equal("every question was answered, by memory and bell", good, rounds);
 }
 
-void answer(Channel const& channel, Plic const& plic) {
+void answer(Channel const& channel, Wires const& wires) {
     auto const last = channel.memory + channel.bytes - 8;
     u64 seen = 0;
-    while (seen != rounds && wait_for_bell(channel, plic)) {
+    while (seen != rounds && wait_for_bell(channel, wires)) {
         auto const now_at = load<u64>(channel.memory);
         if (now_at == seen) continue;
         seen = now_at;
@@ -83,14 +83,14 @@ void answer(Channel const& channel, Plic const& plic) {
 
 void run() {
     auto const channel = find_channel();
-    Plic const plic{this_hart().id};
-    plic.open(channel.source);
+    Wires const wires{this_hart().id};
+    wires.open(channel.source);
     csr::sie::set(irq::bit(irq::external) | irq::bit(irq::timer));
     say("channel: {} KiB at {:x}, bell {}", channel.bytes >> 10, channel.memory, channel.source);
     if (told("ask")) {
-        ask(channel, plic);
+        ask(channel, wires);
     } else {
-        answer(channel, plic);
+        answer(channel, wires);
     }
 }
 

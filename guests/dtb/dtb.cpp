@@ -76,7 +76,12 @@ void check_memory() {
 }
 
 void check_devices(abi::FdtReader const& tree) {
-    for (std::string_view const name : {"ns16550a", "riscv,plic0", "google,goldfish-rtc", "sifive,test1"}) {
+    bool const has_plic =
+        tree.find_if([](abi::FdtNode const& n) { return n.compatible("riscv,plic0"); }).has_value();
+    std::string_view const controller = has_plic ? "riscv,plic0" : "riscv,aplic";
+    for (std::string_view const name :
+         {std::string_view{"ns16550a"}, controller, std::string_view{"google,goldfish-rtc"},
+          std::string_view{"sifive,test1"}}) {
         auto const node = tree.find_if([name](abi::FdtNode const& n) { return n.compatible(name); });
         check(name, node && node->reg());
     }

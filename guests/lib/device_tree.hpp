@@ -51,23 +51,4 @@ namespace antler::guests {
     return list && list->lists(name);
 }
 
-// The interrupt controller's context of a hart in S-mode.
-[[nodiscard]] inline std::optional<u32> plic_context(u64 hart) {
-    auto const tree = device_tree();
-    auto const cpus = tree.find("/cpus");
-    auto const plic = tree.find_if([](abi::FdtNode const& node) { return node.compatible("riscv,plic0"); });
-    auto const wires = plic ? plic->property("interrupts-extended") : std::nullopt;
-    if (!cpus || !wires) return std::nullopt;
-    for (auto const cpu : cpus->children()) {
-        auto const reg = cpu.number("reg");
-        auto const controller = cpu.child("interrupt-controller");
-        if (cpu.base_name() != "cpu" || reg != hart || !controller) continue;
-        for (u32 context = 0; context < wires->cells() / 2; ++context)
-            if (wires->cell(context * 2) == controller->phandle() &&
-                wires->cell(context * 2 + 1) == u32{irq::external})
-                return context;
-    }
-    return std::nullopt;
-}
-
 }  // namespace antler::guests

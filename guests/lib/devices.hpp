@@ -1,42 +1,11 @@
-// The devices of QEMU's virt board that a guest drives: interrupt controller, 16550, clock.
+// The devices of QEMU's virt board that a guest drives: interrupt controllers, 16550, clock.
 #pragma once
 
 #include "guests/lib/device_tree.hpp"
 #include "guests/lib/guest.hpp"
+#include "guests/lib/wires.hpp"
 
 namespace antler::guests {
-
-// One hart's view of the PLIC.
-class Plic {
-public:
-    static constexpr u64 base = 0xc00'0000;
-
-    explicit Plic(u64 hart) {
-        auto const context = plic_context(hart);
-        if (!context) give_up("the device tree does not wire this hart to a PLIC");
-        context_ = *context;
-    }
-    [[nodiscard]] u64 threshold_address() const { return base + 0x20'0000 + context_ * 0x1000; }
-    void open(u32 source, u32 priority = 1) const {
-        store<u32>(base + source * 4, priority);
-        auto const word = base + 0x2000 + context_ * 0x80 + source / 32 * 4;
-        store<u32>(word, load<u32>(word) | u32{1} << source % 32);
-        threshold(0);
-    }
-    void close(u32 source) const {
-        auto const word = base + 0x2000 + context_ * 0x80 + source / 32 * 4;
-        store<u32>(word, load<u32>(word) & ~(u32{1} << source % 32));
-    }
-    void threshold(u32 value) const { store<u32>(threshold_address(), value); }
-    [[nodiscard]] u32 claim() const { return load<u32>(threshold_address() + 4); }
-    void complete(u32 source) const { store<u32>(threshold_address() + 4, source); }
-    [[nodiscard]] bool pending(u32 source) const {
-        return (load<u32>(base + 0x1000 + source / 32 * 4) >> source % 32 & 1) != 0;
-    }
-
-private:
-    u32 context_{};
-};
 
 namespace uart {
 inline constexpr u64 base = 0x1000'0000;

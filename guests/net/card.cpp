@@ -39,7 +39,7 @@ Found find_card() {
 
 }  // namespace
 
-Card::Card(u64 wanted) : plic_{this_hart().id} {
+Card::Card(u64 wanted) : wires_{this_hart().id} {
     auto const found = find_card();
     base_ = found.base;
     source_ = found.source;
@@ -69,7 +69,7 @@ Card::Card(u64 wanted) : plic_{this_hart().id} {
     receive_.posted = entries;
     receive_.publish(receive_.posted);
     send_.call_me_at(static_cast<u16>(send_.taken - 1));
-    plic_.open(source_);
+    wires_.open(source_);
     csr::sie::set(irq::bit(irq::external));
     set_reg(mmio::notify, 0);
     receive_.told = receive_.posted;
@@ -188,11 +188,11 @@ void Card::wait(u64 until) {
     while (receive_.used_index() == receive_.taken && now() < until) {
         effort.leaving([] { wait_for_interrupt(); });
         if ((csr::sip::read() & irq::bit(irq::external)) == 0) continue;
-        auto const source = effort.leaving([&] { return plic_.claim(); });
+        auto const source = effort.leaving([&] { return wires_.claim(); });
         if (source == 0) continue;
         auto const why = effort.leaving([&] { return reg(mmio::interrupt); });
         effort.leaving([&] { set_reg(mmio::acknowledge, why); });
-        effort.leaving([&] { plic_.complete(source); });
+        effort.leaving([&] { wires_.complete(source); });
     }
     // Nobody calls while frames are taken one after the other.
     receive_.call_me_at(static_cast<u16>(receive_.taken - 1));

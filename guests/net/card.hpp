@@ -115,7 +115,7 @@ private:
 
     u64 base_ = 0;
     u32 source_ = 0;
-    Plic plic_;
+    Wires wires_;
     u64 features_ = 0;
     Mac mac_{};
     Queue receive_{};

@@ -27,23 +27,23 @@ void run() {
     check("the clock never goes back", monotonic);
 
     struct Alarm {
-        Plic plic;
+        Wires wires;
         std::atomic<u64> rung = 0;
         u64 at = 0;
         u32 source = 0;
-    } alarm{Plic{this_hart().id}};
+    } alarm{Wires{this_hart().id}};
     on_interrupt(
         irq::external,
         [](Hart&, void* argument) {
             auto& a = *static_cast<Alarm*>(argument);
-            a.source = a.plic.claim();
+            a.source = a.wires.claim();
             a.at = rtc::read();
             store<u32>(rtc::clear_interrupt, 1);
-            a.plic.complete(a.source);
+            a.wires.complete(a.source);
             a.rung.fetch_add(1);
         },
         &alarm);
-    alarm.plic.open(rtc::source);
+    alarm.wires.open(rtc::source);
     csr::sie::set(irq::bit(irq::external));
     interrupts_on();
     auto const target = rtc::read() + 5'000'000;

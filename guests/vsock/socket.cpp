@@ -17,7 +17,7 @@ inline constexpr u32 device = 0x008, features = 0x020, select = 0x024, queue = 0
 
 }  // namespace
 
-Socket::Socket() : plic_{this_hart().id} {
+Socket::Socket() : wires_{this_hart().id} {
     auto const tree = device_tree();
     abi::FdtWalk walk{tree};
     while (walk.next()) {
@@ -49,7 +49,7 @@ Socket::Socket() : plic_{this_hart().id} {
         post(receive_, i);
     }
     set_reg(mmio::notify, virtio::vsock::receive_queue);
-    plic_.open(source_);
+    wires_.open(source_);
     csr::sie::set(irq::bit(irq::external));
 }
 
@@ -124,10 +124,10 @@ void Socket::wait(u64 until) {
     while (receive_.used_index() == receive_.taken && now() < until) {
         wait_for_interrupt();
         if ((csr::sip::read() & irq::bit(irq::external)) == 0) continue;
-        auto const source = plic_.claim();
+        auto const source = wires_.claim();
         if (source == 0) continue;
         set_reg(mmio::acknowledge, load<u32>(base_ + mmio::interrupt));
-        plic_.complete(source);
+        wires_.complete(source);
     }
     sbi::set_timer(sbi::never);
     csr::sie::clear(irq::bit(irq::timer));

@@ -56,7 +56,7 @@ private:
 
     u64 base_ = 0;
     u32 source_ = 0;
-    Plic plic_;
+    Wires wires_;
     Queue receive_{};
     Queue transmit_{};
     bool holds_ = false;  // the packet that receive() gave last
