@@ -15,6 +15,8 @@
 #include "hart/probe.hpp"
 #include "platform/mmio.hpp"
 #include "platform/virtio_rng.hpp"
+#include "sbi/ipi.hpp"
+#include "vm/core_calls.hpp"
 #include "vm/exits.hpp"
 
 namespace antler::boot {
@@ -343,6 +345,27 @@ void enter_next(vm::Vcpu& next) {
     __builtin_unreachable();
 }
 
+[[gnu::noinline]] void serve_interrupt_exit(vm::Vcpu& vcpu) {
+    auto& core = static_cast<BootCore&>(*vcpu.home);
+    bool const external = vm::is_external_interrupt();
+    if (external && core.interrupts.serve(core.system->interrupts)) {
+        core.heartbeat.store(hart::time(), std::memory_order_relaxed);
+        core.answer_call();
+    } else {
+        core.note_closing();
+        if (!core.serve_interrupts() && !external) return serve_rare_exit(vcpu);
+    }
+    vcpu.count(vm::ExitKind::interrupt);
+    enter_next(core.settle());
+    __builtin_unreachable();
+}
+
+[[gnu::noinline]] void serve_call_exit(vm::Vcpu& vcpu) {
+    if (!sbi::ipi::quick_send(vcpu)) return serve_rare_exit(vcpu);
+    enter_next(vcpu.home->settle());
+    __builtin_unreachable();
+}
+
 [[gnu::noinline]] void serve_device_exit(vm::Vcpu& vcpu) {
     if (!vm::quick_device_access(vcpu)) return serve_rare_exit(vcpu);
     enter_next(vcpu.home->settle());
@@ -354,7 +377,9 @@ void enter_next(vm::Vcpu& next) {
 extern "C" void antler_guest_exit(hart::GuestRegisters* registers) {
     auto& vcpu = static_cast<vm::Vcpu&>(*registers);
     if (vm::wait_turn(vcpu, enter_next)) return;
-    if (vm::may_be_quick(vcpu)) return serve_device_exit(vcpu);
+    if (vm::is_data_fault() && vm::may_be_quick(vcpu)) return serve_device_exit(vcpu);
+    if (vm::is_host_interrupt()) return serve_interrupt_exit(vcpu);
+    if (vm::is_call()) return serve_call_exit(vcpu);
     serve_rare_exit(vcpu);
 }
 

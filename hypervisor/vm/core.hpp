@@ -95,7 +95,7 @@ struct Core : hart::Hart {
 
     // Takes every vCPU out of the inbox and does what was asked of it.
     void serve_inbox();
-    void deliver(Vcpu& vcpu);
+    void deliver(Vcpu& vcpu);  // what was asked of it
     void serve_fences();
     void put_into_inbox(Vcpu& vcpu);  // by any hart that has set vcpu.in_inbox
 
@@ -109,6 +109,8 @@ struct Core : hart::Hart {
         note_closing();
     }
 
+    // Another hart called this one.
+    void answer_call();
     // Serves what is pending at the hypervisor's level; true when something was.
     bool serve_interrupts();
 
@@ -175,6 +177,10 @@ private:
     void say_farewell();
     void start_what_is_due(u64 now);
     void serve_flushes();
+    [[nodiscard]] bool answer_quickly();
+    void deliver_quickly(Vcpu& vcpu);
+    void deliver_more(Vcpu& vcpu, u32 asked);
+    void raise_interrupts(Vcpu& vcpu, u32 asked);
     void wake_if_pending(Vcpu& vcpu);
     void serve_devices(Vcpu& vcpu);
     [[nodiscard]] bool load(Vcpu& vcpu);

@@ -46,6 +46,17 @@ template <ExitServices<Vcpu> Services>
            hart::csr::stval::read() == wfi && isa::Sstatus::spp::get(vcpu.sstatus);
 }
 
+[[nodiscard, gnu::always_inline]] inline bool is_call() {
+    return hart::csr::scause::read_raw() == static_cast<u64>(isa::Exception::ecall_from_vs);
+}
+[[nodiscard, gnu::always_inline]] inline bool is_host_interrupt() {
+    return isa::Scause::interrupt::get(hart::csr::scause::read_raw());
+}
+
+[[nodiscard, gnu::always_inline]] inline bool is_external_interrupt() {
+    return hart::csr::scause::read() == isa::Scause::of(isa::Interrupt::supervisor_external);
+}
+
 // Any exit of the vCPU that this hart runs; returns the vCPU that runs next.
 template <ExitServices<Vcpu> Services>
 [[nodiscard, gnu::noinline]] Vcpu& full_turn(Vcpu& vcpu, isa::DecodeOptions const& options,
@@ -114,7 +125,7 @@ template <ExitServices<Vcpu> Services>
 [[nodiscard]] inline Vcpu& turn(Vcpu& vcpu, isa::DecodeOptions const& options, Services& services) {
     Vcpu* next = nullptr;
     if (wait_turn(vcpu, [&](Vcpu& chosen) { next = &chosen; })) return *next;
-    if (may_be_quick(vcpu) && quick_device_access(vcpu)) return vcpu.home->settle();
+    if (is_data_fault() && may_be_quick(vcpu) && quick_device_access(vcpu)) return vcpu.home->settle();
     return full_turn(vcpu, options, services);
 }
 

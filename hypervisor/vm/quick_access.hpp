@@ -9,6 +9,13 @@
 
 namespace antler::vm {
 
+[[nodiscard, gnu::always_inline]] inline bool is_data_fault() {
+    using isa::Exception;
+    auto const cause = hart::csr::scause::read_raw();
+    return cause == static_cast<u64>(Exception::load_guest_page_fault) ||
+           cause == static_cast<u64>(Exception::store_guest_page_fault);
+}
+
 // What the hart told of the access; nothing unless it is a plain one, whole, and of known address.
 struct QuickAccess {
     isa::PlainAccess how;
@@ -16,10 +23,6 @@ struct QuickAccess {
 };
 
 [[nodiscard, gnu::always_inline]] inline std::optional<QuickAccess> told_access() {
-    using isa::Exception;
-    auto const cause = hart::csr::scause::read_raw();
-    bool const load = cause == static_cast<u64>(Exception::load_guest_page_fault);
-    if (!load && cause != static_cast<u64>(Exception::store_guest_page_fault)) return std::nullopt;
     auto const how = isa::plain_access(hart::csr::htinst::read());
     auto const upper = hart::csr::htval::read();
     if (!how || upper == 0) return std::nullopt;
@@ -29,7 +32,7 @@ struct QuickAccess {
     return QuickAccess{*how, at};
 }
 
-// Done and stepped over, or false with nothing changed.
+// Of a data fault: done and stepped over, or false with nothing changed.
 [[nodiscard, gnu::always_inline]] inline bool quick_device_access(Vcpu& vcpu) {
     auto const told = told_access();
     if (!told) return false;

@@ -245,10 +245,12 @@ void Vm::reset_registers(Vcpu& vcpu) {
     vcpu.guest_hart = vcpu.id;
     vcpu.guest_harts = description_.vcpus;
     vcpu.owns_timer = shown_.sstc;
-    vcpu.floats = {};
-    vcpu.vector.state = {};
+    if (vcpu.changed.has(Units::floats)) vcpu.floats = {};
+    if (vcpu.changed.has(Units::vector)) {
+        vcpu.vector.state = {};
+        __builtin_memset(vcpu.vector.registers, 0, core.vector_bytes * 32);
+    }
     vcpu.changed = {};
-    if (vcpu.vector.registers != nullptr) __builtin_memset(vcpu.vector.registers, 0, core.vector_bytes * 32);
 
     using S = isa::Sstatus;
     u64 status = S::uxl::set(0, isa::WidthCode::rv64);

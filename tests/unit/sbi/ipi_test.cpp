@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "hart/csr.hpp"
+#include "sbi/ipi.hpp"
 #include "tests/unit/sbi/guest.hpp"
 
 namespace antler::sbi {
@@ -52,6 +53,32 @@ TEST(SbiIpi, ToNobodySucceeds) {
     Guest guest;
     EXPECT_EQ(guest.call(Eid::ipi, IpiFid::send_ipi, {0, 77}), Guest::success());
     EXPECT_TRUE(fake::outside().ipis.empty());
+}
+
+// What quick_send() takes it does as handle() would; the rest it leaves as it was.
+TEST(SbiIpi, GoesTheShortWayOnlyWhereNothingIsToBeRefused) {
+    Guest guest;
+    auto& caller = guest.vcpu();
+    auto const before = caller.pc;
+    auto const ask = [&](u64 extension, u64 function, u64 mask, u64 base) {
+        caller.x[17] = extension, caller.x[16] = function, caller.x[10] = mask, caller.x[11] = base;
+        return ipi::quick_send(caller);
+    };
+    auto const eid = static_cast<u64>(Eid::ipi);
+    EXPECT_FALSE(ask(eid, 1, 0b10, 0));
+    EXPECT_FALSE(ask(eid + 1, 0, 0b10, 0));
+    EXPECT_FALSE(ask(eid, 0, 0b1'0000, 0));
+    EXPECT_EQ(asked(guest.vcpu(1)) & software, 0U);
+    EXPECT_EQ(caller.pc, before);
+    EXPECT_EQ(caller.x[10], 0b1'0000U);
+
+    EXPECT_TRUE(ask(eid, 0, 0b11, 1));
+    EXPECT_EQ(asked(guest.vcpu(1)) & software, software);
+    EXPECT_EQ(asked(guest.vcpu(2)) & software, software);
+    EXPECT_EQ(asked(guest.vcpu(3)) & software, 0U);
+    EXPECT_EQ(caller.pc, before + 4);
+    EXPECT_EQ(caller.x[10], 0U);
+    EXPECT_EQ(caller.x[11], 0U);
 }
 
 }  // namespace

@@ -413,6 +413,7 @@ TEST_F(Units, OfThoseThatNeverChangedThemAreZeroAndNeedNotBeLoaded) {
 TEST_F(Units, OfAHartThatStartsAgainAreZero) {
     ASSERT_NO_FATAL_FAILURE(switch_over());
     second_.floats.f[3] = 7;
+    second_.changed = {vm::Units::floats};
     vm_.stopped(second_);
     auto& again = world_.start(vm_, 1);
     EXPECT_EQ(again.floats.f[3], 0U);
