@@ -46,6 +46,7 @@ void Core::take_file(Vcpu& vcpu) {
     files.owners[guest] = nullptr;
     vcpu.hstatus = isa::Hstatus::vgein::set(vcpu.hstatus, 0);
     set_external(vcpu, vcpu.file->signals());
+    wake_if_pending(vcpu);  // its file is not watched any more
 }
 
 void Core::load_file(Vcpu& vcpu) {

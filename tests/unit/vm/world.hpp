@@ -15,6 +15,7 @@
 #include "tests/fake/memory.hpp"
 #include "tests/fake/outside.hpp"
 #include "vm/exits.hpp"
+#include "vm/guest_file.hpp"
 #include "vm/vm.hpp"
 
 namespace antler::vm {
@@ -33,6 +34,7 @@ struct VmOptions {
     Policies policies{};
     bool filled = true;  // RAM ahead
     u64 memory_bytes = u64{2} << 20;
+    Interrupts interrupts = Interrupts::plic;
 };
 
 // Services that count.
@@ -48,6 +50,8 @@ struct FakeServices {
 class World {
 public:
     struct Idle {};  // thrown where a hart would wait
+    static constexpr u64 files_start = 0x2800'0000;
+    static constexpr u64 files_stride = 0x4'0000;
 
     static constexpr u64 code = 0x8000'0000;
     static constexpr u64 tree_at = code + (u64{1} << 20);
@@ -93,6 +97,7 @@ public:
                                                        .device_tree = Gpa{tree_at},
                                                        .policies = options.policies},
                                        .shown = options.shown,
+                                       .interrupts = options.interrupts,
                                        .host_isa = {},
                                        .ids = {},
                                        .timebase = {10'000'000},
@@ -101,8 +106,30 @@ public:
             auto& vcpu = *vcpus_.emplace_back(std::make_unique<Vcpu>(vm, id));
             core((options.first_hart + id) % harts()).adopt(vcpu);
             vm.attach(vcpu);
+            if (vm.has_files())
+                vcpu.give_file(*vcpu_files_.emplace_back(std::make_unique<GuestFile>(vcpu, vm.identities())));
         }
         return vm;
+    }
+
+    // Every hart has so many guest interrupt files, and stores to their pages arrive.
+    void give_files(u32 count, u32 identities = usual_identities) {
+        for (u32 i = 0; i < harts(); ++i) {
+            cores_[i].files.count = count;
+            cores_[i].files.own = Hpa{files_start + i * files_stride};
+            file(i).guest_files.assign(count, isa::InterruptFile{identities});
+        }
+        fake::message_sink() = [this](Hpa page, u32 identity) {
+            auto const place = page.raw() - files_start;
+            auto& there = file(static_cast<u32>(place / files_stride));
+            there.guest_files.at(place % files_stride / page_bytes - 1).set_pending(identity);
+            fake::update_hgeip(there);
+        };
+    }
+    // The file of the hart that the vCPU lives in, if it does.
+    [[nodiscard]] isa::InterruptFile* hart_file(Vcpu const& vcpu) {
+        auto const guest = vcpu.file->guest();
+        return guest == 0 ? nullptr : &file(vcpu.home->index).guest_files.at(guest - 1);
     }
 
     [[nodiscard]] u32 harts() const { return static_cast<u32>(cores_.size()); }
@@ -205,6 +232,7 @@ private:
     std::vector<Core> cores_;
     std::vector<fake::Hart> files_;
     std::vector<std::unique_ptr<Vm>> vms_{};
+    std::vector<std::unique_ptr<GuestFile>> vcpu_files_{};
     std::vector<std::unique_ptr<Vcpu>> vcpus_{};
     u32 here_ = 0;
 };
