@@ -18,6 +18,7 @@
 //                 initrd = <u64 GPA, u64 offset, u64 bytes>;  cmdline = "…";
 //                 trap-vm;  trap-wfi;  trap-sret;  hide = "v", "sstc", …;
 //                 interrupts = "plic" | "aplic" | "aia";
+//                 bus = "mmio" | "pci";
 //                 on-poweroff, on-reboot, on-crash = "destroy" | "restart" | "preserve";
 //                 restart-delay = <u32 ms>;
 //                 weight = <u32>;  cap = <u32 percent of a hart>;  dedicated;
@@ -30,9 +31,10 @@
 //                             extents = <u64 first sector, u64 sectors> …;
 //                             partition = "GPT label or UUID";
 //                             ramdisk = <u64 offset, u64 bytes>;
-//                             readonly;  serial = "…";  overlay = <u64 bytes of memory at most>; }; };
+//                             readonly;  serial = "…";  overlay = <u64 bytes of memory at most>;
+//                             bus = as above; }; };
 //                 nets { 0 { switch = "NAME";  mac = [6 bytes];  vlan = <u32>;  isolated;  anti-spoof;
-//                            no-offload; }; };
+//                            no-offload;  bus; }; };
 //                 channels { 0 { with = "NAME of a VM";  size = <u64>; }; };
 //             };
 //         };
@@ -110,6 +112,7 @@ inline constexpr std::string_view trap_wfi = "trap-wfi";
 inline constexpr std::string_view trap_sret = "trap-sret";
 inline constexpr std::string_view hide = "hide";
 inline constexpr std::string_view interrupts = "interrupts";
+inline constexpr std::string_view bus = "bus";
 inline constexpr std::string_view on_poweroff = "on-poweroff";
 inline constexpr std::string_view on_reboot = "on-reboot";
 inline constexpr std::string_view on_crash = "on-crash";
@@ -165,6 +168,9 @@ inline constexpr std::string_view debug = "debug";
 inline constexpr std::string_view plic = "plic";
 inline constexpr std::string_view aplic = "aplic";
 inline constexpr std::string_view aia = "aia";
+// bus
+inline constexpr std::string_view mmio = "mmio";
+inline constexpr std::string_view pci = "pci";
 // on-poweroff, on-reboot, on-crash
 inline constexpr std::string_view destroy = "destroy";
 inline constexpr std::string_view restart = "restart";

@@ -74,6 +74,7 @@ struct DiskDescription {
     bool readonly = false;
     std::string serial{};
     std::optional<u64> overlay{};  // bytes of memory for what the VM writes
+    std::string bus{};             // abi::pack::word; empty: as the VM has it
     Places places{};
     Path file{};                    // of path; may be missing where there is a size, or it is an ESP
     Path contents_folder{};         // an existing folder, or empty
@@ -89,6 +90,7 @@ struct NetDescription {
     bool isolated = false;
     bool anti_spoof = false;
     bool offload = false;
+    std::string bus{};  // likewise
     Places places{};
 };
 
@@ -109,6 +111,7 @@ struct VmDescription {
     std::vector<std::string> trap{};  // vm, wfi, sret
     std::vector<std::string> hide{};  // names of ISA extensions
     std::string interrupts{};         // plic, aplic, aia; empty: what suits the harts
+    std::string bus{};                // abi::pack::word
     std::string on_poweroff{}, on_reboot{}, on_crash{};
     u32 restart_delay = 0;  // milliseconds
     u32 count = 0;          // so many like this one, NAME-1 and on; 0: this one

@@ -114,6 +114,7 @@ void write_share(TreeWriter& tree, VmDescription const& said) {
     if (!said.affinity.empty()) tree.wide(property::affinity, said.affinity);
     if (said.colours != 0) tree.wide(property::colours, {said.colours});
     if (!said.interrupts.empty()) tree.text(property::interrupts, said.interrupts);
+    if (!said.bus.empty()) tree.text(property::bus, said.bus);
     tree.flag(property::rng, said.rng);
     tree.flag(property::balloon, said.balloon);
     tree.flag(property::free_page_reporting, said.free_page_reporting);
@@ -133,6 +134,7 @@ void write_disk(TreeWriter& tree, Payloads& payloads, DiskDescription const& dis
     tree.flag(property::readonly, disk.readonly);
     if (!disk.serial.empty()) tree.text(property::serial, disk.serial);
     if (disk.overlay) tree.wide(property::overlay, {*disk.overlay});
+    if (!disk.bus.empty()) tree.text(property::bus, disk.bus);
 }
 
 // Nodes with the names 0, 1 and on.
@@ -164,6 +166,7 @@ void write_devices(TreeWriter& tree, Payloads& payloads, PackedVm const& vm) {
         tree.flag(property::isolated, net.isolated);
         tree.flag(property::anti_spoof, net.anti_spoof);
         tree.flag(property::no_offload, !net.offload);
+        if (!net.bus.empty()) tree.text(property::bus, net.bus);
     });
     numbered(tree, names::node::channels, said.channels, [&](ChannelDescription const& channel, usize) {
         tree.text(property::with, channel.with);

@@ -177,10 +177,20 @@ constexpr std::array rows{
         .key = "interrupts",
         .shape = Shape::word,
         .fallback = "",
-        .sentence = "Its interrupt controller: a PLIC, an APLIC that signals to its vCPUs, or an APLIC and an "
-                    "IMSIC (`aia`), which needs harts with Ssaia. Without it what suits the harts.",
+        .sentence =
+            "Its interrupt controller: a PLIC, an APLIC that signals to its vCPUs, or an APLIC and an "
+            "IMSIC (`aia`), which needs harts with Ssaia. Without it what suits the harts.",
         .store = [](Target to, Value const& v) { to.vm->interrupts = v.text; },
         .words = "plic|aplic|aia"},
+    Row{.section = Section::vm,
+        .key = "bus",
+        .shape = Shape::word,
+        .fallback = R"("mmio")",
+        .sentence =
+            "Where the VM finds its virtio devices: at addresses of their own as on QEMU's `virt`, or "
+            "behind a PCI host bridge, where they have MSI-X.",
+        .store = [](Target to, Value const& v) { to.vm->bus = v.text; },
+        .words = "mmio|pci"},
     Row{.section = Section::vm,
         .key = "on_poweroff",
         .shape = Shape::word,

@@ -66,7 +66,8 @@ public:
         auto& disk = *TRY(store_.make<VmDisk>());
         auto& below = *TRY(assemble(disk));
         auto& slots = machine_.machine();
-        return slots.add(disk.drive.emplace(machine_, slots.next_slot_line(), below, wanted_.serial));
+        return slots.add(
+            disk.drive.emplace(machine_, TRY(slots.next_wire(store_, wanted_.bus)), below, wanted_.serial));
     }
 
     [[nodiscard]] Result<backend::Disk*> assemble(VmDisk& disk) {

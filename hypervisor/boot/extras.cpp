@@ -15,8 +15,9 @@ namespace {
 template <class D, class... Options>
 [[nodiscard]] Result<D*> add(vm::Vm& machine, memory::Store& store, Options const&... options) {
     auto& slots = machine.machine();
+    auto const wire = TRY(slots.next_wire(store, machine.description().bus));
     auto const place = TRY(store.take(sizeof(D), alignof(D)));
-    auto* const made = new (place.data()) D(machine, slots.next_slot_line(), options...);
+    auto* const made = new (place.data()) D(machine, wire, options...);
     TRY(slots.add(*made));
     return made;
 }

@@ -46,7 +46,7 @@ Result<void> add_net_cards(System& all, vm::Vm& machine, memory::Store& store) {
         constexpr u32 pages_of_large_packets = 32;
         auto const place = TRY(store.take(sizeof(vm::NetCard), alignof(vm::NetCard)));
         auto& card = *new (place.data()) vm::NetCard(
-            machine, machine.machine().next_slot_line(),
+            machine, TRY(machine.machine().next_wire(store, net.bus)),
             device::virtio::NetOptions{.mac = net.mac,
                                        .offloads = net.offload && pages >= pages_of_large_packets});
         TRY(machine.machine().add(card));

@@ -47,6 +47,15 @@ Result<void> read_share(FdtNode const& node, vm::Description& vm) {
     return {};
 }
 
+// As another has it, where the node does not say.
+Result<vm::VirtioBus> bus_of(FdtNode const& node, vm::VirtioBus otherwise) {
+    if (!node.has(property::bus)) return otherwise;
+    auto const text = node.text(property::bus);
+    if (text == pack::word::mmio) return vm::VirtioBus::mmio;
+    if (text == pack::word::pci) return vm::VirtioBus::pci;
+    return Err{Error::bad_format};
+}
+
 // The children in the order of their names, which are numbers from 0; at most `most`.
 template <class Body>
 Result<usize> each_numbered(FdtNode const& vm, std::string_view list, usize most, Body&& body) {
@@ -110,14 +119,17 @@ Result<void> Pack::describe_devices(FdtNode const& node, vm::Description& vm) co
         .vsock_cid = TRY(number(node, property::vsock, 0, 0xffff'fffe))};
     if (vm.extras.vsock_cid == 1 || vm.extras.vsock_cid == 2) return Err{Error::out_of_range};
 
+    vm.bus = TRY(bus_of(node, vm::VirtioBus::mmio));
     vm.disk_count = TRY(each_numbered(node, pack::node::disks, vm.disks.size(),
                                       [&](FdtNode const& disk, usize at) -> Result<void> {
                                           vm.disks[at] = TRY(describe_disk(disk));
+                                          vm.disks[at].bus = TRY(bus_of(disk, vm.bus));
                                           return {};
                                       }));
     vm.net_count = TRY(each_numbered(node, pack::node::nets, vm.nets.size(),
                                      [&](FdtNode const& net, usize at) -> Result<void> {
                                          vm.nets[at] = TRY(describe_net(net));
+                                         vm.nets[at].bus = TRY(bus_of(net, vm.bus));
                                          return {};
                                      }));
     vm.channel_count = TRY(each_numbered(

@@ -63,7 +63,7 @@ u32 BalloonWork::take(GpaRange& range, u32 most) {
     return steps;
 }
 
-BalloonDevice::BalloonDevice(Vm& vm, DeviceLine line, bool reports)
-    : work_{vm}, model_{vm.ram(), work_, reports}, registers_{line, model_} {}
+BalloonDevice::BalloonDevice(Vm& vm, SlotWire const& wire, bool reports)
+    : work_{vm}, model_{vm.ram(), work_, reports}, registers_{wire, model_} {}
 
 }  // namespace antler::vm

@@ -5,9 +5,9 @@
 #include <atomic>
 
 #include "device/virtio/balloon.hpp"
-#include "device/virtio/mmio.hpp"
 #include "vm/machine.hpp"
 #include "vm/ram.hpp"
+#include "vm/virtio_front.hpp"
 #include "vm/virtio_slot.hpp"
 
 namespace antler::vm {
@@ -39,9 +39,9 @@ private:
 
 class BalloonDevice final : public VirtioSlot {
 public:
-    BalloonDevice(Vm& vm, DeviceLine line, bool reports);
+    BalloonDevice(Vm& vm, SlotWire const& wire, bool reports);
 
-    [[nodiscard]] device::Device& registers() override { return registers_; }
+    [[nodiscard]] VirtioFront& registers() override { return registers_; }
     [[nodiscard]] device::virtio::Model& model() override { return model_; }
     void reset() override { registers_.power_on(); }
     void prepare() override { work_.prepare(); }
@@ -51,7 +51,7 @@ public:
 private:
     BalloonWork work_;
     device::virtio::Balloon<Ram, BalloonWork> model_;
-    device::virtio::Mmio<DeviceLine> registers_;
+    VirtioFront registers_;
 };
 
 }  // namespace antler::vm

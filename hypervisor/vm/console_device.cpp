@@ -24,7 +24,7 @@ void ConsolePorts::call_again() const {
     vm->machine().ask_for_work();
 }
 
-ConsoleDevice::ConsoleDevice(Vm& vm, DeviceLine line, device::virtio::ConsoleOptions const& options)
-    : wire_{&vm}, model_{vm.ram(), wire_, options}, registers_{line, model_} {}
+ConsoleDevice::ConsoleDevice(Vm& vm, SlotWire const& wire, device::virtio::ConsoleOptions const& options)
+    : wire_{&vm}, model_{vm.ram(), wire_, options}, registers_{wire, model_} {}
 
 }  // namespace antler::vm

@@ -2,9 +2,9 @@
 #pragma once
 
 #include "device/virtio/console.hpp"
-#include "device/virtio/mmio.hpp"
 #include "vm/machine.hpp"
 #include "vm/ram.hpp"
+#include "vm/virtio_front.hpp"
 #include "vm/virtio_slot.hpp"
 
 namespace antler::vm {
@@ -19,9 +19,9 @@ struct ConsolePorts {
 
 class ConsoleDevice final : public VirtioSlot {
 public:
-    ConsoleDevice(Vm& vm, DeviceLine line, device::virtio::ConsoleOptions const& options);
+    ConsoleDevice(Vm& vm, SlotWire const& wire, device::virtio::ConsoleOptions const& options);
 
-    [[nodiscard]] device::Device& registers() override { return registers_; }
+    [[nodiscard]] VirtioFront& registers() override { return registers_; }
     [[nodiscard]] device::virtio::Model& model() override { return model_; }
     void reset() override { registers_.power_on(); }
     void counters(device::CounterVisitor& each) const override { model_.counters(each); }
@@ -29,7 +29,7 @@ public:
 private:
     ConsolePorts wire_;
     device::virtio::Console<Ram, ConsolePorts> model_;
-    device::virtio::Mmio<DeviceLine> registers_;
+    VirtioFront registers_;
 };
 
 }  // namespace antler::vm

@@ -29,6 +29,9 @@ struct Segment {
 // APLIC that sends messages to their interrupt files.
 enum class Interrupts : u8 { plic, aplic, aia };
 
+// Where the driver of a virtio device finds it.
+enum class VirtioBus : u8 { mmio, pci };
+
 // What happens to a VM at the end of one of its lives.
 enum class Afterwards : u8 { destroy, restart, preserve };
 
@@ -68,6 +71,7 @@ struct DiskDescription {
     bool readonly = false;
     std::string_view serial{};  // that the guest sees
     u64 overlay_bytes = 0;      // of memory, at most, for what the guest writes; 0: it writes to the disk
+    VirtioBus bus = VirtioBus::mmio;
 };
 
 // A network card, and the port of a switch that it is plugged into.
@@ -79,6 +83,7 @@ struct NetDescription {
     bool isolated = false;
     bool guarded = false;  // it sends from its own address only
     bool offload = true;
+    VirtioBus bus = VirtioBus::mmio;
 };
 
 // Pages and doorbells that this VM shares with another, which names this one.
@@ -130,6 +135,7 @@ struct Description {
     std::string_view command_line{};
     Policies policies{};
     std::optional<Interrupts> interrupts{};  // none: what suits the harts
+    VirtioBus bus = VirtioBus::mmio;         // of the extras, and of disks and cards that do not say
     ShareDescription share{};
     Extras extras{};
     u64 colours = 0;  // a bit for each colour of cache; 0: any

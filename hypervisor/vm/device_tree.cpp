@@ -9,6 +9,7 @@
 #include "isa/extensions.hpp"
 #include "vm/channel.hpp"
 #include "vm/device_tree_interrupts.hpp"
+#include "vm/device_tree_pci.hpp"
 #include "vm/machine.hpp"
 
 namespace antler::vm {
@@ -204,6 +205,7 @@ void write_soc(FdtWriter& tree, GuestTreeOptions const& options) {
     wires.write_wire(tree, uart_source);
     tree.end_node();
 
+    if (options.pci != nullptr) write_pci(tree, *options.pci, wires);
     for (u32 slot = 0; slot < options.slots; ++slot) {
         auto const place = slot_place(slot);
         write_device(tree, "virtio_mmio", place.registers);
@@ -273,7 +275,8 @@ usize guest_tree_room(GuestTreeOptions const& options) {
     // An old string's letters become names with a NUL each.
     constexpr usize each_slot = 160;
     constexpr usize each_channel = 256;
-    return fixed + options.slots * each_slot + options.channels.size() * each_channel +
+    auto const pci = options.pci != nullptr ? pci_node_room : 0;
+    return fixed + pci + options.slots * each_slot + options.channels.size() * each_channel +
            options.command_line.size() + options.rng_seed.size() + options.vcpus * (each_cpu + 4 * known);
 }
 

@@ -13,6 +13,7 @@
 namespace antler::vm {
 
 class ChannelEnd;
+class PciHost;
 
 struct GuestTreeOptions {
     u32 vcpus = 1;  // hart ids 0 to vcpus - 1
@@ -23,8 +24,9 @@ struct GuestTreeOptions {
     Timebase timebase{};
     std::span<ChannelEnd* const> channels{};
     Interrupts interrupts = Interrupts::plic;
-    u32 identities = 0;  // of an interrupt file
-    u32 slots = 0;       // of virtio devices
+    u32 identities = 0;            // of an interrupt file
+    u32 slots = 0;                 // of virtio devices on mmio
+    PciHost const* pci = nullptr;  // none
     bool watchdog = false;
     bool flash = false;
 

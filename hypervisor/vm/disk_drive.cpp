@@ -212,7 +212,7 @@ bool DiskWire::leave() {
     return disk_.release_step();
 }
 
-DiskDrive::DiskDrive(Vm& vm, DeviceLine line, backend::Disk& disk, std::string_view serial)
-    : wire_{vm, disk, serial}, model_{vm.ram(), wire_}, registers_{line, model_} {}
+DiskDrive::DiskDrive(Vm& vm, SlotWire const& wire, backend::Disk& disk, std::string_view serial)
+    : wire_{vm, disk, serial}, model_{vm.ram(), wire_}, registers_{wire, model_} {}
 
 }  // namespace antler::vm

@@ -6,9 +6,9 @@
 
 #include "backend/disk.hpp"
 #include "device/virtio/block.hpp"
-#include "device/virtio/mmio.hpp"
 #include "vm/machine.hpp"
 #include "vm/ram.hpp"
+#include "vm/virtio_front.hpp"
 #include "vm/virtio_slot.hpp"
 
 namespace antler::vm {
@@ -79,9 +79,9 @@ private:
 
 class DiskDrive final : public VirtioSlot {
 public:
-    DiskDrive(Vm& vm, DeviceLine line, backend::Disk& disk, std::string_view serial);
+    DiskDrive(Vm& vm, SlotWire const& wire, backend::Disk& disk, std::string_view serial);
 
-    [[nodiscard]] device::Device& registers() override { return registers_; }
+    [[nodiscard]] VirtioFront& registers() override { return registers_; }
     [[nodiscard]] device::virtio::Model& model() override { return model_; }
     void reset() override { registers_.power_on(); }
     [[nodiscard]] bool leave() override { return wire_.leave(); }
@@ -97,7 +97,7 @@ public:
 private:
     DiskWire wire_;
     device::virtio::Block<Ram, DiskWire> model_;
-    device::virtio::Mmio<DeviceLine> registers_;
+    VirtioFront registers_;
 };
 
 }  // namespace antler::vm

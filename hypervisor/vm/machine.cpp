@@ -8,6 +8,7 @@
 #include "vm/kept_flash.hpp"
 #include "vm/net_card.hpp"
 #include "vm/outside.hpp"
+#include "vm/virtio_front.hpp"
 #include "vm/vm.hpp"
 
 namespace antler::vm {
@@ -88,6 +89,7 @@ void Machine::reset(u32 vcpus) {
         new (&devices) Devices{vm_, vcpus, vm_.interrupts(), timebase_};
         put_cells(devices);
         if (kept_ != nullptr) devices.variables_flash.cells() = cells;
+        if (pci_ != nullptr) pci_->reset();
         for (u32 i = 0; i < slot_count_; ++i) slots_[i]->reset();
         for (auto* const end : channels()) end->reset();
         input_waits_.store(true, std::memory_order_relaxed);
@@ -97,14 +99,34 @@ void Machine::reset(u32 vcpus) {
     set_watchdog_alarm(~u64{0});
 }
 
-DeviceLine Machine::next_slot_line() {
-    return devices_.with(
-        [&](Devices& devices) { return devices.wires.line(slot_place(slot_count_).source); });
+Result<PciHost*> Machine::need_pci(memory::Store& store) {
+    if (pci_ != nullptr) return pci_;
+    std::array<DeviceLine, device::pci::pins> lines{};
+    devices_.with([&](Devices& devices) {
+        for (u32 i = 0; i < lines.size(); ++i) lines[i] = devices.wires.line(first_pci_source + i);
+    });
+    auto* const host = TRY(store.make<PciHost>(vm_, lines));
+    TRY(host->attach(bus_, vm_.ram().range()));
+    return pci_ = host;
+}
+
+Result<SlotWire> Machine::next_wire(memory::Store& store, VirtioBus where) {
+    if (where == VirtioBus::pci) {
+        auto* const host = TRY(need_pci(store));
+        auto const device = TRY(host->next_device());
+        return SlotWire{.host = host,
+                        .device = device,
+                        .function_place = TRY(store.take(sizeof(VirtioFunction), alignof(VirtioFunction)))};
+    }
+    return SlotWire{.line = devices_.with([&](Devices& devices) {
+        return devices.wires.line(slot_place(mmio_count_).source);
+    })};
 }
 
 Result<void> Machine::add(VirtioSlot& slot) {
     if (slot_count_ == max_slots) return Err{Error::full};
-    TRY(bus_.attach(slot_place(slot_count_).registers, slot.registers()));
+    if (auto* const registers = slot.registers().on_bus(); registers != nullptr)
+        TRY(bus_.attach(slot_place(mmio_count_++).registers, *registers));
     slots_[slot_count_++] = &slot;
     if (auto* const streams = slot.streams(); streams != nullptr) streams_ = streams;
     return {};

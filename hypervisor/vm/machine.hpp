@@ -28,6 +28,8 @@ namespace antler::vm {
 class Vm;
 class ChannelEnd;
 class KeptFlash;
+class PciHost;
+struct SlotWire;
 struct Channel;
 
 // The map of QEMU's virt board, so that images built for it boot unchanged.
@@ -104,10 +106,15 @@ public:
         return access(at, [&](device::Bus::Hit hit) { return hit.device->write(hit.offset, width, value); });
     }
 
-    // Before the VM starts: a virtio device in the next free slot, and the line it is wired to.
-    [[nodiscard]] DeviceLine next_slot_line();
+    // Before the VM starts: a virtio device in the next free slot, and what it is wired to; what that takes
+    // lies in the store.
+    [[nodiscard]] Result<SlotWire> next_wire(memory::Store& store, VirtioBus where);
     [[nodiscard]] Result<void> add(VirtioSlot& slot);
-    [[nodiscard]] u32 slot_count() const { return slot_count_; }
+    // Those that have a slot on mmio.
+    [[nodiscard]] u32 mmio_count() const { return mmio_count_; }
+    // None unless something is behind it.
+    [[nodiscard]] PciHost const* pci() const { return pci_; }
+    [[nodiscard]] Result<PciHost*> need_pci(memory::Store& store);
     // The next channel; its end lies in the store.
     [[nodiscard]] Result<void> add_channel(memory::Store& store, Channel& channel, u32 side);
     [[nodiscard]] std::span<ChannelEnd* const> channels() const {
@@ -260,8 +267,10 @@ private:
     Vm& vm_;
     Timebase timebase_;
     ImsicPages imsic_pages_;
+    PciHost* pci_ = nullptr;
     std::array<VirtioSlot*, max_slots> slots_{};
     u32 slot_count_ = 0;
+    u32 mmio_count_ = 0;                              // of them
     device::virtio::HostStreams* streams_ = nullptr;  // of one of the slots
     std::array<ChannelEnd*, max_channels> channels_{};
     u32 channel_count_ = 0;

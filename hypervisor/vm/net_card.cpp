@@ -178,8 +178,8 @@ bool NetWire::sleep() {
     return port_ == nullptr || (!slot_ && port_->queue().sleep());
 }
 
-NetCard::NetCard(Vm& vm, DeviceLine line, device::virtio::NetOptions const& options)
-    : wire_{vm}, model_{vm.ram(), wire_, options}, registers_{line, model_} {}
+NetCard::NetCard(Vm& vm, SlotWire const& wire, device::virtio::NetOptions const& options)
+    : wire_{vm}, model_{vm.ram(), wire_, options}, registers_{wire, model_} {}
 
 void NetCard::set_cable(bool plugged) {
     if (plugged == wire_.has_link()) return;

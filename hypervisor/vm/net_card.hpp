@@ -5,10 +5,10 @@
 
 #include "backend/segments.hpp"
 #include "backend/switch.hpp"
-#include "device/virtio/mmio.hpp"
 #include "device/virtio/net.hpp"
 #include "vm/machine.hpp"
 #include "vm/ram.hpp"
+#include "vm/virtio_front.hpp"
 #include "vm/virtio_slot.hpp"
 
 namespace antler::vm {
@@ -61,9 +61,9 @@ private:
 
 class NetCard final : public VirtioSlot {
 public:
-    NetCard(Vm& vm, DeviceLine line, device::virtio::NetOptions const& options);
+    NetCard(Vm& vm, SlotWire const& wire, device::virtio::NetOptions const& options);
 
-    [[nodiscard]] device::Device& registers() override { return registers_; }
+    [[nodiscard]] VirtioFront& registers() override { return registers_; }
     [[nodiscard]] device::virtio::Model& model() override { return model_; }
     void reset() override { registers_.power_on(); }
 
@@ -78,7 +78,7 @@ public:
 private:
     NetWire wire_;
     device::virtio::Net<Ram, NetWire> model_;
-    device::virtio::Mmio<DeviceLine> registers_;
+    VirtioFront registers_;
 };
 
 }  // namespace antler::vm

@@ -62,6 +62,7 @@ public:
     [[nodiscard, gnu::always_inline]] static bool load_seen(void const* at, u64& low, u64& high) {
         return hart::load_window_pair(at, low, high);
     }
+    [[nodiscard]] GpaRange range() const { return ram_.range(); }
     [[nodiscard]] bool contains(Gpa at, u64 bytes = 1) const { return ram_.range().contains(at, bytes); }
     [[nodiscard]] bool is_mapped(Gpa at) { return ram_.space().lookup(at).has_value(); }
 

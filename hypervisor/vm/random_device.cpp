@@ -9,7 +9,7 @@ void RandomWire::call_again() const {
     vm->machine().ask_for_work();
 }
 
-RandomDevice::RandomDevice(Vm& vm, DeviceLine line)
-    : wire_{&vm}, model_{vm.ram(), wire_}, registers_{line, model_} {}
+RandomDevice::RandomDevice(Vm& vm, SlotWire const& wire)
+    : wire_{&vm}, model_{vm.ram(), wire_}, registers_{wire, model_} {}
 
 }  // namespace antler::vm

@@ -1,10 +1,10 @@
 // A VM's entropy device, fed by the board's pool.
 #pragma once
 
-#include "device/virtio/mmio.hpp"
 #include "device/virtio/rng.hpp"
 #include "vm/machine.hpp"
 #include "vm/ram.hpp"
+#include "vm/virtio_front.hpp"
 #include "vm/virtio_slot.hpp"
 
 namespace antler::vm {
@@ -17,9 +17,9 @@ struct RandomWire {
 
 class RandomDevice final : public VirtioSlot {
 public:
-    RandomDevice(Vm& vm, DeviceLine line);
+    RandomDevice(Vm& vm, SlotWire const& wire);
 
-    [[nodiscard]] device::Device& registers() override { return registers_; }
+    [[nodiscard]] VirtioFront& registers() override { return registers_; }
     [[nodiscard]] device::virtio::Model& model() override { return model_; }
     void reset() override { registers_.power_on(); }
     void counters(device::CounterVisitor& each) const override { model_.counters(each); }
@@ -27,7 +27,7 @@ public:
 private:
     RandomWire wire_;
     device::virtio::Rng<Ram, RandomWire> model_;
-    device::virtio::Mmio<DeviceLine> registers_;
+    VirtioFront registers_;
 };
 
 }  // namespace antler::vm

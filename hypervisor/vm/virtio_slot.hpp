@@ -8,6 +8,7 @@
 namespace antler::vm {
 
 class NetCard;
+class VirtioFront;
 
 // The first eight lie where QEMU's virt board has them; more follow behind.
 struct SlotPlace {
@@ -22,7 +23,7 @@ inline constexpr u32 max_slots = 20;
 // Only the holder of the VM's device lock calls it, but for prepare().
 class VirtioSlot {
 public:
-    [[nodiscard]] virtual device::Device& registers() = 0;
+    [[nodiscard]] virtual VirtioFront& registers() = 0;
     [[nodiscard]] virtual device::virtio::Model& model() = 0;
     // As after power-on.
     virtual void reset() = 0;

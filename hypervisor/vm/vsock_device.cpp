@@ -13,8 +13,8 @@ void VsockWire::tell_host() const {
     streams_have_news();
 }
 
-VsockDevice::VsockDevice(Vm& vm, DeviceLine line, device::virtio::VsockOptions const& options,
+VsockDevice::VsockDevice(Vm& vm, SlotWire const& wire, device::virtio::VsockOptions const& options,
                          std::span<u8> buffers)
-    : wire_{&vm}, model_{vm.ram(), wire_, options, buffers}, registers_{line, model_} {}
+    : wire_{&vm}, model_{vm.ram(), wire_, options, buffers}, registers_{wire, model_} {}
 
 }  // namespace antler::vm

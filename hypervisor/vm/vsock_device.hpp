@@ -1,10 +1,10 @@
 // A VM's socket device: streams between its guest and whoever speaks for the host.
 #pragma once
 
-#include "device/virtio/mmio.hpp"
 #include "device/virtio/vsock.hpp"
 #include "vm/machine.hpp"
 #include "vm/ram.hpp"
+#include "vm/virtio_front.hpp"
 #include "vm/virtio_slot.hpp"
 
 namespace antler::vm {
@@ -19,9 +19,10 @@ class VsockDevice final : public VirtioSlot {
 public:
     using Model = device::virtio::Vsock<Ram, VsockWire>;
 
-    VsockDevice(Vm& vm, DeviceLine line, device::virtio::VsockOptions const& options, std::span<u8> buffers);
+    VsockDevice(Vm& vm, SlotWire const& wire, device::virtio::VsockOptions const& options,
+                std::span<u8> buffers);
 
-    [[nodiscard]] device::Device& registers() override { return registers_; }
+    [[nodiscard]] VirtioFront& registers() override { return registers_; }
     [[nodiscard]] device::virtio::Model& model() override { return model_; }
     void reset() override { registers_.power_on(); }
     void counters(device::CounterVisitor& each) const override { model_.counters(each); }
@@ -30,7 +31,7 @@ public:
 private:
     VsockWire wire_;
     Model model_;
-    device::virtio::Mmio<DeviceLine> registers_;
+    VirtioFront registers_;
 };
 
 }  // namespace antler::vm

@@ -82,13 +82,11 @@ public:
         if (transport_ == nullptr) return false;
         bool const more = some_chains();
         hear_statistics();
-        bool wanted = false;
         bool broken = false;
-        for (auto& queue : queues_) {
-            wanted = queue.publish() || wanted;
-            broken = queue.is_broken() || broken;
+        for (u32 i = 0; i < queues_.size(); ++i) {
+            if (queues_[i].publish()) transport_->queue_interrupt(i);
+            broken = queues_[i].is_broken() || broken;
         }
-        if (wanted) transport_->queue_interrupt();
         if (broken) {
             stop();
             transport_->needs_reset();

@@ -157,7 +157,7 @@ private:
             }
         } while (must_look_ && cost < budget);
         store_.go();
-        if (queue_.publish()) transport_->queue_interrupt();
+        if (queue_.publish()) transport_->queue_interrupt(0);
         if (queue_.is_broken()) {
             queue_.reset();
             transport_->needs_reset();

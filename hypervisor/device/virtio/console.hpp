@@ -91,13 +91,11 @@ public:
             say(port, left);
             type(port, left);
         }
-        bool wanted = false;
         bool broken = false;
-        for (auto& queue : queues_) {
-            wanted = queue.publish() || wanted;
-            broken = queue.is_broken() || broken;
+        for (u32 i = 0; i < queues_.size(); ++i) {
+            if (queues_[i].publish()) transport_->queue_interrupt(i);
+            broken = queues_[i].is_broken() || broken;
         }
-        if (wanted) transport_->queue_interrupt();
         if (broken) {
             stop();
             transport_->needs_reset();

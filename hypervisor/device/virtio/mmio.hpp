@@ -1,21 +1,22 @@
 // The registers of a virtio device on mmio.   [virtio 4.2.2]
 #pragma once
 
-#include <array>
-#include <bit>
 #include <utility>
 
-#include "device/virtio/model.hpp"
+#include "device/virtio/setup.hpp"
 
 namespace antler::device::virtio {
 
 template <IrqLine Line>
-class Mmio final : public Device, public Transport {
+class Mmio final : public Device, public Setup<Mmio<Line>, false> {
+    using Base = Setup<Mmio, false>;
+    friend Base;
+    using Base::driver_select_, Base::device_select_, Base::selected_, Base::status_, Base::model_;
+
 public:
-    static constexpr u32 most_queues = 8;
     static constexpr u32 region_bytes = 0x1000;
 
-    Mmio(Line line, Model& model) : line_{std::move(line)}, model_{model} {}
+    Mmio(Line line, Model& model) : Base{model}, line_{std::move(line)} {}
 
     [[nodiscard]] std::string_view name() const override { return model_.name(); }
 
@@ -27,10 +28,9 @@ public:
             case Register::version: return u64{2};
             case Register::device_id: return u64{model_.device_id()};
             case Register::vendor_id: return u64{0x4c54'4e41};  // "ANTL"
-            case Register::device_features:
-                return device_select_ < 2 ? offered() >> (32 * device_select_) & 0xffff'ffff : 0;
-            case Register::queue_most: return u64{selected_ < queues() ? model_.queue_size(selected_) : 0u};
-            case Register::queue_ready: return u64{selected_ < queues() && queues_[selected_].ready};
+            case Register::device_features: return u64{this->offered_word()};
+            case Register::queue_most: return u64{this->most_entries()};
+            case Register::queue_ready: return u64{this->is_ready()};
             case Register::interrupt_status: return u64{interrupts_};
             case Register::status: return u64{status_};
             case Register::memory_length_low:
@@ -50,32 +50,31 @@ public:
         if (width != Width::word || offset % 4 != 0) return Err{Error::not_supported};
         auto const word = static_cast<u32>(value);
         switch (offset) {
-            case Register::queue_notify:
-                if (is_running() && word < queues() && queues_[word].ready) model_.notify(word);
-                break;
+            case Register::queue_notify: this->notify(word); break;
             case Register::interrupt_acknowledge: set_interrupts(interrupts_ & ~word); break;
-            case Register::status: set_status(word); break;
+            case Register::status: this->set_status(word); break;
             case Register::device_select: device_select_ = word; break;
             case Register::driver_select: driver_select_ = word; break;
-            case Register::driver_features: set_features(word); break;
+            case Register::driver_features: this->set_features(word); break;
             case Register::queue_select: selected_ = word; break;
-            default: set_queue(offset, word); break;
+            case Register::queue_size: this->set_size(word); break;
+            case Register::queue_ready: this->set_ready((word & 1) != 0); break;
+            case Register::descriptors_low: this->set_address(0, false, word); break;
+            case Register::descriptors_high: this->set_address(0, true, word); break;
+            case Register::driver_low: this->set_address(1, false, word); break;
+            case Register::driver_high: this->set_address(1, true, word); break;
+            case Register::device_low: this->set_address(2, false, word); break;
+            case Register::device_high: this->set_address(2, true, word); break;
+            default: break;
         }
         return {};
     }
 
-    void queue_interrupt() override { set_interrupts(interrupts_ | used_buffer); }
+    void queue_interrupt(u32) override { set_interrupts(interrupts_ | used_buffer); }
     void config_interrupt() override {
         ++generation_;
-        if (is_running()) set_interrupts(interrupts_ | configuration);
+        if (this->is_running()) set_interrupts(interrupts_ | configuration);
     }
-    void needs_reset() override {
-        status_ |= failed_device;
-        config_interrupt();
-    }
-
-    void power_on() { reset(); }
-    [[nodiscard]] bool is_running() const { return (status_ & driver_ok) != 0; }
 
 private:
     struct Register {
@@ -110,23 +109,9 @@ private:
         };
     };
     static constexpr Offset config_start = 0x100;
-    static constexpr u32 features_ok = 8, driver_ok = 4, failed_device = 64;
     static constexpr u32 used_buffer = 1, configuration = 2;
 
-    struct QueueRegisters {
-        u32 size = 0;
-        bool ready = false;
-        u64 descriptors = 0, driver = 0, device = 0;
-    };
-
-    [[nodiscard]] u32 queues() const {
-        auto const count = model_.queue_count();
-        return count < most_queues ? count : most_queues;
-    }
-    [[nodiscard]] u64 offered() const {
-        return model_.features() | feature::version_1 | feature::indirect | feature::event_index |
-               feature::packed;
-    }
+    void is_reset() { set_interrupts(0); }
 
     void set_interrupts(u32 interrupts) {
         if (interrupts == interrupts_) return;
@@ -134,82 +119,9 @@ private:
         line_.set(interrupts != 0);
     }
 
-    void set_features(u32 word) {
-        if ((status_ & features_ok) != 0 || driver_select_ >= 2) return;
-        auto const shift = 32 * driver_select_;
-        features_ = (features_ & ~(u64{0xffff'ffff} << shift)) | u64{word} << shift;
-    }
-
-    // Bits are only ever added, until zero takes all of them away.   [virtio 2.1]
-    void set_status(u32 word) {
-        if (word == 0) return reset();
-        auto added = word & ~status_ & 0xff & ~failed_device;
-        if ((added & features_ok) != 0 &&
-            ((features_ & ~offered()) != 0 || (features_ & feature::version_1) == 0))
-            added &= ~features_ok;
-        if (((status_ | added) & features_ok) == 0) added &= ~driver_ok;
-        status_ |= added;
-        if ((added & driver_ok) != 0) start();
-    }
-
-    void start() {
-        std::array<RingPlace, most_queues> places{};
-        for (u32 i = 0; i < queues(); ++i) {
-            auto const& queue = queues_[i];
-            if (!queue.ready) continue;
-            bool const packed = (features_ & feature::packed) != 0;
-            bool const good = queue.size != 0 && queue.size <= model_.queue_size(i) &&
-                              (packed || std::has_single_bit(queue.size)) && queue.descriptors % 16 == 0 &&
-                              queue.driver % (packed ? 4 : 2) == 0 && queue.device % 4 == 0;
-            if (!good) return needs_reset();
-            places[i] = {static_cast<u16>(queue.size), Gpa{queue.descriptors}, Gpa{queue.driver},
-                         Gpa{queue.device}};
-        }
-        model_.start(*this, features_, std::span{places}.first(queues()));
-    }
-
-    void reset() {
-        model_.stop();
-        queues_ = {};
-        status_ = 0;
-        features_ = 0;
-        device_select_ = driver_select_ = selected_ = 0;
-        set_interrupts(0);
-    }
-
-    // Only before the device runs: what was set up is latched.
-    void set_queue(Offset where, u32 word) {
-        if (selected_ >= queues() || is_running()) return;
-        auto& queue = queues_[selected_];
-        if (where == Register::queue_ready) {
-            queue.ready = (word & 1) != 0;
-            return;
-        }
-        if (queue.ready) return;
-        auto const low = [&](u64& field) { field = (field & ~u64{0xffff'ffff}) | word; };
-        auto const high = [&](u64& field) { field = (field & 0xffff'ffff) | u64{word} << 32; };
-        switch (where) {
-            case Register::queue_size: queue.size = word; break;
-            case Register::descriptors_low: low(queue.descriptors); break;
-            case Register::descriptors_high: high(queue.descriptors); break;
-            case Register::driver_low: low(queue.driver); break;
-            case Register::driver_high: high(queue.driver); break;
-            case Register::device_low: low(queue.device); break;
-            case Register::device_high: high(queue.device); break;
-            default: break;
-        }
-    }
-
     Line line_;
-    Model& model_;
-    u64 features_ = 0;
-    u32 status_ = 0;
     u32 interrupts_ = 0;
     u32 generation_ = 0;
-    u32 device_select_ = 0;
-    u32 driver_select_ = 0;
-    u32 selected_ = 0;
-    std::array<QueueRegisters, most_queues> queues_{};
 };
 
 }  // namespace antler::device::virtio

@@ -12,8 +12,8 @@ namespace antler::device::virtio {
 // What a model says to its driver, whatever the transport is.
 class Transport {
 public:
-    // A buffer was used, or the configuration has changed; the driver is interrupted.
-    virtual void queue_interrupt() = 0;
+    // A buffer of that queue was used, or the configuration has changed; the driver is interrupted.
+    virtual void queue_interrupt(u32 queue) = 0;
     virtual void config_interrupt() = 0;
     // The driver broke a rule: nothing goes on until it resets the device.   [virtio 2.1.2]
     virtual void needs_reset() = 0;

@@ -213,7 +213,7 @@ private:
             send_.use(chain, 0);
         }
         wire_.sent();
-        if (send_.publish()) transport_->queue_interrupt();
+        if (send_.publish()) transport_->queue_interrupt(send_queue);
         return more && send_.is_open();
     }
 
@@ -266,7 +266,7 @@ private:
             }
             wire_.take(put == Put::done);
         }
-        if (receive_.publish()) transport_->queue_interrupt();
+        if (receive_.publish()) transport_->queue_interrupt(receive_queue);
         return more && receive_.is_open();
     }
 

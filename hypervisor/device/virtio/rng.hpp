@@ -44,7 +44,7 @@ public:
     [[nodiscard]] bool work() override {
         if (!queue_.is_open()) return false;
         bool const more = fill_some();
-        if (queue_.publish()) transport_->queue_interrupt();
+        if (queue_.publish()) transport_->queue_interrupt(0);
         if (queue_.is_broken()) {
             queue_.reset();
             transport_->needs_reset();
