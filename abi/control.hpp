@@ -18,7 +18,7 @@ inline constexpr u32 most_lines = 4;
 enum class Type : u16 {
     // requests: what is asked → what the reply holds, and which items come before
     hello = 0x100,         // Hello → Welcome
-    host_info,             // Nothing → HostInfo; HartInfo items
+    host_info,             // Nothing → HostInfo; HartInfo and IommuInfo items
     list,                  // Nothing → Nothing; VmInfo items
     vm_info,               // VmName → VmInfo; VcpuInfo items
     vm_statistics,         // VmName → VmStatistics; VcpuStatistics and DeviceCounter items
@@ -62,6 +62,7 @@ enum class Type : u16 {
     item_device_counter,
     item_hart,
     item_console,
+    item_iommu,
     // events
     event_console_output = 0x300,  // ConsoleOutput
     event_vm_state,                // VmStateChanged
@@ -181,6 +182,22 @@ struct HartInfo {
     constexpr void fields(this auto& self, auto& v) {
         v(self.index, self.id, self.busy, self.idle, self.heartbeat, self.vcpus, self.running,
           self.interrupts, self.calls, self.polls);
+    }
+};
+
+struct IommuInfo {
+    u32 index{};
+    std::string_view kind{};   // how it was found: "iommu-sys" or "iommu-pci"
+    u32 version{};             // 0x10 is 1.0
+    u32 levels{};              // of its directory; 0: it cannot be used, and refuses all of its devices
+    std::string_view tells{};  // of faults by: "wire", "message", "nothing"
+    u32 devices{};             // that it lets reach memory
+    u64 commands{};            // that it was told
+    u64 faults{};              // that it reported
+    u32 redirects{};           // messages: 0, 1 to files of guests, 2 and into memory
+    constexpr void fields(this auto& self, auto& v) {
+        v(self.index, self.kind, self.version, self.levels, self.tells, self.devices, self.commands,
+          self.faults, self.redirects);
     }
 };
 

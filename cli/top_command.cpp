@@ -37,6 +37,7 @@ std::vector<TopHart> look_at_harts(ControlClient& client) {
     std::vector<TopHart> harts;
     auto const answer = must(client.ask(Type::host_info, wire::Nothing{}), "The harts");
     for (auto const& item : answer.items) {
+        if (item.type() != Type::item_hart) continue;
         auto const hart = item.as<wire::HartInfo>();
         harts.push_back({hart.index, hart.busy, hart.idle});
     }

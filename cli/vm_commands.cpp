@@ -170,6 +170,25 @@ int instances_command(bool json) {
     return 0;
 }
 
+Json iommus_of(Answer const& answer) {
+    auto all = Json::array();
+    for (auto const& item : answer.items) {
+        if (item.type() != Type::item_iommu) continue;
+        auto const iommu = item.as<wire::IommuInfo>();
+        all.push_back({{"index", iommu.index},
+                       {"kind", text(iommu.kind)},
+                       {"version", fmt::format("{}.{}", iommu.version >> 4, iommu.version & 15)},
+                       {"levels", iommu.levels},
+                       {"tells", text(iommu.tells)},
+                       {"devices", iommu.devices},
+                       {"commands", iommu.commands},
+                       {"faults", iommu.faults},
+                       {"redirects_messages", iommu.redirects >= 1},
+                       {"stores_messages", iommu.redirects >= 2}});
+    }
+    return all;
+}
+
 int host_command(Asked const& asked) {
     auto client = client_of(asked);
     auto const answer = must(client.ask(Type::host_info, wire::Nothing{}), "Cannot ask about the machine");
@@ -192,6 +211,7 @@ int host_command(Asked const& asked) {
                   {"garbage", host.garbage}};
         auto harts = Json::array();
         for (auto const& item : answer.items) {
+            if (item.type() != Type::item_hart) continue;
             auto const hart = item.as<wire::HartInfo>();
             harts.push_back({{"index", hart.index},
                              {"id", hart.id},
@@ -205,6 +225,7 @@ int host_command(Asked const& asked) {
                              {"running", text(hart.running)}});
         }
         json["hart"] = harts;
+        json["iommu"] = iommus_of(answer);
         print(json);
         return 0;
     }
@@ -216,6 +237,7 @@ int host_command(Asked const& asked) {
         fmt::print("The hypervisor panicked before its last start; `antler panic` shows what it left.\n");
     std::vector<std::vector<std::string>> rows{{"Hart", "Id", "Busy", "Idle", "vCPUs", "Running"}};
     for (auto const& item : answer.items) {
+        if (item.type() != Type::item_hart) continue;
         auto const hart = item.as<wire::HartInfo>();
         rows.push_back({fmt::format("{}", hart.index), fmt::format("{}", hart.id), duration(hart.busy),
                         duration(hart.idle), fmt::format("{}", hart.vcpus),

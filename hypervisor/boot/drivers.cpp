@@ -99,6 +99,20 @@ Result<bool> listen_to(System& all, std::optional<platform::BoardWire> wire,
     return core != nullptr;
 }
 
+std::optional<platform::HostImsic::Message> listen_to_messages(System& all,
+                                                               platform::InterruptHandler& handler) {
+    // Lines that no wire has.
+    auto const line = static_cast<u16>(0x8000 | all.interrupts.count());
+    for (u32 i = 0; i < all.core_count; ++i) {
+        auto& core = *all.cores[(line + i) % all.core_count];
+        auto const message = core.interrupts.enable_message(line);
+        if (!message || !all.interrupts.add(line, handler)) continue;
+        if (&core == &this_boot_core()) core.interrupts.open();
+        return message.value();
+    }
+    return std::nullopt;
+}
+
 void open_drivers(System& all) {
     open_controllers(all);
     if (all.board.pci) all.pci.emplace(*all.board.pci);

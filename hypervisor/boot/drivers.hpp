@@ -7,6 +7,7 @@
 #include "base/result.hpp"
 #include "base/types.hpp"
 #include "platform/board.hpp"
+#include "platform/host_imsic.hpp"
 #include "platform/interrupt_table.hpp"
 
 namespace antler::boot {
@@ -20,6 +21,10 @@ struct System;
 // is true; a device without a wire is asked now and then.  Before the other harts run.
 [[nodiscard]] Result<bool> listen_to(System& all, std::optional<platform::BoardWire> wire,
                                      platform::InterruptHandler& handler);
+
+// The same for a device that sends messages: which, and where to.  None where no hart has a file.
+[[nodiscard]] std::optional<platform::HostImsic::Message> listen_to_messages(
+    System& all, platform::InterruptHandler& handler);
 
 // Finds the board's virtio devices, and gives every hart its part of the interrupt controller.
 void open_drivers(System& all);

@@ -45,6 +45,21 @@ void say_fault(Fault const& fault) {
             number >> 3 & 0x1f, number & 7, whose.view());
 }
 
+void listen_to_one(System& all, BoardIommus& iommus, u32 i) {
+    auto& listener = iommus.listeners[i];
+    if (iommus.all[i].signal() == platform::Iommu::Signal::wire) {
+        (void)listen_to(all, iommus.board.wire(i), listener);
+        return;
+    }
+    auto const message = listen_to_messages(all, listener);
+    if (!message) {
+        (void)listen_to(all, std::nullopt, listener);
+        return;
+    }
+    iommus.all[i].send_messages(message->to, message->data);
+    if (auto const& function = iommus.board.function(i)) function->send_messages();
+}
+
 }  // namespace
 
 void IommuListener::interrupted() {
@@ -86,9 +101,30 @@ void listen_to_iommus(System& all) {
     for (u32 i = 0; i < iommus.all.size(); ++i) {
         iommus.listeners[i].index = i;
         if (iommus.all[i].is_dead()) continue;
-        auto const by_wire = iommus.all[i].signal() == platform::Iommu::Signal::wire;
-        (void)listen_to(all, by_wire ? iommus.board.wire(i) : std::nullopt, iommus.listeners[i]);
+        listen_to_one(all, iommus, i);
     }
+}
+
+bool describe_iommu(BoardIommus& iommus, u32 index, abi::control::IommuInfo& into) {
+    if (index >= iommus.all.size()) return false;
+    auto const& iommu = iommus.all[index];
+    auto const has = iommu.capabilities();
+    using isa::iommu::Capabilities;
+    using platform::Iommu;
+    into = {.index = index,
+            .kind = iommus.all.kind(index),
+            .version = Capabilities::version::get(has.raw),
+            .levels = iommu.is_dead() ? 0 : iommu.shape().levels,
+            .tells = iommu.signal() == Iommu::Signal::wire      ? "wire"
+                     : iommu.signal() == Iommu::Signal::message ? "message"
+                                                                : "nothing",
+            .devices = iommus.all.devices(index),
+            .commands = iommu.commands_done(),
+            .faults = iommu.faults_seen(),
+            .redirects = !Capabilities::msi_flat::get(has.raw)   ? 0u
+                         : !Capabilities::msi_mrif::get(has.raw) ? 1u
+                                                                 : 2u};
+    return true;
 }
 
 void print_iommus(System& all) {

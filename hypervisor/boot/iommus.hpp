@@ -4,6 +4,7 @@
 #include <array>
 #include <atomic>
 
+#include "abi/control.hpp"
 #include "platform/interrupt_table.hpp"
 #include "platform/iommu_board.hpp"
 
@@ -34,5 +35,8 @@ void open_iommus(System& all);
 // After both: what they have to tell is heard from here on.
 void listen_to_iommus(System& all);
 void print_iommus(System& all);
+
+// False beyond the last.
+[[nodiscard]] bool describe_iommu(BoardIommus& iommus, u32 index, abi::control::IommuInfo& into);
 
 }  // namespace antler::boot

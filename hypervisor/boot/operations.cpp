@@ -123,6 +123,11 @@ bool Operations::hart(u32 index, wire::HartInfo& into) {
     return true;
 }
 
+bool Operations::iommu(u32 index, wire::IommuInfo& into) {
+    if (!all_.iommus) return false;
+    return describe_iommu(*all_.iommus, index, into);
+}
+
 std::optional<u32> Operations::find_vm(std::string_view name) {
     return boot::find_vm(all_, name);
 }

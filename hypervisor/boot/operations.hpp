@@ -15,6 +15,7 @@ public:
     [[nodiscard]] abi::control::Welcome welcome() override;
     [[nodiscard]] abi::control::HostInfo host() override;
     [[nodiscard]] bool hart(u32 index, abi::control::HartInfo& into) override;
+    [[nodiscard]] bool iommu(u32 index, abi::control::IommuInfo& into) override;
 
     [[nodiscard]] std::optional<u32> find_vm(std::string_view name) override;
     [[nodiscard]] std::optional<u32> vm_from(u32 id) override;

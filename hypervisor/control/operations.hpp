@@ -27,6 +27,7 @@ public:
     [[nodiscard]] virtual wire::HostInfo host() = 0;
     // False beyond the last.
     [[nodiscard]] virtual bool hart(u32 index, wire::HartInfo& into) = 0;
+    [[nodiscard]] virtual bool iommu(u32 index, wire::IommuInfo& into) = 0;
 
     // VMs by a number that stays theirs while they exist.
     [[nodiscard]] virtual std::optional<u32> find_vm(std::string_view name) = 0;

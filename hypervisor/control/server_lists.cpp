@@ -19,11 +19,22 @@ void Server::list_step() {
 
 // False: there is none left.
 bool Server::list_item(Listing& listing) {
-    if (listing.type == Type::host_info) {
+    if (listing.type == Type::host_info && listing.stage == 0) {
         wire::HartInfo info;
-        if (!operations_.hart(listing.next, info)) return false;
+        if (operations_.hart(listing.next, info)) {
+            ++listing.next;
+            item(Type::item_hart, info);
+        } else {
+            listing.stage = 1;
+            listing.next = 0;
+        }
+        return true;
+    }
+    if (listing.type == Type::host_info) {
+        wire::IommuInfo info;
+        if (!operations_.iommu(listing.next, info)) return false;
         ++listing.next;
-        item(Type::item_hart, info);
+        item(Type::item_iommu, info);
         return true;
     }
     if (listing.type == Type::list) {

@@ -85,6 +85,7 @@ void Server::answer() {
         case Type::item_device_counter:
         case Type::item_hart:
         case Type::item_console:
+        case Type::item_iommu:
         case Type::event_console_output:
         case Type::event_vm_state:
         case Type::event_create_progress:

@@ -46,6 +46,12 @@ public:
 
     // This hart takes the wire; from open() on, or from the next open().
     [[nodiscard]] Result<void> enable(BoardWire wire);
+    // The same for a device that sends messages to the hart itself; only where the hart has a file.
+    [[nodiscard]] Result<HostImsic::Message> enable_message(u16 line) {
+        auto* const imsic = std::get_if<HostImsic>(&kind_);
+        if (imsic == nullptr) return Err{Error::not_found};
+        return imsic->enable_message(line);
+    }
     // On the hart itself, when it starts and whenever a wire was added: firmware may have closed everything.
     void open();
 

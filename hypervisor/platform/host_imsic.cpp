@@ -3,15 +3,25 @@
 
 namespace antler::platform {
 
+Result<u16> HostImsic::give_identity(u32 line) {
+    if (next_identity_ > used_identities) return Err{Error::full};
+    auto const identity = next_identity_++;
+    lines_[identity] = static_cast<u16>(line);
+    enabled_ |= u64{1} << identity;
+    return identity;
+}
+
+auto HostImsic::enable_message(u16 line) -> Result<Message> {
+    auto const identity = TRY(give_identity(line));
+    return Message{file_ + isa::seteipnum_le, identity};
+}
+
 Result<void> HostImsic::enable(BoardWire wire) {
     auto* const aplic = wires_->find(wire.controller);
     if (aplic == nullptr) return Err{Error::not_found};
     for (auto const line : lines_)
         if (line == wire.line()) return {};
-    if (next_identity_ > used_identities) return Err{Error::full};
-    auto const identity = next_identity_++;
-    lines_[identity] = static_cast<u16>(wire.line());
-    enabled_ |= u64{1} << identity;
+    auto const identity = TRY(give_identity(wire.line()));
     if (isa::aplic::is_level(wire.mode)) levels_ |= u64{1} << identity;
     aplic->connect(wire, isa::aplic::Target::message(hart_index_, 0, identity));
     return {};

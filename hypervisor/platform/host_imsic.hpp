@@ -25,6 +25,13 @@ public:
 
     // Gives the wire an identity of this hart; it counts when open() was called the next time.
     [[nodiscard]] Result<void> enable(BoardWire wire);
+    // For a device that sends messages itself: which, and where to.  It is served as the line `line`, which
+    // no wire has, and counts like a wire.
+    struct Message {
+        Hpa to{};
+        u32 data = 0;
+    };
+    [[nodiscard]] Result<Message> enable_message(u16 line);
     // On the hart itself.  Messages that wait stay.
     void open() const;
 
@@ -54,6 +61,7 @@ public:
     }
 
 private:
+    [[nodiscard]] Result<u16> give_identity(u32 line);
     // As many as every file has, and more than an InterruptTable.
     static constexpr u32 used_identities = isa::fewest_identities;
 

@@ -190,6 +190,14 @@ bool Iommus::is_attached(DeviceId device) {
     return state_.with([&](State& state) { return find(state, device) != nullptr; });
 }
 
+u32 Iommus::devices(u32 iommu) {
+    return state_.with([&](State& state) {
+        u32 count = 0;
+        for (auto const& device : state.devices) count += device.used && device.id.iommu == iommu ? 1 : 0;
+        return count;
+    });
+}
+
 // ---- messages
 
 Result<void> Iommus::set_message_pages(memory::Space& space, std::optional<MessagePages> pages) {

@@ -80,6 +80,7 @@ public:
     // Returns when nothing that it did before is under way.  Nothing happens where it is attached to nobody.
     void detach(DeviceId device);
     [[nodiscard]] bool is_attached(DeviceId device);
+    [[nodiscard]] u32 devices(u32 iommu);  // that are attached
 
     // The guest's interrupt files are these pages; none leads anywhere yet.  Before its devices are attached;
     // nullopt, after they are detached, gives everything back.  Not where an IOMMU of the board cannot.

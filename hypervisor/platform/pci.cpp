@@ -64,6 +64,16 @@ void PciFunction::write(u32 offset, u32 value) const {
     mmio_write<u32>(base_ + (offset & 0xffcu), value);
 }
 
+void PciFunction::send_messages() const {
+    constexpr u32 capabilities = 0x34;
+    constexpr u8 msix = 0x11;
+    constexpr u32 msix_enable = 1u << 31;
+    constexpr u32 msix_all_masked = 1u << 30;
+    u32 at = read8(capabilities) & 0xfcu;
+    for (int left = 48; at != 0 && left > 0; --left, at = read8(at + 1) & 0xfcu)
+        if (read8(at) == msix) return write(at, (read(at) | msix_enable) & ~msix_all_masked);
+}
+
 Result<void> PciBridge::open(memory::House& house) const {
     constexpr u64 bytes_of_a_bus = u64{1} << 20;
     auto const& all = board_.configuration;

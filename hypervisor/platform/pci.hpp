@@ -29,6 +29,8 @@ public:
     [[nodiscard]] u16 id() const { return read16(0x02); }
     [[nodiscard]] u16 subsystem() const { return read16(0x2e); }
     [[nodiscard]] u8 pin() const { return read8(0x3d); }
+    // Its messages are sent as its MSI-X table says, and its pin is not raised any more.
+    void send_messages() const;
 
 private:
     Hpa base_;

@@ -62,6 +62,10 @@ struct Operations final : control::Operations {
         into = {.index = index, .running = "rtos"};
         return index < 2;
     }
+    bool iommu(u32 index, wire::IommuInfo& into) override {
+        into = {.index = index, .kind = "iommu-sys", .levels = 3, .tells = "wire"};
+        return index < 1;
+    }
     std::optional<u32> find_vm(std::string_view name) override {
         for (u32 i = 0; i < 2; ++i)
             if (names[i] == name) return i * 10;
