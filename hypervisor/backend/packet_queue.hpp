@@ -97,6 +97,9 @@ public:
                 done += count;
             }
         }
+        [[nodiscard]] bool is_simple() const {
+            return offload().is_plain() && is_whole() && headroom_adjoins();
+        }
         PacketQueue* queue_;
         Record* record_;
         u8* data_ = nullptr;  // its first byte
@@ -109,9 +112,7 @@ public:
     // Hands it to the receiver, or gives it up when it could not be filled.  True: the receiver sleeps, and
     // the caller wakes it before it calls done().
     [[nodiscard]] bool publish(Slot const& slot, bool filled) {
-        // The partner of sleep(): either the receiver sees the packet, or we see that it sleeps.
-        slot.record_->state.store(filled ? ready : given_up, std::memory_order_seq_cst);
-        return asleep_.load(std::memory_order_seq_cst) && asleep_.exchange(false, std::memory_order_seq_cst);
+        return publish(*slot.record_, !filled ? given_up : slot.is_simple() ? simple : ready);
     }
     // Once for each reservation; afterwards the caller does not touch the queue.
     void done() { senders_.fetch_sub(1, std::memory_order_release); }
@@ -119,6 +120,18 @@ public:
     // By the receiver: the first packet, if there is one; it stays until pop().
     [[nodiscard]] std::optional<Slot> front();
     void pop(Slot const& slot) { advance(slot.position_, slot.length_); }
+    // The same for most packets: where the first has nothing left to do, and lies in one piece with its
+    // headroom directly in front, all of that.  Nothing: front() knows.
+    [[nodiscard]] std::span<u8> simple_front() {
+        if (head_ == tail_.load(std::memory_order_acquire)) return {};
+        auto& first = record(head_);
+        if (first.state.load(std::memory_order_acquire) != simple) return {};
+        return {reinterpret_cast<u8*>(&first) + (record_bytes - headroom_bytes),
+                headroom_bytes + first.length};
+    }
+    void pop_simple(std::span<u8> packet) {
+        advance(head_, static_cast<u32>(packet.size()) - headroom_bytes);
+    }
     // The receiver wants to be woken; false: something has come meanwhile.
     [[nodiscard]] bool sleep();
     // Forgets what waits.
@@ -138,9 +151,11 @@ public:
     }
 
 private:
+    friend class PacketTrain;
     static constexpr auto page_size = static_cast<u32>(page_bytes);
     static constexpr u32 record_bytes = alignment;
-    static constexpr u32 reserved = 0, ready = 1, given_up = 2;
+    // Of a record; `simple` is ready, and there is nothing to say of it.
+    static constexpr u32 reserved = 0, ready = 1, given_up = 2, simple = 3;
     static_assert(sizeof(Record) + headroom_bytes <= record_bytes);
 
     // Under the lock: what is taken.
@@ -162,6 +177,11 @@ private:
         return static_cast<u8*>(memory::house_view(Hpa{u64{frame} * page_bytes})) + position % page_size;
     }
     [[nodiscard]] Record& record(u32 position) { return *reinterpret_cast<Record*>(view(position)); }
+    [[nodiscard]] bool publish(Record& record, u32 state) {
+        // The partner of sleep(): either the receiver sees the packet, or we see that it sleeps.
+        record.state.store(state, std::memory_order_seq_cst);
+        return asleep_.load(std::memory_order_seq_cst) && asleep_.exchange(false, std::memory_order_seq_cst);
+    }
     [[nodiscard]] bool take_page(Book& book, u32 position);
     void give_back(Book& book, u32 frame);
     void advance(u32 position, u32 length) {
@@ -213,7 +233,7 @@ inline std::optional<PacketQueue::Slot> PacketQueue::front() {
         auto& first = record(head);
         auto const state = first.state.load(std::memory_order_acquire);
         if (state == reserved) return std::nullopt;
-        if (state == ready) return Slot{*this, first, head, first.length};
+        if (state != given_up) return Slot{*this, first, head, first.length};
         advance(head_, first.length);
     }
     return std::nullopt;

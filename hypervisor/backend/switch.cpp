@@ -13,13 +13,36 @@ PortCounters Port::counters() const {
             get(received_.packets), get(received_.bytes), get(received_.drops)};
 }
 
+u8* Wakes::begin_train(u32 length) {
+    end_train();
+    auto const& [from, to, first, second, life] = flow_;
+    constexpr u32 least_mtu = FrameHead::capacity - header_bytes;
+    if (from == nullptr || !from->has_link() || !to->has_link() || from->options_.mtu < least_mtu ||
+        to->options_.mtu < least_mtu)
+        return nullptr;
+    return train_.begin(to->queue_, life) ? train_.add(length) : nullptr;
+}
+
+void Wakes::end_open_train() {
+    auto& to = *flow_.to;
+    flow_.from->sent_.count(train_bytes_, train_packets_);
+    to.received_.count(train_bytes_, train_packets_);
+    train_bytes_ = train_packets_ = 0;
+    if (train_.end()) {
+        add(to);
+    } else {
+        to.queue_.done();
+    }
+}
+
 void Wakes::tell() {
+    end_train();
     for (u32 i = 0; i < count_; ++i) {
         waiting_[i].receiver->packets_wait();
         waiting_[i].port->queue().done();
     }
     count_ = 0;
-    flow_.to = nullptr;
+    flow_.from = nullptr;
 }
 
 Switch::~Switch() {
@@ -190,10 +213,8 @@ u32 Switch::decide(Port& from, Outgoing const& frame, u64 now, Wakes& wakes) {
             auto const life = to->queue_.life();  // before what it is used for
             if (!may_pass(from, *to, vlan)) return 0;
             bool const tags = wants_tag(*to, vlan);
-            if (!tagged && !tags) {
-                wakes.flow_.to = to;
-                wakes.flow_.life = life;
-            }
+            if (!tagged && !tags)
+                wakes.flow_ = {&from, to, frame.head.word(0), Wakes::Flow::second_of(frame.head), life};
             return deliver(*to, life, frame, vlan, tagged, tags, wakes) ? 1 : 0;
         }
     }

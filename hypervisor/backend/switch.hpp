@@ -6,6 +6,7 @@
 
 #include "backend/address_table.hpp"
 #include "backend/packet_queue.hpp"
+#include "backend/packet_train.hpp"
 
 namespace antler::backend {
 
@@ -59,13 +60,14 @@ public:
 
 private:
     friend class Switch;
+    friend class Wakes;
     struct Counted {
         std::atomic<u64> packets = 0, bytes = 0, drops = 0;
         void clear() {
             for (auto* one : {&packets, &bytes, &drops}) one->store(0, std::memory_order_relaxed);
         }
-        void count(u32 length) {
-            packets.fetch_add(1, std::memory_order_relaxed);
+        void count(u64 length, u32 count = 1) {
+            packets.fetch_add(count, std::memory_order_relaxed);
             bytes.fetch_add(length, std::memory_order_relaxed);
         }
         void drop() { drops.fetch_add(1, std::memory_order_relaxed); }
@@ -95,15 +97,29 @@ private:
     friend class Switch;
     // Where the last frame went: others with the same addresses and type go there too, until all are told.
     struct Flow {
-        Port const* from = nullptr;
+        Port* from = nullptr;  // null: none
         Port* to = nullptr;
         u64 first = 0, second = 0;  // words of the frame
         u32 life = 0;
+        [[nodiscard]] bool has(Port const& sender, FrameHead head) const {
+            return first == head.word(0) && second == second_of(head) && from == &sender;
+        }
+        [[nodiscard]] static u64 second_of(FrameHead head) {
+            constexpr u64 addresses_and_type = (u64{1} << 48) - 1;
+            return head.word(8) & addresses_and_type;
+        }
     };
-    void add(Port& port, Receiver& receiver) {
+    void add(Port& port) {
         if (count_ == waiting_.size()) tell();
-        waiting_[count_++] = {&port, &receiver};
+        waiting_[count_++] = {&port, port.receiver_};
     }
+    // Where the next small frame of the flow goes, or null: it goes alone.
+    [[nodiscard, gnu::noinline]] u8* begin_train(u32 length);
+    void end_train() {
+        if (train_.is_open()) [[unlikely]]
+            end_open_train();
+    }
+    [[gnu::noinline]] void end_open_train();
     struct Waiting {
         Port* port;
         Receiver* receiver;
@@ -111,6 +127,9 @@ private:
     std::array<Waiting, 8> waiting_;
     u32 count_ = 0;
     Flow flow_{};
+    PacketTrain train_{};
+    u32 train_packets_ = 0;
+    u32 train_bytes_ = 0;
 };
 
 // A frame that somebody sends: its first bytes, which were copied once, and a way to the others.
@@ -141,6 +160,9 @@ public:
 
     // Called by one hart at a time for a port.  Returns how many ports it was copied to.
     [[gnu::always_inline]] u32 send(Port& from, Outgoing const& frame, u64 now, Wakes& wakes);
+    // The same for a small frame with nothing left to do to it, which goes where the one before went; its
+    // receiver sees it when `wakes` tells.  False: nothing happened.
+    [[nodiscard, gnu::always_inline]] bool send_behind(Port& from, FrameHead head, u32 length, Wakes& wakes);
 
     [[nodiscard]] Port* uplink() { return uplink_.load(std::memory_order_acquire); }
     [[nodiscard]] AddressTable& table() { return table_; }
@@ -212,26 +234,38 @@ inline bool Switch::deliver(Port& to, u32 life, Outgoing const& frame, Vlan vlan
         to.received_.drop();
     }
     if (to.queue_.publish(into, filled)) {
-        wakes.add(to, *to.receiver_);
+        wakes.add(to);
     } else {
         to.queue_.done();
     }
     return filled;
 }
 
+inline bool Switch::send_behind(Port& from, FrameHead head, u32 length, Wakes& wakes) {
+    bool const small = length - ethernet::header_bytes <= FrameHead::capacity - ethernet::header_bytes;
+    if (!small || !wakes.flow_.has(from, head)) return false;
+    auto* into = wakes.train_.add(length);
+    if (into == nullptr) [[unlikely]] {
+        into = wakes.begin_train(length);
+        if (into == nullptr) return false;
+    }
+    copy_blocks(into, head.bytes, length);
+    ++wakes.train_packets_;
+    wakes.train_bytes_ += length;
+    return true;
+}
+
 inline u32 Switch::send(Port& from, Outgoing const& frame, u64 now, Wakes& wakes) {
+    wakes.end_train();  // what was sent before arrives before
     // Most frames go where the one before went.
-    constexpr u64 addresses_and_type = (u64{1} << 48) - 1;
-    auto const first = frame.head.word(0);
-    auto const second = frame.head.word(8) & addresses_and_type;
     auto& flow = wakes.flow_;
-    if (flow.to != nullptr && flow.first == first && flow.second == second && flow.from == &from &&
-        frame.length - ethernet::header_bytes <= from.options_.mtu && from.has_link() &&
-        frame.offload.segments == Segments::none && frame.offload.fits(frame.length)) [[likely]] {
+    if (flow.has(from, frame.head) && frame.length - ethernet::header_bytes <= from.options_.mtu &&
+        from.has_link() && frame.offload.segments == Segments::none && frame.offload.fits(frame.length))
+        [[likely]] {
         from.sent_.count(frame.length);
         return deliver(*flow.to, flow.life, frame, no_vlan, false, false, wakes) ? 1 : 0;
     }
-    flow = {&from, nullptr, first, second, 0};
+    flow.from = nullptr;
     return decide(from, frame, now, wakes);
 }
 

@@ -80,6 +80,13 @@ namespace {
 
 u32 NetWire::send(device::virtio::NetFrame const& frame) {
     if (port_ == nullptr) return 1;
+    if (frame.header.flags == 0 && frame.header.segments == 0 &&
+        port_->where().send_behind(*port_, {frame.head.data()}, frame.length, wakes_)) [[likely]]
+        return 1;
+    return send_any(frame);
+}
+
+u32 NetWire::send_any(device::virtio::NetFrame const& frame) {
     bool const plain = frame.header.flags == 0 && frame.header.segments == 0;
     return port_->where().send(*port_,
                                {.head = {frame.head.data()},
@@ -88,6 +95,11 @@ u32 NetWire::send(device::virtio::NetFrame const& frame) {
                                 .source = frame.source,
                                 .fill = frame.fill},
                                hart::time(), wakes_);
+}
+
+std::span<u8> NetWire::simple() {
+    if (slot_ || port_ == nullptr) return {};
+    return port_->queue().simple_front();
 }
 
 bool NetWire::next() {

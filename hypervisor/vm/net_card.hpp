@@ -33,8 +33,10 @@ public:
     void open(u64 features);
     void close();
     void call_again();
-    [[nodiscard]] u32 send(device::virtio::NetFrame const& frame);
+    [[nodiscard, gnu::always_inline]] u32 send(device::virtio::NetFrame const& frame);
     void sent() { wakes_.tell(); }
+    [[nodiscard]] std::span<u8> simple();
+    void take_simple(std::span<u8> packet) { port_->queue().pop_simple(packet); }
     [[nodiscard]] bool next();
     [[nodiscard]] u32 length() const { return segment_ ? segment_->length() : slot_->length(); }
     [[nodiscard]] device::virtio::NetHeader header() const;
@@ -46,6 +48,7 @@ public:
     [[nodiscard]] bool has_link() const { return cable_; }
 
 private:
+    [[gnu::noinline]] u32 send_any(device::virtio::NetFrame const& frame);
     [[nodiscard]] u8* headroom() const;
 
     Vm& vm_;

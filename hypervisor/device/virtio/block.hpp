@@ -146,11 +146,12 @@ private:
         auto& chain = room.value;
         if (waiting_ != 0) try_again(cost);  // once: whoever is busy says when it is not
         bool drained = false;                // the driver will say when there is more
+        auto const view = queue_.view();
         do {
             must_look_ = false;
             finish_some(cost);
             while (!drained && free_ != slots && cost < budget) {
-                if (next(chain)) [[likely]]
+                if (next(chain, view)) [[likely]]
                     take(chain, cost);
                 else
                     drained = true;
@@ -167,8 +168,8 @@ private:
     }
 
     // Where there is none, the driver says when there is.
-    [[nodiscard]] bool next(Chain& chain) {
-        while (!queue_.pop(chain))
+    [[nodiscard]] bool next(Chain& chain, DescriptorView<M> const& view) {
+        while (!queue_.pop(chain, view))
             if (!queue_.is_open() || queue_.listen()) return false;
         return true;
     }

@@ -8,6 +8,7 @@
 #include "base/unfilled.hpp"
 #include "device/virtio/model.hpp"
 #include "device/virtio/queue.hpp"
+#include "device/virtio/segments.hpp"
 
 namespace antler::device::virtio {
 
@@ -65,8 +66,12 @@ concept NetWire = requires(W& wire, NetFrame const& frame, u64 features) {
     { wire.send(frame) } -> std::same_as<u32>;  // what it cost, in packets
     wire.sent();                                // no more for now
     wire.open(features);                        // what the driver takes unfinished
-    { wire.next() } -> std::same_as<bool>;      // makes the next packet that has come the current one
-    { wire.length() } -> std::same_as<u32>;     // of it
+    // The next packet with room for a NetHeader in front, where it is in one piece and there is nothing to
+    // say of it; empty: next() knows.
+    { wire.simple() } -> std::same_as<std::span<u8>>;
+    wire.take_simple(std::span<u8>{});       // it is done with
+    { wire.next() } -> std::same_as<bool>;   // makes the next packet that has come the current one
+    { wire.length() } -> std::same_as<u32>;  // of it
     { wire.header() } -> std::same_as<NetHeader>;
     { wire.piece(u32{}) } -> std::same_as<std::span<u8 const>>;  // from an offset on; the header comes first
     { wire.whole() } -> std::same_as<std::span<u8 const>>;       // header and all, where it lies in one piece
@@ -148,50 +153,8 @@ private:
         transport_->needs_reset();
     }
 
-    // The bytes of a chain, one after the other; for a frame's rest it only ever goes on.
-    struct Reader {
-        M& memory;
-        std::span<Segment const> segments;
-        usize index = 0;
-        u32 in_segment = 0;
-        u32 position = 0;
-
-        void rewind() { index = in_segment = position = 0; }
-        bool skip_to(u32 wanted) {
-            if (wanted < position) rewind();
-            while (position < wanted) {
-                if (index == segments.size()) return false;
-                auto const step = std::min(wanted - position, segments[index].bytes - in_segment);
-                advance(step);
-            }
-            return true;
-        }
-        void advance(u32 step) {
-            position += step;
-            in_segment += step;
-            if (in_segment == segments[index].bytes) {
-                ++index;
-                in_segment = 0;
-            }
-        }
-        bool read(u8* into, u32 bytes) {
-            while (bytes != 0) {
-                if (index == segments.size()) return false;
-                auto const& segment = segments[index];
-                auto const step = std::min(bytes, segment.bytes - in_segment);
-                if (step != 0 && !memory.read(segment.at + in_segment, {into, step}).ok()) return false;
-                advance(step);
-                into += step;
-                bytes -= step;
-            }
-            return true;
-        }
-    };
-
     static bool fill(void* source, u32 offset, std::span<u8> into) {
-        auto& reader = *static_cast<Reader*>(source);
-        return reader.skip_to(offset + sizeof(NetHeader)) &&
-               reader.read(into.data(), static_cast<u32>(into.size()));
+        return static_cast<SegmentReader<M>*>(source)->read(offset + u32{sizeof(NetHeader)}, into);
     }
 
     // True: there is more.
@@ -201,8 +164,9 @@ private:
         auto& chain = room.value;
         u32 cost = 0;
         bool more = true;
+        auto const view = send_.view();
         for (; cost < budget; ++cost) {
-            if (!send_.pop(chain)) {
+            if (!send_.pop(chain, view)) {
                 if (!send_.is_open() || send_.listen()) {
                     more = false;
                     break;
@@ -219,19 +183,14 @@ private:
 
     // What it cost beyond one packet.
     u32 send_one(Chain const& chain) {
-        Reader reader{memory_, chain.to_read()};
+        SegmentReader<M> reader{memory_, chain.to_read()};
         auto const bytes = chain.readable_bytes;
         if (bytes < sizeof(NetHeader) || bytes - sizeof(NetHeader) > most_frame_bytes) return 0;
         NetFrame frame;
         frame.length = bytes - static_cast<u32>(sizeof(NetHeader));
         auto const held = std::min(bytes, static_cast<u32>(sizeof(NetHeader)) + NetFrame::head_bytes);
-        auto const& first = chain.segments[0];
         std::span const start{reinterpret_cast<u8*>(&frame.header), held};
-        if (first.bytes >= held) [[likely]] {
-            if (!memory_.read(first.at, start).ok()) return 0;
-        } else if (!reader.read(start.data(), held)) {
-            return 0;
-        }
+        if (!reader.read(0, start)) return 0;
         frame.source = &reader;
         frame.fill = fill;
         auto const cost = wire_.send(frame);
@@ -244,15 +203,19 @@ private:
         Unfilled<Chain> room;  // pop() fills it
         auto& chain = room.value;
         bool more = true;
+        auto const view = receive_.view();
         for (u32 done = 0; done < budget; ++done) {
-            if (!wire_.next()) {
+            auto const simple = wire_.simple();
+            if (simple.empty() && !wire_.next()) [[unlikely]] {
                 if (wire_.sleep()) {
                     more = false;
                     break;
                 }
                 continue;
             }
-            auto const put = receive_one(chain);
+            auto const put = receive_one(chain, view, simple);
+            if (put == Put::done) [[likely]]
+                continue;
             if (put == Put::no_room) {
                 // The driver says when it has put buffers there; unless it has just done so.
                 waits_for_buffers_ = true;
@@ -264,7 +227,7 @@ private:
                 if (!receive_.is_open()) break;
                 continue;
             }
-            wire_.take(put == Put::done);
+            if (wire_.next()) wire_.take(false);
         }
         if (receive_.publish()) transport_->queue_interrupt(receive_queue);
         return more && receive_.is_open();
@@ -277,12 +240,34 @@ private:
         u32 bytes;
     };
 
-    // Copies into the driver's buffers, of which a packet may take several where that was agreed.
-    [[gnu::always_inline]] Put receive_one(Chain& chain) {
+    // Copies into the driver's buffers; the packet is taken when that is done.
+    [[gnu::always_inline]] Put receive_one(Chain& chain, DescriptorView<M> const& view,
+                                           std::span<u8> simple) {
+        auto const mark = receive_.mark();
+        if (!receive_.pop(chain, view)) return receive_.is_open() ? Put::no_room : Put::lost;
+        if (!simple.empty() && chain.readable == 0 && chain.segments[0].bytes >= simple.size()) [[likely]] {
+            constexpr NetHeader in_one_buffer{.buffers = 1};
+            __builtin_memcpy(__builtin_assume_aligned(simple.data(), 4), &in_one_buffer,
+                             sizeof in_one_buffer);
+            if (memory_.write(chain.segments[0].at, simple).ok()) [[likely]] {
+                receive_.use(chain, static_cast<u32>(simple.size()));
+                wire_.take_simple(simple);
+                return Put::done;
+            }
+        }
+        return receive_any(chain, mark);
+    }
+    [[gnu::noinline]] Put receive_any(Chain& chain, RingMark mark) {
+        if (!wire_.next()) return Put::lost;
+        auto const put = put_any(chain, mark);
+        if (put == Put::done) wire_.take(true);
+        return put;
+    }
+
+    // A packet may take several buffers, where that was agreed.
+    Put put_any(Chain& chain, RingMark mark) {
         auto const length = wire_.length() + static_cast<u32>(sizeof(NetHeader));
         bool const merges = (features_ & net_feature::merged_buffers) != 0;
-        auto const mark = receive_.mark();
-        if (!receive_.pop(chain)) return receive_.is_open() ? Put::no_room : Put::lost;
         if (chain.writable_bytes >= length) return put_into_one(chain, length);
         if (!merges) {
             receive_.use(chain, 0);  // a buffer too small for what may come is the driver's mistake
@@ -291,7 +276,7 @@ private:
         return put_into_many(chain, length, mark);
     }
 
-    [[gnu::always_inline]] Put put_into_one(Chain const& chain, u32 length) {
+    Put put_into_one(Chain const& chain, u32 length) {
         auto header = wire_.header();
         header.buffers = 1;
         wire_.set_header(header);
@@ -305,7 +290,7 @@ private:
         return put_pieces_into_one(chain, length);
     }
     [[gnu::noinline]] Put put_pieces_into_one(Chain const& chain, u32 length) {
-        Writer writer{memory_, chain.to_write()};
+        SegmentWriter<M> writer{memory_, chain.to_write()};
         for (u32 at = 0; at < length;) {
             auto const piece = wire_.piece(at);
             if (piece.empty() || !writer.write(piece)) {
@@ -353,7 +338,7 @@ private:
             }
             auto left = std::min(used[i].bytes, chain.writable_bytes);
             auto const bytes = left;
-            Writer writer{memory_, chain.to_write()};
+            SegmentWriter<M> writer{memory_, chain.to_write()};
             while (good && left != 0) {
                 auto piece = wire_.piece(at);
                 piece = piece.first(std::min<usize>(piece.size(), left));
@@ -366,29 +351,6 @@ private:
         return good ? Put::done : Put::lost;
     }
     static constexpr u32 most_merged = 48;
-
-    struct Writer {
-        M& memory;
-        std::span<Segment const> segments;
-        usize index = 0;
-        u32 in_segment = 0;
-
-        bool write(std::span<u8 const> bytes) {
-            while (!bytes.empty()) {
-                if (index == segments.size()) return false;
-                auto const& segment = segments[index];
-                auto const step = std::min<usize>(bytes.size(), segment.bytes - in_segment);
-                if (step != 0 && !memory.write(segment.at + in_segment, bytes.first(step)).ok()) return false;
-                bytes = bytes.subspan(step);
-                in_segment += static_cast<u32>(step);
-                if (in_segment == segment.bytes) {
-                    ++index;
-                    in_segment = 0;
-                }
-            }
-            return true;
-        }
-    };
 
     M& memory_;
     W& wire_;

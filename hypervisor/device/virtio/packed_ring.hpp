@@ -18,6 +18,7 @@ public:
         count_ = 0;
     }
 
+    [[nodiscard]] DescriptorView<M> view() const { return {*memory_, place_.descriptors, place_.size}; }
     [[nodiscard, gnu::noinline]] Popped pop(Chain& chain) {
         auto const there = is_available(next_);
         if (!there) return Popped::broken;

@@ -28,10 +28,15 @@ public:
     [[nodiscard]] bool is_broken() const { return broken_; }
     void reset() { open_ = broken_ = false; }
 
+    // What pop() looks at, for as long as the hart serves nobody else; the queue is open.
+    [[nodiscard, gnu::always_inline]] DescriptorView<M> view() const {
+        return packed_ ? packed_ring_.view() : split_.view();
+    }
     // The next chain; false when there is none.
-    [[nodiscard, gnu::always_inline]] bool pop(Chain& chain) {
+    [[nodiscard]] bool pop(Chain& chain) { return open_ && pop(chain, view()); }
+    [[nodiscard, gnu::always_inline]] bool pop(Chain& chain, DescriptorView<M> const& view) {
         if (!open_) return false;
-        auto const popped = packed_ ? packed_ring_.pop(chain) : split_.pop(chain);
+        auto const popped = packed_ ? packed_ring_.pop(chain) : split_.pop(chain, view);
         if (popped == Popped::broken) break_it();
         return popped == Popped::chain;
     }

@@ -109,8 +109,8 @@ struct RawDescriptor {
 };
 static_assert(sizeof(RawDescriptor) == sizeof(Descriptor));
 
-// A table of descriptors while one chain is read: where the memory shows it in one piece it is looked for
-// once.
+// A table of descriptors while chains are read, and no longer: where the memory shows it in one piece it is
+// looked for once.
 template <GuestMemory M>
 class DescriptorView {
 public:

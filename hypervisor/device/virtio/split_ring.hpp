@@ -21,14 +21,16 @@ public:
         pending_most_ = most_pending();
     }
 
-    [[nodiscard, gnu::always_inline]] Popped pop(Chain& chain) {
+    [[nodiscard, gnu::always_inline]] DescriptorView<M> view() const {
+        return {*memory_, place_.descriptors, place_.size};
+    }
+    [[nodiscard, gnu::always_inline]] Popped pop(Chain& chain, DescriptorView<M> const& table) {
         if (held_ == held_end_) [[unlikely]] {
             if (auto const got = get_heads(); got != Popped::chain) return got;
         }
         auto const head = heads_[held_];
         if (head >= place_.size) [[unlikely]]
             return Popped::broken;
-        DescriptorView<M> const table{*memory_, place_.descriptors, place_.size};
         RawDescriptor first;
         if (!table.load(head, first)) [[unlikely]]
             return Popped::broken;

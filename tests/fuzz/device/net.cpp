@@ -38,6 +38,14 @@ struct Wire {
         return 1;
     }
     void sent() {}
+    std::span<u8> simple() {
+        bool const has = !waiting.empty() && waiting.front().size() % 3 == 0;
+        return has ? std::span{waiting.front()} : std::span<u8>{};
+    }
+    void take_simple(std::span<u8> packet) {
+        VERIFY(packet.data() == waiting.front().data());
+        waiting.pop_front();
+    }
     bool next() { return !waiting.empty(); }
     u32 length() { return static_cast<u32>(waiting.front().size() - sizeof(NetHeader)); }
     NetHeader header() { return {}; }

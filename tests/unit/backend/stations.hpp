@@ -75,6 +75,8 @@ public:
     u32 send(Station& from, Frame const& frame, Offload const& offload, u64 now, Wakes& wakes) {
         alignas(8) std::array<u8, FrameHead::capacity> head{};
         std::copy_n(frame.begin(), std::min<usize>(frame.size(), FrameHead::capacity), head.begin());
+        auto const length = static_cast<u32>(frame.size());
+        if (offload == Offload{} && where.send_behind(*from.port, {head.data()}, length, wakes)) return 1;
         auto const fill = [](void* source, u32 offset, std::span<u8> into) {
             auto const& bytes = *static_cast<Frame const*>(source);
             EXPECT_LE(offset + into.size(), bytes.size());
@@ -83,7 +85,7 @@ public:
         };
         return where.send(*from.port,
                           {.head = {head.data()},
-                           .length = static_cast<u32>(frame.size()),
+                           .length = length,
                            .offload = offload,
                            .source = const_cast<Frame*>(&frame),
                            .fill = fill},
