@@ -48,6 +48,10 @@ public:
             to.expected.push_back(wants_tag ? tagged(bare, vlan) : bare);
         }
     }
+    void add(Station& station, PortOptions const& options) {
+        ports.push_back({&station, options});
+        learned_.erase({options.mac.bits, options.vlan});  // it has a place of its own now
+    }
     void forget(Station const* gone) {
         std::erase_if(learned_, [&](auto const& entry) { return entry.second.station == gone; });
     }
@@ -78,7 +82,7 @@ RC_GTEST_PROP(SwitchModel, exactly_those_get_a_frame_who_should, ()) {
         if (!options.uplink && *rc::gen::arbitrary<bool>()) options.mac = station(next_mac++);
         if (!options.uplink) options.isolated = *rc::gen::inRange(0, 4) == 0;
         options.guarded = options.mac != Mac{} && *rc::gen::arbitrary<bool>();
-        rules.ports.push_back({&lan.add(options), options});
+        rules.add(lan.add(options), options);
     };
     for (int i = 0; i < 4; ++i) add();
     auto const steps = *rc::gen::inRange(1, 80);
