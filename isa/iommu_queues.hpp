@@ -154,7 +154,7 @@ static_assert(sizeof(FaultRecord) == 32);
     switch (static_cast<FaultCause>(cause)) {
         case FaultCause::all_refused: return "all devices are refused";
         case FaultCause::directory_access: return "the directory cannot be read";
-        case FaultCause::directory_invalid: return "it belongs to nobody";
+        case FaultCause::directory_invalid: return "it has no entry";
         case FaultCause::directory_misconfigured: return "its entry is misconfigured";
         case FaultCause::kind_refused: return "a kind of access that is refused";
         case FaultCause::message_entry_access: return "the table of interrupt files cannot be read";

@@ -28,21 +28,31 @@ std::string_view verb(Transaction kind) {
     return "did something";
 }
 
-void say_fault(Fault const& fault) {
-    auto const number = fault.device.number;
-    TextBuffer<64> whose;
+// A device has the number that it has in PCI: bus, device and function.
+void print_device(TextBuffer<96>& into, Fault const& fault) {
+    constexpr std::string_view digits = "0123456789abcdef";
+    auto const two = [&](u32 n) {
+        std::array const text{digits[n >> 4 & 15], digits[n & 15]};
+        into.write({text.data(), text.size()});
+    };
     if (!fault.vm.empty()) {
-        print(whose, "VM {}", fault.vm);
+        print(into, "VM {}'s device ", fault.vm);
     } else {
-        print(whose, "{}", fault.house ? "the hypervisor" : "nobody");
+        print(into, "{} device ", fault.house ? "the hypervisor's" : "nobody's");
     }
-    // A device's number is what PCI calls it: bus, device and function.
-    say("antler: iommu: device {:02x}:{:02x}.{} of {} {} at {:x}: {}\n", number >> 8, number >> 3 & 0x1f,
-        number & 7, whose.view(), verb(fault.record.transaction()), fault.record.iotval,
-        isa::iommu::describe(fault.record.why()));
-    if (fault.silenced)
-        say("antler: iommu: device {:02x}:{:02x}.{} of {} is heard no more: too many faults\n", number >> 8,
-            number >> 3 & 0x1f, number & 7, whose.view());
+    auto const number = fault.device.number;
+    two(number >> 8);
+    into.write(":");
+    two(number >> 3 & 0x1f);
+    print(into, ".{}", number & 7);
+}
+
+void say_fault(Fault const& fault) {
+    TextBuffer<96> device;
+    print_device(device, fault);
+    say("antler: iommu: {} {} at {:x}: {}\n", device.view(), verb(fault.record.transaction()),
+        fault.record.iotval, isa::iommu::describe(fault.record.why()));
+    if (fault.silenced) say("antler: iommu: {} is heard no more: too many faults\n", device.view());
 }
 
 void listen_to_one(System& all, BoardIommus& iommus, u32 i) {
@@ -103,6 +113,8 @@ void listen_to_iommus(System& all) {
         if (iommus.all[i].is_dead()) continue;
         listen_to_one(all, iommus, i);
     }
+    if (!iommus.all.stores_messages()) return;
+    if (auto const notice = listen_to_messages(all, iommus.messages)) iommus.messages.take_notices(*notice);
 }
 
 bool describe_iommu(BoardIommus& iommus, u32 index, abi::control::IommuInfo& into) {

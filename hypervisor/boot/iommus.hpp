@@ -5,6 +5,7 @@
 #include <atomic>
 
 #include "abi/control.hpp"
+#include "boot/device_messages.hpp"
 #include "platform/interrupt_table.hpp"
 #include "platform/iommu_board.hpp"
 
@@ -28,6 +29,7 @@ struct BoardIommus {
     platform::Iommus all;
     platform::IommuBoard board{};
     std::array<IommuListener, platform::Iommus::most> listeners{};
+    DeviceMessages messages{all};
 };
 
 // After the interrupt controllers, and before any device of PCI is used.

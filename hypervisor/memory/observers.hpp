@@ -1,6 +1,8 @@
 // Who may use translations of a space without reading its tables again, and so must hear of every change.
 #pragma once
 
+#include <atomic>
+
 #include "memory/flush.hpp"
 #include "memory/hart_set.hpp"
 
@@ -23,7 +25,7 @@ protected:
 
 private:
     friend class Observers;
-    Observer* next_ = nullptr;
+    std::atomic<Observer*> next_ = nullptr;
 };
 
 // A hart that runs in the space is told at once.  One that only may still have its translations, under a VMID
@@ -41,7 +43,8 @@ public:
 
     void flush(FlushRequest const& request);
 
-    // Before the space has translations, and after it has none.
+    // One hart at a time.  Whoever is attached hears of every change from then on, and uses no translation
+    // before; he leaves while nobody flushes.
     void attach(Observer& observer);
     void detach(Observer& observer);
 
@@ -52,7 +55,7 @@ private:
     Space& space_;
     HartSet active_{};
     HartSet cached_{};
-    Observer* first_ = nullptr;
+    std::atomic<Observer*> first_ = nullptr;
 };
 
 }  // namespace antler::memory

@@ -83,7 +83,15 @@ bool Iommus::redirects_messages() const {
 bool Iommus::stores_messages() const {
     for (u32 i = 0; i < count_; ++i)
         if (!Capabilities::msi_mrif::get(all_[i].capabilities().raw)) return false;
-    return redirects_messages();
+    // Two that do not merge would each need a file of its own.                 [aia IOMMU MRIF without
+    // atomic]
+    return redirects_messages() && (count_ == 1 || merges_messages());
+}
+
+bool Iommus::merges_messages() const {
+    for (u32 i = 0; i < count_; ++i)
+        if (!Capabilities::amo_mrif::get(all_[i].capabilities().raw)) return false;
+    return count_ != 0;
 }
 
 // ---- devices

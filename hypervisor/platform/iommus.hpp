@@ -68,8 +68,10 @@ public:
 
     // Takes from `features` what trees that these walk too may not use.
     void narrow(isa::Features& features);
-    // It marks pages that devices touch, so memory may come on demand or be logged; else every page of a VM
-    // with devices is there, with A and D set, or the device faults.                         [iommu tc.GADE]
+    // It sets A and D of pages that devices touch, so what they write can be logged; else a device faults
+    // where one is clear. Either way it faults where nothing is mapped: the memory of a VM with devices never
+    // comes on demand.                                                                                 [iommu
+    // tc.GADE]
     [[nodiscard]] bool marks_pages(DeviceId device);
 
     // The device reaches this memory, and faults are told with the VM's name.  The house does not use it.
@@ -85,7 +87,11 @@ public:
     // The guest's interrupt files are these pages; none leads anywhere yet.  Before its devices are attached;
     // nullopt, after they are detached, gives everything back.  Not where an IOMMU of the board cannot.
     [[nodiscard]] bool redirects_messages() const;
-    [[nodiscard]] bool stores_messages() const;  // in memory, with a notice
+    // In memory, with a notice. Without merges_messages() nobody may clear a bit of a file there while
+    // messages go to it: they go to a fresh one first.                                 [aia IOMMU MRIF
+    // without atomic]
+    [[nodiscard]] bool stores_messages() const;
+    [[nodiscard]] bool merges_messages() const;
     [[nodiscard]] Result<void> set_message_pages(memory::Space& space,
                                                  std::optional<isa::iommu::MessagePages> pages);
     // Messages to a file of the guest go to this page from now on: when it returns, none arrives any more

@@ -1,0 +1,64 @@
+// Interrupt messages of devices that VMs own: to the file of a vCPU, or into memory while it has none.
+#pragma once
+
+#include <array>
+#include <optional>
+
+#include "abi/pack.hpp"
+#include "base/locked.hpp"
+#include "memory/page.hpp"
+#include "platform/host_imsic.hpp"
+#include "platform/interrupt_table.hpp"
+#include "platform/iommus.hpp"
+#include "vm/vm.hpp"
+
+namespace antler::boot {
+
+// An IOMMU that stores messages in memory need not do so atomically, so nobody else changes a file there
+// while it may: each vCPU has two, and what came to one is taken when messages go to the other.
+//                                                                           [aia IOMMU MRIF without atomic]
+class DeviceMessages final : public platform::InterruptHandler {
+public:
+    static constexpr u32 most_vcpus = abi::pack::most_vcpus;
+
+    explicit DeviceMessages(platform::Iommus& iommus) : iommus_{iommus} {}
+
+    // Where notices go; without it, and without files in memory, a guest's messages are not redirected.
+    void take_notices(platform::HostImsic::Message notice) { notice_ = notice; }
+    [[nodiscard]] bool can_redirect() const { return notice_ && iommus_.stores_messages(); }
+
+    // Before the VM starts, and before its devices are attached.
+    [[nodiscard]] Result<void> open(memory::Frames& frames, vm::Vm& vm);
+    // After its devices were detached, when the VM ends.
+    void close(memory::Frames& frames, vm::Vm& vm);
+
+    // Messages came into memory, for whichever vCPU.
+    void interrupted() override;
+
+private:
+    using File = isa::iommu::MemoryFile;
+    struct State;
+    struct Guest final : vm::FileObserver {
+        void file_leaves(vm::Vcpu& vcpu, Hpa page) override;
+        void file_lives_at(vm::Vcpu& vcpu, Hpa page) override;
+
+        DeviceMessages* all = nullptr;
+        vm::Vm* vm = nullptr;  // none: nobody's
+        std::optional<memory::Page<memory::Zeroed>> files{};
+        std::array<u8, most_vcpus> which{};  // of the two, where messages go
+        std::array<bool, most_vcpus> in_memory{};
+    };
+    struct State {
+        std::array<Guest, 32> guests{};
+    };
+
+    [[nodiscard]] static File* file(Guest& guest, u32 vcpu, u32 which);
+    void store_in(Guest& guest, u32 vcpu, u8 which);
+    static void take(Guest& guest, u32 vcpu, u32 which);
+
+    platform::Iommus& iommus_;
+    std::optional<platform::HostImsic::Message> notice_{};
+    Locked<State, Rank::cards> state_;
+};
+
+}  // namespace antler::boot
