@@ -26,6 +26,7 @@ enum class Type : u16 {
     read_panic_dump,       // ReadPanicDump → PanicDump
     erase_panic_dump,      // Nothing → Nothing
     panic,                 // Nothing → nobody answers: shows what a panic leaves
+    stall,                 // Stall → Nothing: a hart serves nothing for a while, and another one says so
     start = 0x120,         // VmName → Nothing
     shutdown,              // VmName → Nothing: asks the guest
     destroy,               // VmName → Nothing: pulls the plug
@@ -514,6 +515,13 @@ struct VmStateChanged {
         v(self.id, self.before, self.now, self.name, self.sentence);
     }
 };
+struct Stall {
+    u32 hart{};          // its index
+    u32 milliseconds{};  // most_stall at most
+    constexpr void fields(this auto& self, auto& v) { v(self.hart, self.milliseconds); }
+};
+inline constexpr u32 most_stall = 10'000;
+
 struct HartStuck {
     u32 index{};
     u64 id{};

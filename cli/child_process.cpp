@@ -31,7 +31,7 @@ namespace {
     } else {
         ::setpgid(0, 0);
         // Should we be ended by SIGKILL, the child ends too; the second line closes the gap before the first.
-        ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+        ::prctl(PR_SET_PDEATHSIG, streams.at_our_end);
         if (::getppid() != parent) ::_exit(127);
     }
     sigset_t none;

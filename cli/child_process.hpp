@@ -1,6 +1,7 @@
 // Another program: started in a process group of its own, ended with us, and always reaped.
 #pragma once
 
+#include <signal.h>
 #include <sys/types.h>
 
 #include <chrono>
@@ -44,11 +45,12 @@ struct Stream {  // two ends of a pipe or of a socket pair, close-on-exec
 using Arguments = std::vector<std::string>;
 
 struct ChildStreams {
-    int input = -1;           // -1: /dev/null
-    int output = -1;          // -1: /dev/null
-    int errors = -1;          // -1: ours
-    std::vector<int> kept{};  // these stay open, under the same numbers
-    bool detached = false;    // it lives on when we do not: a session of its own
+    int input = -1;            // -1: /dev/null
+    int output = -1;           // -1: /dev/null
+    int errors = -1;           // -1: ours
+    std::vector<int> kept{};   // these stay open, under the same numbers
+    bool detached = false;     // it lives on when we do not: a session of its own
+    int at_our_end = SIGKILL;  // the signal that it gets when we are ended, where it does not live on
 };
 
 class ChildProcess {

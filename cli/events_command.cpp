@@ -71,8 +71,10 @@ std::string event_line(Said const& said) {
     }
     if (said.type() == Type::event_hart_stuck) {
         auto const event = said.as<wire::HartStuck>();
-        return fmt::format("hart {} has served no interrupt for {} ms", event.index,
-                           event.silent / 1'000'000);
+        auto const where = event.vm.empty() ? std::string{"it runs no guest"}
+                                            : fmt::format("it serves {}, at {:x}", event.vm, event.pc);
+        return fmt::format("hart {} has served no interrupt for {} ms; {}", event.index,
+                           event.silent / 1'000'000, where);
     }
     if (said.type() == Type::event_log) return without_end(said.as<wire::LogLine>().text);
     if (said.type() == Type::event_lost)

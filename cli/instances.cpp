@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <signal.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -136,6 +137,22 @@ std::vector<FoundInstance> running_instances() {
     }
     std::ranges::sort(found, {}, &FoundInstance::name);
     return found;
+}
+
+bool end_machine(FoundInstance const& machine) {
+    auto const record = read_instance_record(machine.control.parent_path());
+    if (record.qemu <= 1) return false;
+    auto const runs = [&] {
+        auto const all = running_instances();
+        return std::ranges::any_of(all, [&](FoundInstance const& one) { return one.name == machine.name; });
+    };
+    ::kill(record.qemu, SIGTERM);
+    for (int tenths = 0; runs(); ++tenths) {
+        if (tenths == 50) ::kill(record.qemu, SIGKILL);
+        if (tenths == 100) return false;
+        std::this_thread::sleep_for(std::chrono::milliseconds{100});
+    }
+    return true;
 }
 
 Path wait_for_socket(Path socket) {

@@ -56,6 +56,9 @@ void write_instance_record(Path const& directory, InstanceRecord const& record);
 // Those that run now, by name; folders of those that do not are removed.
 [[nodiscard]] std::vector<FoundInstance> running_instances();
 
+// Ends QEMU; false where it is not known which process that is, or it does not end.
+[[nodiscard]] bool end_machine(FoundInstance const& machine);
+
 // The one with that name, or the only one where the name is empty; else a Failure that says which there are.
 [[nodiscard]] FoundInstance find_instance(std::string const& name);
 

@@ -2,7 +2,6 @@
 #include "cli/machine_commands.hpp"
 
 #include <fmt/format.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -108,21 +107,11 @@ int create_command(CreateOptions const& options) {
 
 int stop_command(Asked const& asked) {
     auto const instance = find_instance(asked.machine);
-    auto const record = read_instance_record(instance.control.parent_path());
-    if (record.qemu <= 1)
+    if (read_instance_record(instance.control.parent_path()).qemu <= 1)
         throw Failure{ExitCode::internal,
                       fmt::format("It is not known which process `{}` is.", instance.name)};
-    auto const runs = [&] {
-        auto const all = running_instances();
-        return std::ranges::any_of(all, [&](FoundInstance const& one) { return one.name == instance.name; });
-    };
-    ::kill(record.qemu, SIGTERM);
-    for (int tenths = 0; runs(); ++tenths) {
-        if (tenths == 50) ::kill(record.qemu, SIGKILL);
-        if (tenths == 100)
-            throw Failure{ExitCode::timeout, fmt::format("The machine `{}` does not end.", instance.name)};
-        std::this_thread::sleep_for(milliseconds{100});
-    }
+    if (!end_machine(instance))
+        throw Failure{ExitCode::timeout, fmt::format("The machine `{}` does not end.", instance.name)};
     if (asked.json) fmt::print("{}\n", nlohmann::ordered_json{{"stopped", instance.name}}.dump(2));
     return 0;
 }

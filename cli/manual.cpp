@@ -94,6 +94,7 @@ std::string man_page(CLI::App const& app) {
     page += ".SH COMMANDS\n";
     for (auto const* command : commands(app)) {
         page += fmt::format(".SS {}\n{}.\n", command->get_name(), escaped(command->get_description()));
+        if (auto const footer = command->get_footer(); !footer.empty()) page += escaped(footer) + "\n";
         add_options(page, *command);
     }
     page += ".SH EXIT STATUS\n";

@@ -67,6 +67,8 @@ void add_questions(CommandTree& tree) {
         tree, "panic", "Print what the hypervisor left when it panicked before its last start",
         panic_command);
     panic.first->add_flag("--now", panic.second->now, "Let it panic now, to see what it leaves");
+    panic.first->add_option("--stall", panic.second->stall,
+                            "Let this hart serve nothing for three seconds, to see that another one says so");
     panic.first->add_flag("--erase", panic.second->erase, "And forget it");
     add_where(*panic.first, *panic.second);
 }
@@ -96,6 +98,10 @@ void add_machines(CommandTree& tree) {
     top.first->add_flag("--once", top.second->once, "Print one table, and leave");
     top.first->add_option("--interval", top.second->interval, "Seconds between two tables")
         ->check(CLI::Range(0.1, 3600.0));
+    top.first->footer(
+        "A guest that waits (wfi) while nobody else wants its hart does so without the hypervisor, and "
+        "counts "
+        "as using it: HART% of such a virtual machine is up to 100 for each vCPU.");
     add_where(*top.first, *top.second);
     auto const events = add<EventsOptions>(
         tree, "events", "Tell what happens to a machine, as it happens; ^C leaves", events_command);

@@ -59,7 +59,9 @@ void add_devices(Arguments& words, QemuMachine const& machine) {
         // Several machines may read one file, and somebody may have it open; QEMU's lock keeps writers apart.
         add("-drive", "if=none,id=" + id + ",format=raw,discard=unmap" +
                           (drive.readonly ? ",readonly=on" : "") + ",file=" + without_commas(drive.file));
-        add("-device", slots.next("virtio-blk") + ",drive=" + id + ",serial=" + drive.serial);
+        // Else a full file would stop the whole machine until somebody makes room.
+        add("-device", slots.next("virtio-blk") + ",drive=" + id + ",serial=" + drive.serial +
+                           ",werror=report,rerror=report");
     }
     for (usize i = 0; i < machine.uplinks.size(); ++i) {
         auto const id = "uplink" + std::to_string(i);

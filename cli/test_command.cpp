@@ -17,6 +17,7 @@
 #include "cli/file.hpp"
 #include "cli/private_instances.hpp"
 #include "cli/spelling.hpp"
+#include "cli/test_ending.hpp"
 #include "cli/test_stage.hpp"
 
 namespace antler::cli {
@@ -57,21 +58,23 @@ void run_guarded(TestTask const& task, TestReport& report) {
 }
 
 // Side by side, but for those that want to be alone, which come last.
-void run_tasks(std::vector<TestTask> const& tasks, unsigned jobs, TestReport& report) {
+void run_tasks(std::vector<TestTask> const& tasks, unsigned jobs, TestReport& report,
+               EndingWatch const& ending) {
     std::atomic<usize> next = 0;
     {
         std::vector<std::jthread> workers;
         for (unsigned i = 0; i < jobs; ++i)
             workers.emplace_back([&] {
-                for (usize at = next++; at < tasks.size(); at = next++)
+                for (usize at = next++; at < tasks.size() && !ending.is_ending(); at = next++)
                     if (!tasks[at].alone) run_guarded(tasks[at], report);
             });
     }
     for (auto const& task : tasks)
-        if (task.alone) run_guarded(task, report);
+        if (task.alone && !ending.is_ending()) run_guarded(task, report);
 }
 
-void run_stage(TestStage const& stage, TestOptions const& options, TestReport& report) {
+void run_stage(TestStage const& stage, TestOptions const& options, TestReport& report,
+               EndingWatch const& ending) {
     if (stage.tasks.empty()) return;
     if (options.list) {
         for (auto const& task : stage.tasks) fmt::print("{} {}\n", stage.name, task.name);
@@ -79,7 +82,7 @@ void run_stage(TestStage const& stage, TestOptions const& options, TestReport& r
     }
     auto const start = Clock::now();
     report.begin_stage(stage.name, stage.sentence, stage.budget_seconds);
-    run_tasks(stage.tasks, options.jobs, report);
+    run_tasks(stage.tasks, options.jobs, report, ending);
     report.end_stage(seconds_since(start));
 }
 
@@ -121,6 +124,7 @@ int run_tests(TestOptions const& given) {
     if (options.jobs == 0) options.jobs = std::clamp(std::thread::hardware_concurrency(), 1u, 8u);
     auto const start = Clock::now();
     PrivateInstances const machines_of_this_run;
+    EndingWatch const ending;
     TestReport report{options.json ? stderr : stdout};
     if (char const* const prepared = std::getenv("ANTLER_PREPARED_SECONDS"); prepared && !options.list)
         fmt::print(options.json ? stderr : stdout, "build: {} s\n", prepared);
@@ -128,7 +132,7 @@ int run_tests(TestOptions const& given) {
     for (auto const& maker : stage_makers) {
         bool const wanted =
             options.stages.empty() || std::ranges::find(options.stages, maker.name) != options.stages.end();
-        if (wanted) run_stage(maker.make(options), options, report);
+        if (wanted && !ending.is_ending()) run_stage(maker.make(options), options, report, ending);
     }
     if (options.list) return 0;
     if (options.json) fmt::print("{}", report.json());

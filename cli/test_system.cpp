@@ -65,7 +65,8 @@ public:
         ChildProcess child{words_,
                            {.input = types ? input.theirs.get() : -1,
                             .output = output.theirs.get(),
-                            .errors = output.theirs.get()}};
+                            .errors = output.theirs.get(),
+                            .at_our_end = SIGTERM}};  // it ends QEMU
         input.theirs.close();
         output.theirs.close();
         pending_ = scenario_.type;

@@ -440,6 +440,11 @@ int panic_command(PanicOptions const& options) {
         (void)client.next(std::chrono::milliseconds{500});  // nobody answers
         return 0;
     }
+    if (options.stall) {
+        constexpr u32 duration = 3'000;
+        (void)must(client.ask(Type::stall, wire::Stall{*options.stall, duration}), "Cannot stop the hart");
+        return 0;
+    }
     std::string dump;
     for (;;) {
         auto const answer =

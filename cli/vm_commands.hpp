@@ -1,6 +1,7 @@
 // What an operator asks of a machine that runs: list, dominfo, domstats, and the verbs of a VM's life.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "abi/control.hpp"
@@ -64,6 +65,7 @@ int share_command(ShareOptions const& options);
 
 struct PanicOptions : Asked {
     bool now = false;
+    std::optional<u32> stall{};  // a hart that serves nothing for a while
     bool erase = false;
 };
 // The hypervisor's last words before the reset.

@@ -3,16 +3,11 @@
 
 #include <cstring>
 
+#include "guests/lib/virtio_mmio.hpp"
+
 namespace antler::guests {
 namespace {
 
-// Registers of the mmio transport.   [virtio 4.2.2]
-namespace mmio {
-inline constexpr u32 device = 0x008, host_features = 0x010, host_select = 0x014, features = 0x020,
-                     select = 0x024, queue = 0x030, queue_most = 0x034, queue_size = 0x038,
-                     queue_ready = 0x044, interrupt = 0x060, acknowledge = 0x064, status = 0x070,
-                     table = 0x080, available = 0x090, used = 0x0a0, config = 0x100;
-}
 namespace virtio = abi::virtio;
 namespace block = abi::virtio::block;
 
@@ -21,28 +16,11 @@ constexpr u32 header_bytes = 32;  // a stretch may follow
 }  // namespace
 
 std::optional<Drive> Drive::find(u32 index) {
-    auto const tree = device_tree();
+    auto const found = find_virtio(virtio::DeviceId::block, index);
+    if (!found) return std::nullopt;
     Drive drive;
-    // Trees list slots from either end.
-    for (u64 from = 0;; ++index) {
-        u64 next = 0;
-        abi::FdtWalk walk{tree};
-        while (walk.next()) {
-            if (!walk.node().compatible("virtio,mmio")) continue;
-            auto const registers = walk.reg();
-            auto const interrupts = walk.node().property("interrupts");
-            if (!registers || !interrupts || registers->address < from) continue;
-            if (next != 0 && registers->address >= next) continue;
-            next = registers->address;
-            drive.base_ = next;
-            drive.source_ = interrupts->cell(0).value_or(0);
-        }
-        if (next == 0) return std::nullopt;
-        from = next + 1;
-        if (load<u32>(next + mmio::device) != static_cast<u32>(virtio::DeviceId::block)) continue;
-        if (index-- == 0) break;
-        --index;
-    }
+    drive.base_ = found->base;
+    drive.source_ = found->source;
 
     auto const reg = [&](u32 at) { return load<u32>(drive.base_ + at); };
     auto const set = [&](u32 at, u32 value) { store<u32>(drive.base_ + at, value); };
@@ -56,11 +34,7 @@ std::optional<Drive> Drive::find(u32 index) {
     offered |= u64{reg(mmio::host_features)} << 32;
     drive.features_ = offered & (block::feature::read_only | block::feature::flush | block::feature::discard |
                                  virtio::feature::event_index | virtio::feature::version_1);
-    set(mmio::select, 0);
-    set(mmio::features, static_cast<u32>(drive.features_));
-    set(mmio::select, 1);
-    set(mmio::features, static_cast<u32>(drive.features_ >> 32));
-    set(mmio::status, status::acknowledge | status::driver | status::features_ok);
+    choose_features(drive.base_, drive.features_);
     if ((reg(mmio::status) & status::features_ok) == 0) give_up("the disk does not like these features");
     drive.sectors_ =
         u64{load<u32>(drive.base_ + mmio::config + 4)} << 32 | load<u32>(drive.base_ + mmio::config);
@@ -73,17 +47,7 @@ std::optional<Drive> Drive::find(u32 index) {
     drive.headers_ = rings + 3072;
     drive.status_ = rings + 3072 + depth * header_bytes;
     drive.data_ = take_pages(depth);
-    set(mmio::queue, 0);
-    if (reg(mmio::queue_most) < entries) give_up("the disk's queue is short");
-    auto const set_address = [&](u32 at, u64 address) {
-        set(at, static_cast<u32>(address));
-        set(at + 4, static_cast<u32>(address >> 32));
-    };
-    set(mmio::queue_size, entries);
-    set_address(mmio::table, rings);
-    set_address(mmio::available, rings + 1024);
-    set_address(mmio::used, rings + 2048);
-    set(mmio::queue_ready, 1);
+    open_queue(drive.base_, 0, entries, rings, rings + 1024, rings + 2048);
     set(mmio::status, status::acknowledge | status::driver | status::features_ok | status::driver_ok);
     const_cast<u16 volatile*>(drive.available_)[2 + entries] = static_cast<u16>(-1);  // nobody calls
     return drive;

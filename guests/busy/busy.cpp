@@ -3,19 +3,13 @@
 #include <cstring>
 
 #include "guests/block/drive.hpp"
+#include "guests/lib/virtio_mmio.hpp"
 #include "guests/net/talk.hpp"
 
 namespace antler::guests {
 namespace {
 
 namespace virtio = abi::virtio;
-
-// Registers of the mmio transport.   [virtio 4.2.2]
-namespace mmio {
-inline constexpr u32 device = 0x008, select = 0x024, features = 0x020, queue = 0x030, queue_size = 0x038,
-                     queue_ready = 0x044, notify = 0x050, status = 0x070, table = 0x080, available = 0x090,
-                     used = 0x0a0;
-}
 
 // One queue of a simple device, with one buffer under way.
 class Lane {
@@ -27,12 +21,7 @@ public:
         available_ = reinterpret_cast<u16 volatile*>(rings + 1024);
         used_ = reinterpret_cast<u16 volatile*>(rings + 2048);
         available_[0] = virtio::available_no_interrupt;
-        set(mmio::queue, number);
-        set(mmio::queue_size, entries);
-        set_address(mmio::table, rings);
-        set_address(mmio::available, rings + 1024);
-        set_address(mmio::used, rings + 2048);
-        set(mmio::queue_ready, 1);
+        open_queue(base, number, entries, rings, rings + 1024, rings + 2048);
     }
     [[nodiscard]] bool is_free() const { return used_[1] == posted_; }
     [[nodiscard]] u64 done() const { return used_[1]; }
@@ -43,16 +32,11 @@ public:
         asm volatile("fence rw, w" ::: "memory");
         available_[1] = ++posted_;
         asm volatile("fence rw, rw" ::: "memory");
-        set(mmio::notify, number_);
+        store<u32>(base_ + mmio::notify, number_);
     }
 
 private:
     static constexpr u16 entries = 4;
-    void set(u32 at, u32 value) const { store<u32>(base_ + at, value); }
-    void set_address(u32 at, u64 address) const {
-        set(at, static_cast<u32>(address));
-        set(at + 4, static_cast<u32>(address >> 32));
-    }
 
     u64 base_;
     u32 number_;
@@ -66,23 +50,13 @@ private:
 class Simple {
 public:
     explicit Simple(virtio::DeviceId id) {
-        auto const tree = device_tree();
-        abi::FdtWalk walk{tree};
-        while (base_ == 0 && walk.next()) {
-            if (!walk.node().compatible("virtio,mmio")) continue;
-            auto const registers = walk.reg();
-            if (registers && load<u32>(registers->address + mmio::device) == static_cast<u32>(id))
-                base_ = registers->address;
-        }
-        if (base_ == 0) give_up("a device is missing");
+        auto const found = find_virtio(id);
+        if (!found) give_up("a device is missing");
+        base_ = found->base;
         namespace status = virtio::status;
         store<u32>(base_ + mmio::status, 0);
         store<u32>(base_ + mmio::status, status::acknowledge | status::driver);
-        store<u32>(base_ + mmio::select, 0);
-        store<u32>(base_ + mmio::features, 0);
-        store<u32>(base_ + mmio::select, 1);
-        store<u32>(base_ + mmio::features, static_cast<u32>(virtio::feature::version_1 >> 32));
-        store<u32>(base_ + mmio::status, status::acknowledge | status::driver | status::features_ok);
+        choose_features(base_, virtio::feature::version_1);
     }
     [[nodiscard]] Lane lane(u32 number) const { return {base_, number}; }
     void go() const {

@@ -19,11 +19,29 @@ namespace antler::guests {
     return tree.value();
 }
 
-// A word of the command line, as in `mode=jump` or `quiet`.
-[[nodiscard]] inline bool told(std::string_view word) {
+// What the guest was told; it stays where it is.
+[[nodiscard]] inline std::string_view command_line() {
     auto const tree = device_tree();
     auto const chosen = tree.find("/chosen");
-    auto line = (chosen ? chosen->text("bootargs") : std::nullopt).value_or("");
+    return (chosen ? chosen->text("bootargs") : std::nullopt).value_or("");
+}
+
+// `name=number` of the command line; zero when it is not there.
+[[nodiscard]] inline u32 number_of(std::string_view name) {
+    auto const line = command_line();
+    auto const at = line.find(name);
+    u32 value = 0;
+    if (at == std::string_view::npos) return 0;
+    for (auto const c : line.substr(at + name.size())) {
+        if (c < '0' || c > '9') break;
+        value = value * 10 + static_cast<u32>(c - '0');
+    }
+    return value;
+}
+
+// A word of the command line, as in `mode=jump` or `quiet`.
+[[nodiscard]] inline bool told(std::string_view word) {
+    auto line = command_line();
     while (!line.empty()) {
         auto const end = line.find(' ');
         if (line.substr(0, end) == word) return true;
@@ -34,9 +52,7 @@ namespace antler::guests {
 
 // Whether the command line names this among the things of its kind, as in `row=sbi_base`, or names none.
 [[nodiscard]] inline bool wanted(std::string_view kind, std::string_view name) {
-    auto const tree = device_tree();
-    auto const chosen = tree.find("/chosen");
-    auto line = (chosen ? chosen->text("bootargs") : std::nullopt).value_or("");
+    auto line = command_line();
     auto const at = line.find(kind);
     if (at == std::string_view::npos) return true;
     line = line.substr(at + kind.size());

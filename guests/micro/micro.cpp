@@ -4,24 +4,8 @@
 namespace antler::guests {
 namespace {
 
-std::string_view command_line() {
-    auto const tree = device_tree();
-    auto const chosen = tree.find("/chosen");
-    return (chosen ? chosen->text("bootargs") : std::nullopt).value_or("");
-}
-
-// `self=number` of the command line.
 u8 own_number() {
-    constexpr std::string_view name = "self=";
-    auto const line = command_line();
-    auto const at = line.find(name);
-    u32 value = 0;
-    if (at == std::string_view::npos) return 0;
-    for (auto const c : line.substr(at + name.size())) {
-        if (c < '0' || c > '9') break;
-        value = value * 10 + static_cast<u32>(c - '0');
-    }
-    return static_cast<u8>(value);
+    return static_cast<u8>(number_of("self="));
 }
 
 // A line that was typed, as far as it came.

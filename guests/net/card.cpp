@@ -1,48 +1,21 @@
 // A driver of a virtio network card.
 #include "guests/net/card.hpp"
 
+#include "guests/lib/virtio_mmio.hpp"
+
 namespace antler::guests {
 namespace {
 
-// Registers of the mmio transport.   [virtio 4.2.2]
-namespace mmio {
-inline constexpr u32 device = 0x008, host_features = 0x010, host_select = 0x014, features = 0x020,
-                     select = 0x024, queue = 0x030, queue_most = 0x034, queue_size = 0x038,
-                     queue_ready = 0x044, notify = 0x050, interrupt = 0x060, acknowledge = 0x064,
-                     status = 0x070, table = 0x080, available = 0x090, used = 0x0a0, config = 0x100;
-}
 constexpr u32 acknowledged = 1, driver = 2, driver_ok = 4, features_ok = 8;
 constexpr u16 more = 1, device_writes = 2;
-constexpr u32 network_card = 1;
-
-struct Found {
-    u64 base = 0;
-    u32 source = 0;
-};
-
-Found find_card() {
-    auto const tree = device_tree();
-    abi::FdtWalk walk{tree};
-    Found best{};
-    while (walk.next()) {
-        if (!walk.node().compatible("virtio,mmio")) continue;
-        auto const registers = walk.reg();
-        auto const interrupts = walk.node().property("interrupts");
-        if (!registers || !interrupts || interrupts->cells() == 0) continue;
-        if (load<u32>(registers->address + mmio::device) != network_card) continue;
-        if (best.base == 0 || registers->address < best.base)
-            best = {registers->address, interrupts->cell(0).value_or(0)};
-    }
-    if (best.base == 0) give_up("there is no network card");
-    return best;
-}
 
 }  // namespace
 
 Card::Card(u64 wanted) : wires_{this_hart().id} {
-    auto const found = find_card();
-    base_ = found.base;
-    source_ = found.source;
+    auto const found = find_virtio(abi::virtio::DeviceId::network);
+    if (!found) give_up("there is no network card");
+    base_ = found->base;
+    source_ = found->source;
     set_reg(mmio::status, 0);
     set_reg(mmio::status, acknowledged);
     set_reg(mmio::status, acknowledged | driver);
@@ -51,11 +24,7 @@ Card::Card(u64 wanted) : wires_{this_hart().id} {
     set_reg(mmio::host_select, 1);
     offered |= u64{reg(mmio::host_features)} << 32;
     features_ = offered & (wanted | feature::version_1 | feature::mac | feature::event_index);
-    set_reg(mmio::select, 0);
-    set_reg(mmio::features, static_cast<u32>(features_));
-    set_reg(mmio::select, 1);
-    set_reg(mmio::features, static_cast<u32>(features_ >> 32));
-    set_reg(mmio::status, acknowledged | driver | features_ok);
+    choose_features(base_, features_);
     if ((reg(mmio::status) & features_ok) == 0) give_up("the card does not like these features");
     for (u32 i = 0; i < mac_.size(); ++i) mac_[i] = load<u8>(base_ + mmio::config + i);
     set_up(receive_, 0);
@@ -81,24 +50,14 @@ bool Card::has_link() const {
 }
 
 void Card::set_up(Queue& queue, u32 number) {
-    set_reg(mmio::queue, number);
-    if (reg(mmio::queue_most) < entries) give_up("the card's queues are short");
     queue.table = reinterpret_cast<Descriptor*>(take_pages(1));
     queue.available = reinterpret_cast<u16 volatile*>(take_pages(1));
     queue.used = reinterpret_cast<u16 volatile*>(take_pages(1));
     queue.buffers = take_pages(entries * buffer_bytes / 4096);
     std::memset(const_cast<u16*>(queue.available), 0, 4096);
     std::memset(const_cast<u16*>(queue.used), 0, 4096);
-    auto const set_address = [&](u32 at, void const volatile* where) {
-        auto const address = reinterpret_cast<u64>(where);
-        set_reg(at, static_cast<u32>(address));
-        set_reg(at + 4, static_cast<u32>(address >> 32));
-    };
-    set_reg(mmio::queue_size, entries);
-    set_address(mmio::table, queue.table);
-    set_address(mmio::available, queue.available);
-    set_address(mmio::used, queue.used);
-    set_reg(mmio::queue_ready, 1);
+    open_queue(base_, number, entries, reinterpret_cast<u64>(queue.table),
+               reinterpret_cast<u64>(queue.available), reinterpret_cast<u64>(queue.used));
 }
 
 u8* Card::room() {

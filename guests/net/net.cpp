@@ -4,21 +4,6 @@
 namespace antler::guests {
 namespace {
 
-// `name=number` of the command line; zero when it is not there.
-u32 number_of(std::string_view name) {
-    auto const tree = device_tree();
-    auto const chosen = tree.find("/chosen");
-    auto const line = (chosen ? chosen->text("bootargs") : std::nullopt).value_or("");
-    auto const at = line.find(name);
-    u32 value = 0;
-    if (at == std::string_view::npos) return 0;
-    for (auto const c : line.substr(at + name.size())) {
-        if (c < '0' || c > '9') break;
-        value = value * 10 + static_cast<u32>(c - '0');
-    }
-    return value;
-}
-
 void fill(u8* at, u32 bytes, u32 seed) {
     for (u32 i = 0; i < bytes; ++i) at[i] = static_cast<u8>(seed * 31 + i * 7);
 }

@@ -3,42 +3,24 @@
 
 #include <cstring>
 
+#include "guests/lib/virtio_mmio.hpp"
+
 namespace antler::guests {
 namespace {
 
 namespace virtio = abi::virtio;
 
-// Registers of the mmio transport.   [virtio 4.2.2]
-namespace mmio {
-inline constexpr u32 device = 0x008, features = 0x020, select = 0x024, queue = 0x030, queue_most = 0x034,
-                     queue_size = 0x038, queue_ready = 0x044, notify = 0x050, interrupt = 0x060,
-                     acknowledge = 0x064, status = 0x070, table = 0x080, available = 0x090, used = 0x0a0;
-}
-
 }  // namespace
 
 Socket::Socket() : wires_{this_hart().id} {
-    auto const tree = device_tree();
-    abi::FdtWalk walk{tree};
-    while (walk.next()) {
-        if (!walk.node().compatible("virtio,mmio")) continue;
-        auto const registers = walk.reg();
-        auto const interrupts = walk.node().property("interrupts");
-        if (!registers || !interrupts) continue;
-        if (load<u32>(registers->address + mmio::device) != static_cast<u32>(virtio::DeviceId::socket))
-            continue;
-        base_ = registers->address;
-        source_ = interrupts->cell(0).value_or(0);
-    }
-    if (base_ == 0) give_up("there is no socket device");
+    auto const found = find_virtio(virtio::DeviceId::socket);
+    if (!found) give_up("there is no socket device");
+    base_ = found->base;
+    source_ = found->source;
     namespace status = virtio::status;
     set_reg(mmio::status, 0);
     set_reg(mmio::status, status::acknowledge | status::driver);
-    set_reg(mmio::select, 0);
-    set_reg(mmio::features, static_cast<u32>(virtio::vsock::feature_stream));
-    set_reg(mmio::select, 1);
-    set_reg(mmio::features, static_cast<u32>(virtio::feature::version_1 >> 32));
-    set_reg(mmio::status, status::acknowledge | status::driver | status::features_ok);
+    choose_features(base_, virtio::feature::version_1 | virtio::vsock::feature_stream);
     set_up(receive_, virtio::vsock::receive_queue);
     set_up(transmit_, virtio::vsock::transmit_queue);
     transmit_.available[0] = virtio::available_no_interrupt;
@@ -54,23 +36,13 @@ Socket::Socket() : wires_{this_hart().id} {
 }
 
 void Socket::set_up(Queue& queue, u32 number) {
-    set_reg(mmio::queue, number);
-    if (load<u32>(base_ + mmio::queue_most) < entries) give_up("the socket's queues are short");
     auto const rings = take_pages(1);
     std::memset(reinterpret_cast<void*>(rings), 0, 4096);
     queue.table = reinterpret_cast<virtio::Descriptor*>(rings);
     queue.available = reinterpret_cast<u16 volatile*>(rings + 1024);
     queue.used = reinterpret_cast<u16 volatile*>(rings + 2048);
     queue.buffers = take_pages(entries);
-    auto const set_address = [&](u32 at, u64 address) {
-        set_reg(at, static_cast<u32>(address));
-        set_reg(at + 4, static_cast<u32>(address >> 32));
-    };
-    set_reg(mmio::queue_size, entries);
-    set_address(mmio::table, rings);
-    set_address(mmio::available, rings + 1024);
-    set_address(mmio::used, rings + 2048);
-    set_reg(mmio::queue_ready, 1);
+    open_queue(base_, number, entries, rings, rings + 1024, rings + 2048);
 }
 
 void Socket::post(Queue& queue, u16 entry) const {

@@ -16,21 +16,6 @@ constexpr u32 source_line = 64;  // bytes
 constexpr u32 source_bytes = 2000 * source_line;
 constexpr u32 calling_port = 1024;
 
-// `name=number` of the command line; zero when it is not there.
-u32 number_of(std::string_view name) {
-    auto const tree = device_tree();
-    auto const chosen = tree.find("/chosen");
-    auto const line = (chosen ? chosen->text("bootargs") : std::nullopt).value_or("");
-    auto const at = line.find(name);
-    u32 value = 0;
-    if (at == std::string_view::npos) return 0;
-    for (auto const c : line.substr(at + name.size())) {
-        if (c < '0' || c > '9') break;
-        value = value * 10 + static_cast<u32>(c - '0');
-    }
-    return value;
-}
-
 u64 milliseconds(u64 n) {
     return now() + guest().hertz / 1000 * n;
 }

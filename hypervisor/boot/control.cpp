@@ -122,9 +122,14 @@ void tell_state(System& all, u32 id, std::string_view why) {
     abi::control::VmInfo info;
     if (!Operations{all}.vm(id, info)) return;
     auto const before = all.told_states[id].exchange(info.state);
-    if (before == info.state) return;
-    backend::Event event{
-        .type = abi::control::Type::event_vm_state, .id = id, .before = before, .now = info.state};
+    // Nobody says when one that starts by itself has begun to run.
+    using abi::control::VmState;
+    bool const again = before == VmState::starting && info.state == before;
+    if (before == info.state && !again) return;
+    backend::Event event{.type = abi::control::Type::event_vm_state,
+                         .id = id,
+                         .before = again ? VmState::running : before,
+                         .now = info.state};
     event.name.write(info.name);
     event.sentence.write(why);
     tell(all, event);

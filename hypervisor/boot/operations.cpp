@@ -331,6 +331,15 @@ void Operations::erase_panic_dump() {
     all_.dump.erase();
 }
 
+Outcome Operations::stall(u32 hart, Nanos duration) {
+    if (hart >= all_.core_count) return {wire::Status::not_found, "the board has no such hart"};
+    if (duration > Nanos{u64{wire::most_stall} * 1'000'000})
+        return {wire::Status::invalid, "that is longer than a hart may be made to stand still"};
+    all_.cores[hart]->stall.store(all_.board.timebase.ticks(duration).n);
+    all_.cores[hart]->ask_farewell();
+    return {};
+}
+
 void Operations::panic() {
     antler::panic("somebody asked for it");
 }

@@ -52,6 +52,7 @@ public:
     [[nodiscard]] std::string_view panic_dump() override;
     void erase_panic_dump() override;
     void panic() override;
+    [[nodiscard]] control::Outcome stall(u32 hart, Nanos duration) override;
 
 private:
     System& all_;

@@ -8,6 +8,7 @@
 
 #include "abi/control.hpp"
 #include "backend/event_queue.hpp"
+#include "base/units.hpp"
 #include "control/streams.hpp"
 
 namespace antler::control {
@@ -73,6 +74,8 @@ public:
     [[nodiscard]] virtual std::string_view panic_dump() = 0;
     virtual void erase_panic_dump() = 0;
     virtual void panic() = 0;
+    // A hart that takes no interrupts for so long.
+    [[nodiscard]] virtual Outcome stall(u32 hart, Nanos duration) = 0;
 
 protected:
     ~Operations() = default;  // never deleted through this type

@@ -36,6 +36,10 @@ void Server::answer() {
         case Type::read_panic_dump: return with<wire::ReadPanicDump>([&](auto const& m) { read_dump(m); });
         case Type::erase_panic_dump: operations_.erase_panic_dump(); return reply({});
         case Type::panic: operations_.panic(); return reply({Status::failed});
+        case Type::stall:
+            return with<wire::Stall>([&](auto const& m) {
+                reply(operations_.stall(m.hart, Nanos{m.milliseconds * u64{1'000'000}}));
+            });
         case Type::start:
         case Type::shutdown:
         case Type::destroy:

@@ -232,6 +232,8 @@ void Core::start_step() {
 
 void Core::say_farewell() {
     farewell.store(false, std::memory_order_seq_cst);
+    auto const end = hart::time() + stall.exchange(0);
+    while (hart::time() < end) hart::pause();
     if (floats_owner != nullptr && floats_owner->vm.is_leaving()) floats_owner = nullptr;
     if (vector_owner != nullptr && vector_owner->vm.is_leaving()) vector_owner = nullptr;
     // Whose space this hart still shows, though it runs nobody of it.

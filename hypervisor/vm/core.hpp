@@ -89,6 +89,7 @@ struct Core : hart::Hart {
     // moment at which no exit is being handled here.
     void ask_farewell();
     std::atomic<u32> farewells = 0;
+    std::atomic<u64> stall = 0;  // ticks for which it then serves nothing; an operator wants to see that
 
     // Asks this hart, from another one, to drop translations; `left` goes down when it has.
     void ask_flush(FlushMessage const& message);

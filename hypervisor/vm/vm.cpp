@@ -356,13 +356,13 @@ void Vm::start_again(Ending how) {
         if (wait > most) wait = most;
     }
     start_at = wait.n == 0 ? 0 : now + timebase_.ticks(wait).n;
-    announce(*this, how == Ending::crash ? "crashed, starting again" : "starting again");
     machine_.reset(description_.vcpus);
     // The new controller holds every line low, and has not said so.
     for (u32 id = 0; id < description_.vcpus; ++id)
         vcpus_[id]->external.store(false, std::memory_order_release);
     placing_ = {};
     start_later();
+    announce(*this, how == Ending::crash ? "crashed, starting again" : "starting again");
 }
 
 void Vm::could_not_start(Error why) {

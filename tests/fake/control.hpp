@@ -202,6 +202,10 @@ struct Operations final : control::Operations {
     std::string_view panic_dump() override { return dump; }
     void erase_panic_dump() override { dump.clear(); }
     void panic() override { done.emplace_back("panic"); }
+    control::Outcome stall(u32 hart, Nanos duration) override {
+        done.push_back("stall " + std::to_string(hart) + " " + std::to_string(duration.n));
+        return {};
+    }
 };
 
 }  // namespace antler::fake

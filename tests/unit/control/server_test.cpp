@@ -268,6 +268,12 @@ TEST_F(ControlServer, a_panic_dump_is_read_in_pieces_and_erased) {
     EXPECT_TRUE(operations_.dump.empty());
 }
 
+TEST_F(ControlServer, a_hart_is_made_to_stand_still) {
+    greet();
+    EXPECT_EQ(answer_to(Type::stall, wire::Stall{1, 3'000}).status(), Status::ok);
+    EXPECT_EQ(operations_.done.back(), "stall 1 3000000000");
+}
+
 TEST_F(ControlServer, after_noise_a_request_is_answered) {
     for (u32 seed = 1; seed < 200; ++seed) {
         auto random = seed * 2'654'435'761U;
