@@ -53,7 +53,11 @@ Result<void> DeviceMessages::open(memory::Frames& frames, vm::Vm& vm) {
                 for (u32 which = 0; which < 2; ++which)
                     for (u32 i = 1; i < MemoryFile{}.words.size(); i += 2)
                         file(guest, vcpu, which)->words[i] = ~u64{0};
-                store_in(guest, vcpu, 0);
+                auto const page = vm.vcpu(vcpu)->file->page();
+                if (page)
+                    iommus_.redirect(space, vcpu, *page);
+                else
+                    store_in(guest, vcpu, 0);
             }
             return &guest;
         }

@@ -1,8 +1,6 @@
 // How an IOMMU is started, told what changed, and asked what it refused.
 #include "platform/iommu.hpp"
 
-#include <algorithm>
-
 #include "base/panic.hpp"
 #include "hart/fence.hpp"
 #include "memory/physical.hpp"

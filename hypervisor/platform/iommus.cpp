@@ -1,10 +1,8 @@
 // Whose memory a device reaches, and where its messages go.
 #include "platform/iommus.hpp"
 
-#include <algorithm>
+#include <atomic>
 
-#include "base/panic.hpp"
-#include "hart/fence.hpp"
 #include "memory/physical.hpp"
 
 namespace antler::platform {
@@ -149,8 +147,7 @@ Result<void> Iommus::add_device(State& state, DeviceId id, IommuDomain* domain, 
         if (domain != nullptr) domain->through_.fetch_or(1u << id.iommu, std::memory_order_seq_cst);
         TRY(iommu.set(id.number, context));
         device = {.id = id, .used = true, .house = domain == nullptr, .domain = domain};
-        device.vm.size = static_cast<u8>(std::min(vm.size(), device.vm.text.size()));
-        std::copy_n(vm.data(), device.vm.size, device.vm.text.data());
+        device.vm.size = static_cast<u8>(vm.copy(device.vm.text.data(), device.vm.text.size()));
         if (domain != nullptr) ++domain->devices_;
         return {};
     }

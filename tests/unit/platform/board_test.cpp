@@ -144,7 +144,14 @@ TEST_F(Boards, OfQemuWithMessageSignalledInterrupts) {
     EXPECT_EQ(board->imsic->file(1000), std::nullopt);
     EXPECT_EQ(board->wire(board->uart->interrupt), BoardWire{10});
     EXPECT_TRUE(board->hart(1)->has("ssaia"));
-    EXPECT_TRUE(!board->iommus.empty());
+    ASSERT_EQ(board->iommus.size(), 1u);
+    auto const& iommu = board->iommus[0];
+    EXPECT_EQ(iommu.registers, (HpaRange{Hpa{0x301'0000}, 0x1000}));
+    EXPECT_FALSE(iommu.requester);
+    EXPECT_EQ(iommu.interrupt->source, 36u);
+    EXPECT_EQ(board->wire(iommu.interrupt)->mode, isa::aplic::SourceMode::edge1);
+    EXPECT_EQ(board->pci->iommu_map.find(0x10), (IommuMap::Found{iommu.phandle, 0x10}));
+    EXPECT_EQ(board->pci->iommu_map.last_number(iommu.phandle), 0xfffeu);
     EXPECT_EQ(board->memory[0].size, 0x2'0000'0000u);
 }
 
