@@ -1,8 +1,8 @@
 // The interrupt file of each hart, as a driver finds it: every identity, priorities, threshold and delivery,
 // what is not there, and messages between harts of which none is lost.
-#include "guests/aia/file.hpp"
 #include "guests/lib/device_tree.hpp"
 #include "guests/lib/guest.hpp"
+#include "guests/lib/interrupt_file.hpp"
 
 namespace antler::guests {
 namespace {

@@ -2,8 +2,8 @@
 #include "guests/lib/wires.hpp"
 
 #include "guests/lib/device_tree.hpp"
+#include "guests/lib/interrupt_file.hpp"
 #include "isa/aplic.hpp"
-#include "isa/imsic.hpp"
 
 namespace antler::guests {
 
@@ -11,9 +11,15 @@ namespace {
 
 namespace aplic = isa::aplic;
 
+namespace file = isa::interrupt_file;
+
 constexpr u32 priority = 1;
 constexpr u32 no_priority_passes = 7;  // a threshold of a PLIC
 constexpr u64 claim_offset = 4;
+
+[[nodiscard]] constexpr u16 enable_register(u32 identity) {
+    return file::of<isa::Xlen::rv64>(file::eie0, identity);
+}
 
 abi::FdtNode node_of(abi::FdtReader const& tree, std::string_view name) {
     auto const found = tree.find_if([name](abi::FdtNode const& node) { return node.compatible(name); });
@@ -38,39 +44,6 @@ u32 index_at(abi::FdtReader const& tree, abi::FdtNode const& controller, u64 har
 
 }  // namespace
 
-namespace file {
-
-using siselect = Csr<isa::csr_number::siselect>;
-using sireg = Csr<isa::csr_number::sireg>;
-using stopei = Csr<isa::csr_number::stopei>;
-using namespace isa::interrupt_file;
-
-u64 read(u16 select) {
-    siselect::write(select);
-    return sireg::read();
-}
-void write(u16 select, u64 value) {
-    siselect::write(select);
-    sireg::write(value);
-}
-void set_bit(u16 array, u32 identity, bool to) {
-    siselect::write(of<isa::Xlen::rv64>(array, identity));
-    auto const one = u64{1} << identity % 64;
-    if (to) {
-        sireg::set(one);
-    } else {
-        sireg::clear(one);
-    }
-}
-bool bit(u16 array, u32 identity) {
-    return (read(of<isa::Xlen::rv64>(array, identity)) >> identity % 64 & 1) != 0;
-}
-u32 claim() {
-    return isa::Stopei::identity::get(stopei::swap(0));
-}
-
-}  // namespace file
-
 Wires::Wires(u64 hart) {
     auto const tree = device_tree();
     if (tree.find_if([](abi::FdtNode const& node) { return node.compatible("riscv,plic0"); })) {
@@ -84,7 +57,7 @@ Wires::Wires(u64 hart) {
     kind_ = controller.has("msi-parent") ? Kind::aia : Kind::aplic;
     index_ = index_at(tree, kind_ == Kind::aia ? node_of(tree, "riscv,imsics") : controller, hart);
     if (kind_ == Kind::aia) {
-        file::write(file::eithreshold, 0);
+        File::write(file::eithreshold, 0);
     } else {
         store<u32>(idc() + aplic::idc_idelivery, 1);
     }
@@ -105,7 +78,7 @@ void Wires::open(u32 source) const {
     auto const target = kind_ == Kind::aia ? aplic::Target::message(index_, 0, source)
                                            : aplic::Target::direct(index_, priority);
     store<u32>(base_ + aplic::target + source * 4, target.raw);
-    if (kind_ == Kind::aia) file::set_bit(file::eie0, source, true);
+    if (kind_ == Kind::aia) File::set(enable_register(source), u64{1} << source % 64);
     store<u32>(base_ + aplic::setienum, source);
     unmask();
 }
@@ -114,14 +87,14 @@ void Wires::close(u32 source) const {
     if (kind_ == Kind::plic)
         return store<u32>(enable_word(source), load<u32>(enable_word(source)) & ~(u32{1} << source % 32));
     store<u32>(base_ + aplic::clrienum, source);
-    if (kind_ == Kind::aia) file::set_bit(file::eie0, source, false);
+    if (kind_ == Kind::aia) File::clear(enable_register(source), u64{1} << source % 64);
 }
 
 void Wires::mask() const {
     switch (kind_) {
         case Kind::plic: return store<u32>(plic_threshold(), no_priority_passes);
         case Kind::aplic: return store<u32>(idc() + aplic::idc_ithreshold, priority);
-        case Kind::aia: return file::write(file::eidelivery, 0);
+        case Kind::aia: return File::write(file::eidelivery, 0);
     }
 }
 
@@ -129,7 +102,7 @@ void Wires::unmask() const {
     switch (kind_) {
         case Kind::plic: return store<u32>(plic_threshold(), 0);
         case Kind::aplic: return store<u32>(idc() + aplic::idc_ithreshold, 0);
-        case Kind::aia: return file::write(file::eidelivery, 1);
+        case Kind::aia: return File::write(file::eidelivery, 1);
     }
 }
 
@@ -137,7 +110,7 @@ u32 Wires::claim() const {
     switch (kind_) {
         case Kind::plic: return load<u32>(plic_threshold() + claim_offset);
         case Kind::aplic: return aplic::Topi::source::get(load<u32>(idc() + aplic::idc_claimi));
-        case Kind::aia: return file::claim();
+        case Kind::aia: return isa::Stopei::identity::get(csr_stopei::swap(0));
     }
     return 0;
 }
@@ -149,7 +122,7 @@ void Wires::complete(u32 source) const {
 }
 
 bool Wires::pending(u32 source) const {
-    if (kind_ == Kind::aia) return file::bit(file::eip0, source);
+    if (kind_ == Kind::aia) return File::is_pending(source);
     auto const words = kind_ == Kind::plic ? u64{0x1000} : u64{aplic::setip};
     return (load<u32>(base_ + words + source / 32 * 4) >> source % 32 & 1) != 0;
 }

@@ -38,14 +38,4 @@ private:
     u32 index_ = 0;  // of the hart there: a context, a hart index
 };
 
-// The hart's own interrupt file.
-namespace file {
-[[nodiscard]] u64 read(u16 select);
-void write(u16 select, u64 value);
-void set_bit(u16 array, u32 identity, bool to);  // isa::interrupt_file::eip0 or eie0
-[[nodiscard]] bool bit(u16 array, u32 identity);
-// The identity that goes first, which is no longer pending; zero: none.
-[[nodiscard]] u32 claim();
-}  // namespace file
-
 }  // namespace antler::guests
