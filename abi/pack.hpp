@@ -40,9 +40,10 @@
 //         };
 //     };
 //
-// A VM needs antler,index, vcpus, memory, entry and dtb; the hypervisor on-panic; all else may be absent.  A
-// disk has a host or a ramdisk; a host with neither extents nor a partition is the whole disk.  One mask of
-// affinity is for every vCPU, several are one for each.  flash and ramdisk are payloads.
+// A VM needs antler,index, vcpus, memory, entry and dtb; the hypervisor on-panic; all else may be absent.
+// Without interrupts the VM has what suits the harts.  A disk has a host or a ramdisk; a host with neither
+// extents nor a partition is the whole disk.  One mask of affinity is for every vCPU, several are one for
+// each.  flash and ramdisk are payloads.
 #pragma once
 
 #include <string_view>

@@ -186,6 +186,9 @@ void check_hidden(VmDescription const& vm) {
     for (auto const& row : isa::extensions)
         if (row.offer != isa::Offer::never) names.push_back(row.name);
     for (auto const& name : vm.hide) {
+        if (name == "ssaia" && vm.interrupts == "aia")
+            complain(vm.places.of("policies.hide"),
+                     "`policies.hide` names `ssaia`, without which there is no `interrupts = \"aia\"`.");
         if (std::ranges::find(names, name) != names.end()) continue;
         auto const& place = vm.places.of("policies.hide");
         if (isa::find_extension(name) != nullptr)

@@ -179,7 +179,8 @@ constexpr std::array rows{
         .fallback = "",
         .sentence =
             "Its interrupt controller: a PLIC, an APLIC that signals to its vCPUs, or an APLIC and an "
-            "IMSIC (`aia`), which needs harts with Ssaia. Without it what suits the harts.",
+            "IMSIC (`aia`), which needs harts with Ssaia. Without it `aia` where harts have "
+            "interrupt files for guests, and else `plic`.",
         .store = [](Target to, Value const& v) { to.vm->interrupts = v.text; },
         .words = "plic|aplic|aia"},
     Row{.section = Section::vm,

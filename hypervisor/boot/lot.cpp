@@ -62,11 +62,18 @@ isa::GStageMode mode_for(System const& all, GpaRange range) {
     return all.features.gstage_for(address_bits);
 }
 
-// Only a hart with an AIA can give a guest the registers of one.
+// Only a hart with an AIA can give a guest the registers of one.  It has one unasked where the hart has files
+// for guests too: in software they are slower than a PLIC.
 Result<vm::Interrupts> interrupts_for(System const& all, vm::Description const& description) {
-    auto const wanted = description.interrupts.value_or(vm::Interrupts::plic);
-    if (wanted == vm::Interrupts::aia && !all.features.aia) return Err{Error::no_aia};
-    return wanted;
+    abi::FdtStrings const hidden{
+        {reinterpret_cast<u8 const*>(description.hidden.data()), description.hidden.size()}};
+    bool shown = true;
+    for (auto const name : hidden) shown = shown && name != "ssaia";
+    if (!description.interrupts)
+        return shown && all.features.aia && all.files && all.features.geilen != 0 ? vm::Interrupts::aia
+                                                                                  : vm::Interrupts::plic;
+    if (*description.interrupts == vm::Interrupts::aia && !all.features.aia) return Err{Error::no_aia};
+    return *description.interrupts;
 }
 
 Result<void> build(System& all, Lot& lot, Life& life, OwnerId owner) {
