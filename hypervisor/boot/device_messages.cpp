@@ -48,6 +48,8 @@ Result<void> DeviceMessages::open(memory::Frames& frames, vm::Vm& vm) {
             guest.all = this;
             guest.vm = &vm;
             guest.files.emplace(std::move(page));
+            guest.which.fill(0);
+            guest.in_memory.fill(false);
             for (u32 vcpu = 0; vcpu < count; ++vcpu) {
                 // Each message is followed by a notice.
                 for (u32 which = 0; which < 2; ++which)

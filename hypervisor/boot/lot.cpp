@@ -84,7 +84,10 @@ Result<void> build(System& all, Lot& lot, Life& life, OwnerId owner) {
     if (mode == isa::GStageMode::bare) return Err{Error::not_supported};
     TRY(memory::ensure_free(all.frames, all.house, Pool::house, house_reserve));
     life.space = TRY(life.store.make<memory::Space>(all.frames, *all.tags, owner));
-    TRY(life.space->create(mode, all.features));
+    // Devices may walk this tree too.
+    auto features = all.features;
+    all.iommus->all.narrow(features);
+    TRY(life.space->create(mode, features));
     memory::Colours colours{.wanted = description.colours};
     if (all.board.cache_way != 0) colours.count = memory::colours_of_way(all.board.cache_way);
     if (!colours.exist()) return Err{Error::misaligned};

@@ -62,9 +62,6 @@ void Iommus::narrow(isa::Features& features) {
         features.svnapot = false;
         features.svpbmt = features.svpbmt && Capabilities::svpbmt::get(has.raw);
         features.svrsw60t59b = false;
-        features.sv39x4 = features.sv39x4 && Capabilities::sv39x4::get(has.raw);
-        features.sv48x4 = features.sv48x4 && Capabilities::sv48x4::get(has.raw);
-        features.sv57x4 = features.sv57x4 && Capabilities::sv57x4::get(has.raw);
     }
 }
 

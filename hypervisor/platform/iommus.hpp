@@ -66,7 +66,8 @@ public:
     // What `iommus = <phandle number>` of a node says.
     [[nodiscard]] std::optional<DeviceId> covers(u32 phandle, u32 number) const;
 
-    // Takes from `features` what trees that these walk too may not use.
+    // Takes from `features` what leaves of trees that these walk too may not have; attach() looks at the
+    // scheme.
     void narrow(isa::Features& features);
     // It sets A and D of pages that devices touch, so what they write can be logged; else a device faults
     // where one is clear. Either way it faults where nothing is mapped: the memory of a VM with devices never

@@ -279,6 +279,21 @@ TEST(Iommu, ThatDoesNotObeyIsSwitchedOff) {
     desk.all.detach(disk);
 }
 
+TEST(Iommu, LeavesOfTreesAreWhatItCanRead) {
+    Desk desk{Iommu::everything & ~isa::iommu::Capabilities::svpbmt::mask};
+    auto features = isa::Features::all();
+    Iommus none{desk.board.frames};
+    none.narrow(features);
+    EXPECT_TRUE(features.svnapot && features.svpbmt) << "without one nothing changes";
+    desk.all.narrow(features);
+    EXPECT_FALSE(features.svnapot || features.svpbmt);
+    Space wide{desk.board.frames, desk.tags, memory::OwnerId{1}};
+    ASSERT_TRUE(wide.create(GStageMode::sv57x4, isa::Features::all()).ok());
+    EXPECT_EQ(desk.all.attach(disk, wide, "wide").error(), Error::not_supported);
+    while (!wide.destroy_step()) {
+    }
+}
+
 TEST(Iommu, WithoutMemoryNothingIsAttached) {
     Desk desk;
     Guest vm{desk.board.frames, desk.tags, 1};
