@@ -374,6 +374,7 @@ private:
         if (!load.row.empty()) payload += fmt::format(", cmdline = \"row={}\"", load.row);
         auto const processor = load.messages ? std::string{"aia = \"aplic-imsic\"\n"}
                                              : fmt::format("cpu = \"{}\"\n", default_cpu);
+        // A PLIC for plic_read; and the rows with IMSICs are what the hypervisor makes of them.
         auto const text = load.network ? network_description(load)
                           : load.disk  ? disk_description(load)
                           : load.pair
@@ -383,6 +384,7 @@ private:
                                     "[hypervisor]\nlog = \"debug\"\n"
                                     "[vm.bench]\ncpus = {{ boot_vcpus = {0} }}\nmemory = {{ size = \"{3}M\", "
                                     "prefault = {4} }}\n"
+                                    "interrupts = \"plic\"\n"
                                     "payload = {{ {5} }}\n",
                                     load.harts, board_memory / 1_MiB, processor, guest_memory / 1_MiB,
                                     load.prefault, payload);
