@@ -44,7 +44,6 @@ protected:
         options.rng_seed = seed;
         options.timebase = {10'000'000};
         options.host_extensions = bytes_of(rva23_list);
-        features.aia = false;
         options.features = features;
     }
 
