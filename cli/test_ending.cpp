@@ -1,9 +1,11 @@
 // Waits for a signal in a thread of its own, for the others wait for programs.
 #include "cli/test_ending.hpp"
 
+#include <fmt/format.h>
 #include <time.h>
 
 #include <chrono>
+#include <cstdio>
 
 #include "cli/instances.hpp"
 
@@ -46,8 +48,8 @@ void EndingWatch::watch() {
     ending_ = true;
     try {
         end_machines();
-    } catch (std::exception const&) {
-        // There is nobody to tell any more.
+    } catch (std::exception const& failure) {
+        fmt::print(stderr, "antler: {}\n", failure.what());
     }
     ::signal(number, SIG_DFL);
     sigset_t only{};

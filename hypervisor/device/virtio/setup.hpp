@@ -24,8 +24,6 @@ public:
     [[nodiscard]] bool is_running() const { return (status_ & driver_ok) != 0; }
 
 protected:
-    explicit Setup(Model& model) : model_{model} {}
-
     [[nodiscard]] u32 queues() const {
         auto const count = model_.queue_count();
         return count < most_queues ? count : most_queues;
@@ -110,6 +108,9 @@ protected:
     std::array<QueueRegisters, most_queues> queues_{};
 
 private:
+    friend Registers;
+    explicit Setup(Model& model) : model_{model} {}
+
     static constexpr u32 features_ok = 8, driver_ok = 4, failed_device = 64;
 
     [[nodiscard]] Registers& registers() { return static_cast<Registers&>(*this); }
