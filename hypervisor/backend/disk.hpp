@@ -41,11 +41,17 @@ struct DiskShape {
     }
 };
 
+// A request that has ended.
+struct DiskEnd {
+    u32 token = 0;
+    DiskStatus status{};
+};
+
 // Who asks.  Both are called on any hart, perhaps from within submit(), perhaps while that hart holds locks:
 // they note what happened, and leave the rest for later.
 class DiskClient {
 public:
-    virtual void disk_done(u32 token, DiskStatus status) = 0;
+    virtual void disk_done(std::span<DiskEnd const> ended) = 0;
     // After submit() was refused: it is worth trying again.
     virtual void disk_has_room() = 0;
     // Among those that wait for room; belongs to the disk.
@@ -65,12 +71,21 @@ struct DiskTarget {
     u64 sectors = 0;  // how many one request may name: at least one, but for a flush
 };
 
+// Where all of a disk lies, when that is one stretch of the one that does its reads and writes, for ever.
+struct DiskStretch {
+    Disk* disk = nullptr;  // none: only locate() knows
+    u64 first = 0;
+    u64 most_sectors = 0;  // of one read or write
+};
+
 class Disk {
 public:
     [[nodiscard]] virtual DiskShape shape() const = 0;
 
     // Who is to be asked for the first of these sectors.  The others may lie elsewhere.
     [[nodiscard]] virtual DiskTarget locate(DiskOperation operation, u64 sector, u64 sectors) = 0;
+    // The same for all reads and writes that lie within the disk, once.
+    [[nodiscard]] virtual DiskStretch stretch() { return {}; }
 
     // Of what locate() said.  Taken: disk_done() follows, or has been called.  Error::busy: nothing happened,
     // and disk_has_room() follows; Error::no_memory: nothing happened, prepare() may help; other errors: it

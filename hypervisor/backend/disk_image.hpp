@@ -25,7 +25,7 @@ public:
         } else if (request.operation != DiskOperation::flush) {
             return Err{Error::denied};
         }
-        client.disk_done(token, DiskStatus::done);
+        client.disk_done(std::array{DiskEnd{token, DiskStatus::done}});
         return {};
     }
     void go() override {}

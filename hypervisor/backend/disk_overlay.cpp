@@ -156,7 +156,7 @@ Result<void> DiskOverlay::submit(DiskRequest const& request, DiskClient& client,
     if (request.operation != DiskOperation::flush && !shape_.has(request.sector, request.sectors))
         return Err{Error::out_of_range};
     if (request.sectors == 0 || request.operation == DiskOperation::flush) {
-        client.disk_done(token, DiskStatus::done);
+        client.disk_done(std::array{DiskEnd{token, DiskStatus::done}});
         return {};
     }
     if (request.operation == DiskOperation::read) {
@@ -169,7 +169,7 @@ Result<void> DiskOverlay::submit(DiskRequest const& request, DiskClient& client,
     } else {
         return Err{Error::not_supported};
     }
-    client.disk_done(token, DiskStatus::done);
+    client.disk_done(std::array{DiskEnd{token, DiskStatus::done}});
     return {};
 }
 

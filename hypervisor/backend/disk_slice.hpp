@@ -46,6 +46,11 @@ public:
         auto const offset = sector - extent->start;
         return below_.locate(operation, extent->first + offset, std::min(sectors, extent->sectors - offset));
     }
+    [[nodiscard]] DiskStretch stretch() override {
+        if (extents_.size() != 1) return {};
+        auto const below = below_.stretch();
+        return {below.disk, below.first + extents_[0].first, below.most_sectors};
+    }
     // locate() never names this disk.
     [[nodiscard]] Result<void> submit(DiskRequest const&, DiskClient&, u32) override {
         return Err{Error::bad_state};

@@ -24,7 +24,6 @@ void DriverQueue::open(std::span<u8> memory, u16 entries, bool event_index) {
     chains_ = reinterpret_cast<Chain*>(start + used_offset(entries) + used_bytes(entries));
     entries_ = entries;
     room_ = entries;
-    in_flight_ = 0;
     free_ = 0;
     added_ = published_ = taken_ = known_ = 0;
     event_index_ = event_index;

@@ -49,7 +49,7 @@ public:
 
     // Descriptors that are free: a chain takes one for each piece.
     [[nodiscard]] u16 room() const { return room_; }
-    [[nodiscard]] u16 in_flight() const { return in_flight_; }
+    [[nodiscard]] u16 in_flight() const { return static_cast<u16>(added_ - taken_); }
 
     // What the device reads, then what it writes, in this order.  Error::full: nothing was added.
     [[nodiscard]] Result<void> add(std::span<DmaPiece const> read, std::span<DmaPiece const> written,
@@ -101,7 +101,6 @@ private:
         std::atomic_ref{*at}.store(value, order);
     }
     void show(u16 head) {
-        ++in_flight_;
         store(available(2 + (added_ & (entries_ - 1u))), head);
         ++added_;
     }
@@ -112,7 +111,6 @@ private:
     Chain* chains_ = nullptr;
     u16 entries_ = 0;
     u16 room_ = 0;
-    u16 in_flight_ = 0;
     u16 free_ = 0;       // the first free descriptor; the others follow through `next`
     u16 added_ = 0;      // our available index
     u16 published_ = 0;  // what the device has been shown of it
@@ -141,7 +139,7 @@ inline std::optional<DriverQueue::Done> DriverQueue::take() {
         if (broken_ || entries_ == 0) return std::nullopt;
         known_ = load(used_half(1), std::memory_order_acquire);
         if (known_ == taken_) return std::nullopt;
-        if (static_cast<u16>(known_ - taken_) > in_flight_) {
+        if (static_cast<u16>(known_ - taken_) > in_flight()) {
             broken_ = true;
             known_ = taken_;
             return std::nullopt;
@@ -159,7 +157,6 @@ inline std::optional<DriverQueue::Done> DriverQueue::take() {
     free_ = static_cast<u16>(element.id);
     room_ = static_cast<u16>(room_ + chain.pieces);
     chain.pieces = 0;
-    --in_flight_;
     ++taken_;
     return Done{chain.token, element.bytes};
 }

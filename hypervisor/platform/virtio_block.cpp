@@ -141,6 +141,10 @@ backend::DiskTarget VirtioBlock::locate(DiskOperation operation, u64 sector, u64
     return {this, sector, std::min<u64>(sectors, stretch ? stretch_most_ : max_sectors)};
 }
 
+backend::DiskStretch VirtioBlock::stretch() {
+    return {this, 0, max_sectors};
+}
+
 // One function: what reads and writes of a few pieces need is inlined.
 [[gnu::flatten]] Result<void> VirtioBlock::submit(DiskRequest const& request, DiskClient& client, u32 token) {
     bool const moves = request.operation == DiskOperation::read || request.operation == DiskOperation::write;
@@ -241,18 +245,28 @@ void VirtioBlock::forget(DiskClient& client) {
     });
 }
 
-[[gnu::flatten]] usize VirtioBlock::reap(State& state, std::span<Completion> into) const {
-    usize count = 0;
-    while (count < into.size()) {
+// Those of one client together, while they follow each other.
+template <usize most>
+void VirtioBlock::Ended<most>::tell() const {
+    for (usize first = 0; first < count;) {
+        auto* const client = clients[first];
+        auto end = first + 1;
+        while (end < count && clients[end] == client) ++end;
+        client->disk_done(std::span{ends}.subspan(first, end - first));
+        first = end;
+    }
+}
+
+template <usize most>
+[[gnu::flatten]] void VirtioBlock::reap(State& state, Ended<most>& into) const {
+    while (into.count < most) {
         auto const done = state.queue.take();
         if (!done) break;
         auto& slot = state.all[done->token];
-        into[count++] = {slot.client, slot.token, status_of(memory_of(done->token).status)};
-        slot.client = nullptr;
+        into.add(slot, status_of(memory_of(done->token).status));
         slot.next_free = state.free;
         state.free = static_cast<u8>(done->token);
     }
-    return count;
 }
 
 // A client keeps nothing locked when it hears of room, and goes only after forget().
@@ -269,41 +283,36 @@ void VirtioBlock::interrupted() {
     bool broken = false;
     bool more = true;
     while (more) {
-        std::array<Completion, 16> done;  // NOLINT: filled as far as it is used
-        auto const count = state_.with([&](State& state) -> usize {
+        Ended<16> ended;  // NOLINT: filled as far as it is used
+        state_.with([&](State& state) {
             if (state.dead) {
                 more = false;
-                return 0;
+                return;
             }
-            auto const taken = reap(state, done);
-            if (taken != 0) tell_waiting(state);
-            more = taken == done.size() || !state.queue.listen();
+            reap(state, ended);
+            if (ended.count != 0) tell_waiting(state);
+            more = ended.count == ended.ends.size() || !state.queue.listen();
             if (state.queue.is_broken()) more = false;
             broken = state.queue.is_broken();
             if ((why & abi::virtio::interrupt::configuration) != 0 && state.device.needs_reset())
                 broken = true;
-            return taken;
         });
-        for (usize i = 0; i < count; ++i) done[i].client->disk_done(done[i].token, done[i].status);
+        ended.tell();
     }
     if (broken) fail_all();
 }
 
 // After a reset the device touches no memory any more.
 void VirtioBlock::fail_all() {
-    std::array<Completion, slots> lost;  // NOLINT: filled as far as it is used
-    usize count = 0;
+    Ended<slots> lost;  // NOLINT: filled as far as it is used
     state_.with([&](State& state) {
         state.device.reset();
-        for (auto& slot : state.all) {
-            if (slot.client == nullptr) continue;
-            lost[count++] = {slot.client, slot.token, DiskStatus::failed};
-            slot.client = nullptr;
-        }
+        for (auto& slot : state.all)
+            if (slot.client != nullptr) lost.add(slot, DiskStatus::failed);
         if (start(state)) (void)state.queue.listen();
         tell_waiting(state);
     });
-    for (usize i = 0; i < count; ++i) lost[i].client->disk_done(lost[i].token, lost[i].status);
+    lost.tell();
 }
 
 void VirtioBlock::check(Ticks now) {

@@ -37,6 +37,7 @@ public:
     [[nodiscard]] backend::DiskShape shape() const override { return shape_; }
     [[nodiscard]] backend::DiskTarget locate(backend::DiskOperation operation, u64 sector,
                                              u64 sectors) override;
+    [[nodiscard]] backend::DiskStretch stretch() override;
     [[nodiscard]] Result<void> submit(backend::DiskRequest const& request, backend::DiskClient& client,
                                       u32 token) override;
     void go() override;
@@ -71,10 +72,18 @@ private:
         bool takes_tables = false;
         backend::DiskClient* waiting = nullptr;
     };
-    struct Completion {
-        backend::DiskClient* client;
-        u32 token;
-        backend::DiskStatus status;
+    // Requests that have ended, and whose they were.
+    template <usize most>
+    struct Ended {
+        std::array<backend::DiskClient*, most> clients;
+        std::array<backend::DiskEnd, most> ends;
+        usize count = 0;
+        void add(Slot& slot, backend::DiskStatus status) {
+            clients[count] = slot.client;
+            ends[count++] = {slot.token, status};
+            slot.client = nullptr;
+        }
+        void tell() const;
     };
 
     [[nodiscard]] static constexpr u64 slots_offset() {
@@ -93,7 +102,8 @@ private:
     [[nodiscard, gnu::noinline]] Result<void> add_chain(State& state, u32 slot,
                                                         backend::DiskRequest const& request);
     [[nodiscard]] Result<void> ask_now(abi::virtio::block::Type type, u64 sector, std::span<u8> into);
-    [[nodiscard]] usize reap(State& state, std::span<Completion> into) const;
+    template <usize most>
+    void reap(State& state, Ended<most>& into) const;
     static void tell_waiting(State& state);
     void fail_all();
 

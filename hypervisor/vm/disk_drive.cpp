@@ -2,13 +2,13 @@
 #include "vm/disk_drive.hpp"
 
 #include <algorithm>
-#include <bit>
 
 #include "base/unfilled.hpp"
 #include "vm/vm.hpp"
 
 namespace antler::vm {
 
+using backend::DiskEnd;
 using backend::DiskOperation;
 using backend::DiskPiece;
 using backend::DiskStatus;
@@ -52,16 +52,20 @@ void DiskWire::wake() {
 }
 
 // Pairs with next_done(), which clears asked_ before it looks: either it sees the end, or we wake it.
-void DiskWire::disk_done(u32 token, DiskStatus status) {
+void DiskWire::disk_done(std::span<DiskEnd const> ended) {
     auto& machine = vm_.machine();
-    status_[token].store(status, std::memory_order_relaxed);
-    ended_.fetch_or(u32{1} << token, std::memory_order_seq_cst);
+    u32 tokens = 0;
+    for (auto const& one : ended) {
+        status_[one.token].store(one.status, std::memory_order_relaxed);
+        tokens |= u32{1} << one.token;
+    }
+    ended_.fetch_or(tokens, std::memory_order_seq_cst);
     wake();
-    machine.end_dma();  // the last touch: now the VM may go
+    machine.end_dma(static_cast<u32>(ended.size()));  // the last touch: now the VM may go
 }
 
 DiskWire::DiskWire(Vm& vm, backend::Disk& disk, std::string_view serial)
-    : vm_{vm}, disk_{disk}, finder_{vm.ram()} {
+    : vm_{vm}, disk_{disk}, finder_{vm.ram()}, stretch_{disk.stretch()} {
     auto const shape = disk.shape();
     shape_ = {.sectors = shape.sectors,
               .block_bytes = shape.block_bytes,
@@ -117,13 +121,22 @@ Result<u64> DiskWire::gather(BlockRequest const& request, u64 bytes, bool writes
     return done;
 }
 
+// The model asks for nothing beyond the disk, and writes to none that is read-only.
+backend::DiskTarget DiskWire::target_of(DiskOperation operation, u64 sector, u64 sectors) {
+    bool const moves = operation == DiskOperation::read || operation == DiskOperation::write;
+    if (moves) sectors = std::min(sectors, most_sectors);
+    if (moves && stretch_.disk != nullptr && sector < shape_.sectors && sectors <= shape_.sectors - sector)
+        [[likely]]
+        return {stretch_.disk, stretch_.first + sector, std::min(sectors, stretch_.most_sectors)};
+    return disk_.locate(operation, sector, sectors);
+}
+
 Result<u64> DiskWire::submit(u32 slot, BlockRequest const& request) {
     auto const bit = u32{1} << slot;
     if ((under_way_ & bit) != 0) return Err{Error::busy};  // of the guest's life before
     auto const operation = operation_of(request.operation);
     bool const moves = operation == DiskOperation::read || operation == DiskOperation::write;
-    auto const target = disk_.locate(operation, request.sector,
-                                     moves ? std::min(request.sectors, most_sectors) : request.sectors);
+    auto const target = target_of(operation, request.sector, request.sectors);
     if (target.disk == nullptr) return Err{Error::io};
     auto sectors = target.sectors;
     Unfilled<std::array<DiskPiece, most_pieces>> room;
@@ -182,12 +195,18 @@ std::optional<BlockDone> DiskWire::next_done() {
             if (asked_.load(std::memory_order_relaxed)) asked_.store(false, std::memory_order_seq_cst);
             if (ended_.load(std::memory_order_seq_cst) == 0) return std::nullopt;
             known_ = ended_.exchange(0, std::memory_order_acquire);
+            known_token_ = 0;
         }
-        auto const token = static_cast<u32>(std::countr_zero(known_));
+        // Tokens are few, and given from the lowest on.
+        for (; (known_ & 1) == 0; known_ >>= 1) ++known_token_;
+        auto const token = known_token_++;
+        known_ >>= 1;
         auto const bit = u32{1} << token;
-        known_ &= ~bit;
         under_way_ &= ~bit;
-        if ((std::exchange(abandoned_, abandoned_ & ~bit) & bit) != 0) continue;
+        if ((abandoned_ & bit) != 0) [[unlikely]] {
+            abandoned_ &= ~bit;
+            continue;
+        }
         return BlockDone{token, status_of(status_[token].load(std::memory_order_relaxed))};
     }
 }

@@ -23,7 +23,7 @@ public:
 
     DiskWire(Vm& vm, backend::Disk& disk, std::string_view serial);
 
-    void disk_done(u32 token, backend::DiskStatus status) override;
+    void disk_done(std::span<backend::DiskEnd const> ended) override;
     void disk_has_room() override { wake_always(); }
 
     // device::virtio::BlockStore
@@ -49,6 +49,8 @@ public:
     [[nodiscard]] u64 written_bytes() const { return written_bytes_.load(std::memory_order_relaxed); }
 
 private:
+    [[nodiscard, gnu::always_inline]] backend::DiskTarget target_of(backend::DiskOperation operation,
+                                                                    u64 sector, u64 sectors);
     [[nodiscard]] bool gather_one(device::virtio::BlockRequest const& request, u64 bytes, bool writes,
                                   backend::DiskPiece& into);
     [[nodiscard, gnu::noinline]] Result<u64> not_taken(u32 slot, Error why);
@@ -62,11 +64,13 @@ private:
     backend::Disk& disk_;
     Ram::Finder finder_;
     device::virtio::BlockShape shape_;
+    backend::DiskStretch stretch_;
     usize most_pieces_;
     std::array<std::atomic<backend::DiskStatus>, tokens> status_{};
     std::atomic<u32> ended_ = 0;       // tokens that have ended since next_done() looked
     std::atomic<bool> asked_ = false;  // whoever ends one need not say so
-    u32 known_ = 0;                    // ended, and not told to the model
+    u32 known_ = 0;                    // ended, and not told to the model, from known_token_ on
+    u32 known_token_ = 0;
     u32 under_way_ = 0;
     u32 abandoned_ = 0;  // of them, nobody's
     bool submitted_ = false;

@@ -49,7 +49,8 @@ struct FlashKeeper::Header {
     }
 };
 
-void FlashKeeper::disk_done(u32 /*token*/, DiskStatus status) {
+void FlashKeeper::disk_done(std::span<backend::DiskEnd const> ended) {
+    auto const status = ended.front().status;  // there is one request at a time
     auto& owner = owner_;
     transfer_.store(status == DiskStatus::done ? Transfer::done : Transfer::failed,
                     std::memory_order_release);

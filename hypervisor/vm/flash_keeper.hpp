@@ -65,7 +65,7 @@ public:
     // The disk knows nothing of us any more; false: not yet, ask again.
     [[nodiscard]] bool leave();
 
-    void disk_done(u32 token, backend::DiskStatus status) override;
+    void disk_done(std::span<backend::DiskEnd const> ended) override;
     void disk_has_room() override { owner_.ask_for_work(); }
 
 private:

@@ -29,7 +29,9 @@ struct PlainPieces final : PieceMemory {
 
 struct Client final : DiskClient {
     std::vector<std::pair<u32, DiskStatus>> done{};
-    void disk_done(u32 token, DiskStatus status) override { done.emplace_back(token, status); }
+    void disk_done(std::span<DiskEnd const> ended) override {
+        for (auto const& one : ended) done.emplace_back(one.token, one.status);
+    }
     void disk_has_room() override {}
 };
 
@@ -45,7 +47,7 @@ struct Ground final : Disk {
     }
     [[nodiscard]] Result<void> submit(DiskRequest const& request, DiskClient& client, u32 token) override {
         asked.push_back(request);
-        client.disk_done(token, DiskStatus::done);
+        client.disk_done(std::array{DiskEnd{token, DiskStatus::done}});
         return {};
     }
     void go() override {}

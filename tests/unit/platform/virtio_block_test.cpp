@@ -5,6 +5,7 @@
 
 #include <vector>
 
+#include "backend/disk_slice.hpp"
 #include "tests/fake/hart.hpp"
 #include "tests/fake/virtio_disk.hpp"
 
@@ -18,7 +19,11 @@ using backend::DiskStatus;
 struct Client final : backend::DiskClient {
     std::vector<std::pair<u32, DiskStatus>> done{};
     u32 rooms = 0;
-    void disk_done(u32 token, DiskStatus status) override { done.emplace_back(token, status); }
+    u32 calls = 0;
+    void disk_done(std::span<backend::DiskEnd const> ended) override {
+        ++calls;
+        for (auto const& one : ended) done.emplace_back(one.token, one.status);
+    }
     void disk_has_room() override { ++rooms; }
 };
 
@@ -98,6 +103,42 @@ TEST(VirtioBlock, RequestsEndInAnyOrderAndAreToldOnce) {
     desk.driver.interrupted();
     EXPECT_EQ(desk.client.done.size(), 8U);
     EXPECT_TRUE(std::equal(desk.data.begin(), desk.data.begin() + 8 * 512, desk.disk.store.bytes.begin()));
+}
+
+TEST(VirtioBlock, EachClientHearsOfItsOwnRequestsAndOfThoseThatFollowEachOtherAtOnce) {
+    Desk desk;
+    ASSERT_TRUE(desk.driver.open().ok());
+    desk.disk.at_once = false;
+    Client other;
+    for (u32 i = 0; i < 6; ++i) {
+        auto& client = i < 2 || i == 5 ? desk.client : other;
+        auto const piece = desk.piece(512 * i, 512);
+        ASSERT_TRUE(desk.driver.submit({DiskOperation::read, i, 1, {&piece, 1}}, client, i).ok());
+    }
+    desk.driver.go();
+    desk.disk.store.finish_all();
+    desk.disk.work();
+    desk.driver.interrupted();
+    using Done = std::vector<std::pair<u32, DiskStatus>>;
+    constexpr auto good = DiskStatus::done;
+    EXPECT_EQ(desk.client.done, (Done{{0, good}, {1, good}, {5, good}}));
+    EXPECT_EQ(other.done, (Done{{2, good}, {3, good}, {4, good}}));
+    EXPECT_EQ(desk.client.calls + other.calls, 3U);
+}
+
+TEST(VirtioBlock, APartitionLiesInOneStretchOfIt) {
+    Desk desk;
+    ASSERT_TRUE(desk.driver.open().ok());
+    std::array extents{backend::DiskExtent{100, 50, 0}, backend::DiskExtent{300, 50, 0}};
+    auto const stretch_of = [&](std::span<backend::DiskExtent> parts) {
+        auto const sectors = backend::DiskSlice::check(desk.driver, parts);
+        return backend::DiskSlice{desk.driver, parts, sectors.value(), false}.stretch();
+    };
+    auto const one = stretch_of(std::span{extents}.first(1));
+    EXPECT_EQ(one.disk, &desk.driver);
+    EXPECT_EQ(one.first, 100U);
+    EXPECT_EQ(one.most_sectors, desk.driver.locate(DiskOperation::read, 0, ~u64{0}).sectors);
+    EXPECT_EQ(stretch_of(extents).disk, nullptr);
 }
 
 TEST(VirtioBlock, AnErrorOfTheDeviceIsAFailure) {

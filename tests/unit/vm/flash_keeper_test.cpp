@@ -73,7 +73,8 @@ struct SlowDisk final : backend::Disk {
     }
     bool answer() {
         if (client == nullptr) return false;
-        std::exchange(client, nullptr)->disk_done(0, fails ? DiskStatus::failed : DiskStatus::done);
+        std::exchange(client, nullptr)
+            ->disk_done(std::array{backend::DiskEnd{0, fails ? DiskStatus::failed : DiskStatus::done}});
         return true;
     }
     // Any of what was not flushed may be there, sector by sector.
