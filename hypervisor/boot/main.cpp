@@ -163,7 +163,8 @@ void print_features(System const& all) {
         "svadu={} "
         "aia={} geilen={} zicbom={} zicboz={} v={} smstateen={} henvcfg={} zkr={} iommu={}\n",
         f.sv39x4, f.sv48x4, f.sv57x4, f.vmid_bits, f.sstc, f.svnapot, f.svpbmt, f.svinval, f.svadu, f.aia,
-        f.geilen, f.zicbom, f.zicboz, f.vector_bytes * 8, f.hstateen, f.henvcfg, f.zkr, !all.board.iommus.empty());
+        f.geilen, f.zicbom, f.zicboz, f.vector_bytes * 8, f.hstateen, f.henvcfg, f.zkr,
+        !all.board.iommus.empty());
 }
 
 // Harts that can run guests get a core; the others are named and left out.
