@@ -136,3 +136,9 @@ void stop_if_panicking() {
 
 }  // namespace vm
 }  // namespace antler
+
+// What the tables of classes hold that are never made alone: no call ever gets there.
+// NOLINTNEXTLINE(bugprone-reserved-identifier): the name is the compiler's.
+extern "C" [[noreturn]] void __cxa_pure_virtual() {
+    antler::panic("a function without a body was called");
+}

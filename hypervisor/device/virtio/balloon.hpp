@@ -7,7 +7,7 @@
 #include "device/counters.hpp"
 #include "device/virtio/chain_bytes.hpp"
 #include "device/virtio/model.hpp"
-#include "device/virtio/queue.hpp"
+#include "device/virtio/queue_set.hpp"
 
 namespace antler::device::virtio {
 
@@ -56,21 +56,16 @@ public:
     void set_target(u32 pages) {
         if (config_.wanted == pages) return;
         config_.wanted = pages;
-        if (transport_ != nullptr) transport_->config_interrupt();
+        queues_.tell_of_configuration();
     }
     [[nodiscard]] u32 actual() const { return config_.actual; }
 
     void start(Transport& transport, u64 features, std::span<RingPlace const> places) override {
-        transport_ = &transport;
-        for (u32 i = 0; i < places.size(); ++i) {
-            if (places[i].size == 0) continue;
-            queues_[i].open(memory_, places[i], features);
-            static_cast<void>(queues_[i].listen());
-        }
+        queues_.open(memory_, transport, features, places);
         wire_.call_again();
     }
     void stop() override {
-        for (auto& queue : queues_) queue.reset();
+        queues_.close();
         held_.reset();
         asked_ = false;
         wire_.never_mind();
@@ -79,20 +74,10 @@ public:
     void notify(u32) override { wire_.call_again(); }
 
     [[nodiscard]] bool work() override {
-        if (transport_ == nullptr) return false;
+        if (!queues_.is_open()) return false;
         bool const more = some_chains();
         hear_statistics();
-        bool broken = false;
-        for (u32 i = 0; i < queues_.size(); ++i) {
-            if (queues_[i].publish()) transport_->queue_interrupt(i);
-            broken = queues_[i].is_broken() || broken;
-        }
-        if (broken) {
-            stop();
-            transport_->needs_reset();
-            return false;
-        }
-        return more;
+        return queues_.publish(*this) && more;
     }
 
     void counters(CounterVisitor& each) const {
@@ -144,9 +129,9 @@ private:
 
     [[nodiscard]] bool take_chain() {
         // What comes back needs no doing: the guest's next touch brings a page.
-        for (u32 i = 0; i < budget && next(queues_[deflate], chain_); ++i) queues_[deflate].use(chain_, 0);
+        for (u32 i = 0; i < budget && queues_.next(deflate, chain_); ++i) queues_[deflate].use(chain_, 0);
         for (auto const queue : {inflate, report}) {
-            if (!next(queues_[queue], chain_)) continue;
+            if (!queues_.next(queue, chain_)) continue;
             held_ = Held{queue, 0};
             return true;
         }
@@ -196,7 +181,7 @@ private:
     // The driver leaves a buffer with numbers, and fills it again when it gets it back.   [virtio 5.5.6.3]
     void hear_statistics() {
         auto& queue = queues_[statistics_queue];
-        if (!asked_ || !next(queue, statistics_chain_)) return;
+        if (!asked_ || !queues_.next(statistics_queue, statistics_chain_)) return;
         asked_ = false;
         struct [[gnu::packed]] Entry {
             u16 tag;
@@ -212,15 +197,10 @@ private:
         queue.use(statistics_chain_, 0);
     }
 
-    [[nodiscard]] static bool next(Queue<M>& queue, Chain& chain) {
-        return queue.pop(chain) || (queue.is_open() && !queue.listen() && queue.pop(chain));
-    }
-
     M& memory_;
     W& wire_;
     bool reports_;
-    Transport* transport_ = nullptr;
-    std::array<Queue<M>, 4> queues_{};
+    QueueSet<M, 4> queues_{};
     Config config_{};
     std::optional<Held> held_{};
     Chain chain_;  // the one that is held

@@ -1,15 +1,13 @@
 // A virtio socket device: streams between its guest and the host.   [virtio 5.10]
 #pragma once
 
-#include <array>
 #include <concepts>
 
-#include "base/ring.hpp"
 #include "device/counters.hpp"
 #include "device/virtio/chain_bytes.hpp"
 #include "device/virtio/model.hpp"
-#include "device/virtio/queue.hpp"
-#include "device/virtio/vsock_connection.hpp"
+#include "device/virtio/queue_set.hpp"
+#include "device/virtio/vsock_streams.hpp"
 
 namespace antler::device::virtio {
 
@@ -19,38 +17,22 @@ concept VsockWire = requires(W& wire) {
     wire.tell_host();   // something has happened to a stream
 };
 
-struct VsockOptions {
-    u32 cid = 0;
-    StreamId first_stream = 1;
-};
-
 template <GuestMemory M, VsockWire W>
-class Vsock final : public Model, public HostStreams {
+class Vsock final : public Model, public VsockStreams {
 public:
-    static constexpr u32 most_connections = 16;
-    static constexpr u32 buffer_bytes = 8 * 1024;  // of a connection, in each direction
-    static constexpr u32 memory_bytes = 2 * most_connections * buffer_bytes;
     static constexpr u32 budget = 32 * 1024;  // bytes in one go
     static constexpr u32 packet_cost = 128;   // of a packet, however short it is
 
-    // `memory` has memory_bytes.
+    // `buffers` has memory_bytes.
     Vsock(M& memory, W& wire, VsockOptions const& options, std::span<u8> buffers)
-        : memory_{memory}, wire_{wire}, cid_{options.cid}, next_id_{options.first_stream} {
-        for (auto& one : connections_) {
-            one.to_host.use(buffers.first(buffer_bytes));
-            one.to_guest.use(buffers.subspan(buffer_bytes, buffer_bytes));
-            buffers = buffers.subspan(2 * buffer_bytes);
-        }
-    }
-
-    // --- Model
+        : VsockStreams{options, buffers}, memory_{memory}, wire_{wire} {}
 
     [[nodiscard]] std::string_view name() const override { return "virtio-vsock"; }
     [[nodiscard]] u32 device_id() const override { return 19; }
     [[nodiscard]] u64 features() const override {
         return vsock::feature_stream | vsock::feature_no_implied_stream;
     }
-    [[nodiscard]] u32 queue_count() const override { return static_cast<u32>(queues_.size()); }
+    [[nodiscard]] u32 queue_count() const override { return queues_.size(); }
     [[nodiscard]] u16 queue_size(u32) const override { return 128; }
     [[nodiscard]] u64 read_config(Offset offset, Width width) override {
         u64 const guest_cid = cid_;
@@ -59,18 +41,11 @@ public:
     void write_config(Offset, Width, u64) override {}
 
     void start(Transport& transport, u64 features, std::span<RingPlace const> places) override {
-        transport_ = &transport;
-        for (u32 i = 0; i < places.size(); ++i) {
-            if (places[i].size == 0) continue;
-            queues_[i].open(memory_, places[i], features);
-            static_cast<void>(queues_[i].listen());
-        }
-        runs_ = true;
+        queues_.open(memory_, transport, features, places);
         wire_.call_again();
     }
     void stop() override {
-        for (auto& queue : queues_) queue.reset();
-        runs_ = false;
+        queues_.close();
         reset_event_ = false;
         forget_guest();
     }
@@ -78,22 +53,13 @@ public:
         if (work()) wire_.call_again();
     }
     [[nodiscard]] bool work() override {
-        if (!runs_) return false;
+        if (!queues_.is_open()) return false;
         u32 left = budget;
         tell_event();
         speak(left);
         hear(left);
         speak(left);
-        bool broken = false;
-        for (u32 i = 0; i < queues_.size(); ++i) {
-            if (queues_[i].publish()) transport_->queue_interrupt(i);
-            broken = queues_[i].is_broken() || broken;
-        }
-        if (broken) {
-            stop();
-            transport_->needs_reset();
-            left = 1;
-        }
+        if (!queues_.publish(*this)) left = 1;
         if (news_) wire_.tell_host();
         news_ = false;
         return left == 0;
@@ -114,132 +80,20 @@ public:
     // again.   [virtio 5.10.6.7]
     void interrupt_streams() {
         forget_guest();
-        reset_event_ = runs_;
-        wire_.call_again();
-    }
-
-    // --- HostStreams
-
-    [[nodiscard]] u32 cid() const override { return cid_; }
-
-    [[nodiscard]] std::optional<StreamId> call(u32 port) override {
-        auto* const one = runs_ ? free_connection() : nullptr;
-        if (one == nullptr) return std::nullopt;
-        do {
-            next_port_ = next_port_ == last_port ? first_port : next_port_ + 1;
-        } while (find(next_port_, port) != nullptr);
-        one->begin(next_id_++, Stage::calling, next_port_, port);
-        one->host_here = true;
-        one->owes = VsockConnection::request;
-        wire_.call_again();
-        return one->id;
-    }
-    [[nodiscard]] std::optional<Knock> knock(u32 n) const override {
-        for (auto const& one : connections_) {
-            if (one.is_free() || one.stage != Stage::knocking || one.host_here || n-- != 0) continue;
-            return Knock{one.id, one.host_port, one.guest_port};
-        }
-        return std::nullopt;
-    }
-    void take(StreamId stream) override {
-        if (auto* const one = by_id(stream); one != nullptr && one->stage == Stage::knocking)
-            one->host_here = true;
-    }
-    void refuse(StreamId stream) override {
-        auto* const one = by_id(stream);
-        if (one == nullptr || one->stage != Stage::knocking || one->host_here) return;
-        ++refused_;
-        one->end(true);
-        wire_.call_again();
-    }
-    void accept(StreamId stream) override {
-        auto* const one = by_id(stream);
-        if (one == nullptr || one->stage != Stage::knocking) return;
-        ++connections_made_;
-        one->stage = Stage::open;
-        one->owes = VsockConnection::response;
-        wire_.call_again();
-    }
-    [[nodiscard]] StreamState state(StreamId stream) const override {
-        for (auto const& one : connections_)
-            if (!one.is_free() && one.id == stream) return one.state();
-        return {};
-    }
-    [[nodiscard]] u32 read(StreamId stream, std::span<u8> into) override {
-        auto* const one = by_id(stream);
-        if (one == nullptr) return 0;
-        auto const count = one->to_host.read(into);
-        if (one->note_room(buffer_bytes)) wire_.call_again();
-        return count;
-    }
-    [[nodiscard]] u32 write(StreamId stream, std::span<u8 const> bytes) override {
-        auto* const one = by_id(stream);
-        if (one == nullptr || one->stage != Stage::open || one->host_finished) return 0;
-        // Nobody will ever read it, and whoever writes hears of that otherwise.
-        if (one->guest_deaf) return static_cast<u32>(bytes.size());
-        auto const count = one->to_guest.write(bytes);
-        if (count != 0) wire_.call_again();
-        return count;
-    }
-    void finish(StreamId stream) override {
-        auto* const one = by_id(stream);
-        if (one == nullptr || one->stage != Stage::open) return;
-        one->host_finished = true;
-        wire_.call_again();
-    }
-    void close(StreamId stream, bool at_once) override {
-        auto* const one = by_id(stream);
-        if (one == nullptr) return;
-        if (one->stage == Stage::knocking) ++refused_;
-        one->leave(at_once);
+        reset_event_ = queues_.is_open();
         wire_.call_again();
     }
 
 private:
     using Operation = vsock::Operation;
     using Header = vsock::Header;
-    using Stage = StreamState::Stage;
-    // Ports of the host's own that streams to guests come from.
-    static constexpr u32 first_port = 1u << 30, last_port = (1u << 31) - 1;
     static constexpr u32 receive = vsock::receive_queue, transmit = vsock::transmit_queue,
                          events = vsock::event_queue;
 
-    // A packet that belongs to no stream, and is answered by a reset.
-    struct Stray {
-        u32 cid, cid_high;
-        u32 host_port, guest_port;
-        u16 type;
-    };
+    void wake() override { wire_.call_again(); }
+    [[nodiscard]] bool runs() const override { return queues_.is_open(); }
 
     static void spend(u32& left, u32 bytes) { left -= std::min(left, bytes + packet_cost); }
-    // The next chain; if there is none, the driver will say when there is.
-    [[nodiscard]] static bool next(Queue<M>& queue, Chain& chain) {
-        return queue.pop(chain) || (queue.is_open() && !queue.listen() && queue.pop(chain));
-    }
-
-    [[nodiscard]] VsockConnection* by_id(StreamId stream) {
-        for (auto& one : connections_)
-            if (!one.is_free() && one.id == stream) return &one;
-        return nullptr;
-    }
-    [[nodiscard]] VsockConnection* find(u32 host_port, u32 guest_port) {
-        for (auto& one : connections_)
-            if (one.is_known() && one.host_port == host_port && one.guest_port == guest_port) return &one;
-        return nullptr;
-    }
-    // A guest that does not end what the host has left loses it when there is no other.
-    [[nodiscard]] VsockConnection* free_connection() {
-        for (auto& one : connections_)
-            if (one.is_free()) return &one;
-        for (auto& one : connections_) {
-            if (one.stage != Stage::open || !one.host_left || strays_.full()) continue;
-            static_cast<void>(
-                strays_.push({vsock::host_cid, 0, one.host_port, one.guest_port, vsock::type_stream}));
-            one.end(false);
-            return &one;
-        }
-        return nullptr;
-    }
     void forget_guest() {
         strays_.clear();
         for (auto& one : connections_) {
@@ -257,7 +111,7 @@ private:
         auto& queue = queues_[transmit];
         Chain chain;
         // What cannot be answered is not heard.   [virtio 5.10.6.1]
-        while (left != 0 && !strays_.full() && next(queue, chain)) {
+        while (left != 0 && !strays_.full() && queues_.next(transmit, chain)) {
             Header header{};
             auto const count = read_chain(memory_, chain, 0, bytes_of(header));
             if (!count) return queue.break_it();
@@ -402,7 +256,7 @@ private:
     // A buffer that has room for a header at least.
     [[nodiscard]] bool next_room(Chain& chain, u32& left) {
         auto& queue = queues_[receive];
-        while (left != 0 && next(queue, chain)) {
+        while (left != 0 && queues_.next(receive, chain)) {
             if (chain.writable_bytes >= sizeof(Header)) return true;
             queue.use(chain, 0);
             spend(left, 0);
@@ -466,7 +320,7 @@ private:
     void tell_event() {
         Chain chain;
         auto& queue = queues_[events];
-        if (!reset_event_ || !next(queue, chain)) return;
+        if (!reset_event_ || !queues_.next(events, chain)) return;
         auto const id = vsock::event_transport_reset;
         auto const written = write_chain(memory_, chain, bytes_of(id));
         if (!written) return queue.break_it();
@@ -476,19 +330,10 @@ private:
 
     M& memory_;
     W& wire_;
-    Transport* transport_ = nullptr;
-    u32 cid_;
-    StreamId next_id_;
-    u32 next_port_ = last_port;
-    std::array<Queue<M>, 3> queues_{};
-    std::array<VsockConnection, most_connections> connections_{};
-    Ring<Stray, 16> strays_{};
+    QueueSet<M, 3> queues_{};
     u32 turn_ = 0;
-    bool runs_ = false;
     bool news_ = false;         // for the host
     bool reset_event_ = false;  // for the guest
-    u64 connections_made_ = 0;
-    u64 refused_ = 0;
     u64 from_guest_ = 0;
     u64 to_guest_ = 0;
     u64 bad_ = 0;
