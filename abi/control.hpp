@@ -49,6 +49,7 @@ enum class Type : u16 {
     console_input,         // ConsoleInput → Accepted
     console_own,           // ConsoleOwn → Nothing
     console_resize,        // ConsoleResize → Nothing
+    console_window,        // ConsoleWindow → Nothing
     vsock_listen = 0x180,  // VsockListen → Nothing
     vsock_connect,         // VsockConnect → VsockOpened, once the guest has answered
     vsock_accept,          // VsockAccept → Nothing
@@ -423,6 +424,13 @@ struct ConsoleResize {
     u32 console{};
     u32 bytes{};  // of scroll-back
     constexpr void fields(this auto& self, auto& v) { v(self.vm, self.console, self.bytes); }
+};
+// How large the terminal is where the client shows a console whose input is its own.
+struct ConsoleWindow {
+    u32 handle{};
+    u16 columns{};
+    u16 rows{};
+    constexpr void fields(this auto& self, auto& v) { v(self.handle, self.columns, self.rows); }
 };
 
 // --- the hypervisor's last words before a reset ---

@@ -3,6 +3,9 @@
 
 #include <fmt/format.h>
 #include <poll.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <array>
@@ -20,6 +23,32 @@ using wire::Type;
 // Once nothing came for so long, everything that was kept has been said.
 constexpr milliseconds quiet{300};
 constexpr usize piece = 256;  // what a console takes at once
+
+// Says when the terminal has another size, as long as it lives.
+class WindowChanges {
+public:
+    WindowChanges() {
+        sigset_t set;
+        ::sigemptyset(&set);
+        ::sigaddset(&set, SIGWINCH);
+        ::sigprocmask(SIG_BLOCK, &set, &before_);
+        signals_ = Descriptor{::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK)};
+    }
+    ~WindowChanges() { ::sigprocmask(SIG_SETMASK, &before_, nullptr); }
+    WindowChanges(WindowChanges const&) = delete;
+    WindowChanges& operator=(WindowChanges const&) = delete;
+
+    [[nodiscard]] int descriptor() const { return signals_.get(); }
+    void take() const {
+        signalfd_siginfo told{};
+        while (::read(signals_.get(), &told, sizeof told) == sizeof told) {
+        }
+    }
+
+private:
+    Descriptor signals_{};
+    sigset_t before_{};
+};
 
 class Session {
 public:
@@ -41,10 +70,13 @@ public:
         if (keys && is_our_terminal(STDIN_FILENO)) {
             fmt::print(stderr, "antler: ^] leaves; the machine runs on.\n");
             raw.emplace(STDIN_FILENO);
+            window_.emplace();
+            tell_window();
         }
         reads_ = keys;
         while (!left_) turn();
         raw.reset();
+        window_.reset();
         if (keys && ::isatty(STDIN_FILENO) != 0) fmt::print(stderr, "\n");
         (void)client_.ask(Type::console_close, wire::ConsoleHandle{handle_});
         return 0;
@@ -60,12 +92,24 @@ private:
             }
         std::fflush(stdout);
         send_typed();
-        std::array<pollfd, 2> wait{{{client_.descriptor(), POLLIN, 0},
-                                    {reads_ && typed_.size() < piece ? STDIN_FILENO : -1, POLLIN, 0}}};
+        std::array<pollfd, 3> wait{{{client_.descriptor(), POLLIN, 0},
+                                    {reads_ && typed_.size() < piece ? STDIN_FILENO : -1, POLLIN, 0},
+                                    {window_ ? window_->descriptor() : -1, POLLIN, 0}}};
         auto const limit = typed_.empty() ? quiet : milliseconds{20};
         auto const ready = ::poll(wait.data(), wait.size(), static_cast<int>(limit.count()));
         if (ready == 0 && !heard && !options_.follow) left_ = true;
         if ((wait[1].revents & (POLLIN | POLLHUP)) != 0) read_keys();
+        if (wait[2].revents != 0) {
+            window_->take();
+            tell_window();
+        }
+    }
+
+    // Not every console has a guest that wants to know, and an older hypervisor does not listen.
+    void tell_window() {
+        winsize size{};
+        if (!owns_ || ::ioctl(STDIN_FILENO, TIOCGWINSZ, &size) != 0) return;
+        (void)client_.ask(Type::console_window, wire::ConsoleWindow{handle_, size.ws_col, size.ws_row});
     }
 
     void hear(Said const& said) {
@@ -110,6 +154,7 @@ private:
 
     ConsoleOptions const& options_;
     ControlClient client_;
+    std::optional<WindowChanges> window_{};
     u32 handle_ = 0;
     u64 position_ = 0;
     bool owns_ = false;

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <pty.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -75,6 +76,14 @@ std::string talk_at_terminal(Arguments const& words, std::vector<DialogueStep> c
                 program.kill();
                 (void)program.wait();
                 return {};
+            }
+            if (talk[step].columns != 0) {
+                winsize const size{.ws_row = static_cast<unsigned short>(talk[step].rows),
+                                   .ws_col = static_cast<unsigned short>(talk[step].columns),
+                                   .ws_xpixel = 0,
+                                   .ws_ypixel = 0};
+                if (::ioctl(program.terminal(), TIOCSWINSZ, &size) != 0) return "its terminal takes no size";
+                continue;
             }
             if (talk[step].expect) {
                 auto const found = seen.find(*talk[step].expect, heard);

@@ -246,7 +246,9 @@ private:
                 continue;
             }
             if (step == nullptr)
-                complain(place(node), "A step of a dialogue is `{ expect = … }` or `{ type = … }`.");
+                complain(place(node),
+                         "A step of a dialogue is `{ expect = … }`, `{ type = … }` or `{ size = [COLUMNS, "
+                         "ROWS] }`.");
             DialogueStep made{.type = (*step)["type"].value_or(std::string{})};
             made.noise = (*step)["noise"].value_or(i64{0});
             made.kill = (*step)["kill"].value_or(false);
@@ -276,6 +278,10 @@ private:
             auto& one = made.emplace_back();
             one.type = (*step)["type"].value_or(std::string{});
             one.kill = (*step)["kill"].value_or(false);
+            if (auto const* const size = (*step)["size"].as_array(); size != nullptr && size->size() == 2) {
+                one.columns = (*size)[0].value_or(i64{0});
+                one.rows = (*size)[1].value_or(i64{0});
+            }
             if (auto const text = (*step)["expect"].value<std::string>()) one.expect = pattern(*text);
         }
         return made;

@@ -36,6 +36,9 @@ struct DialogueStep {
     std::vector<DialogueStep> terminal{};
     // Or end the program by SIGKILL, as nobody asked it to.
     bool kill = false;
+    // Or, at a terminal, give it another size.
+    i64 columns = 0;
+    i64 rows = 0;
 };
 
 struct MonitorQuestion {

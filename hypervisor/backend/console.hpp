@@ -99,6 +99,9 @@ struct Console {
     Ring<u8, 256> typed{};  // on its way to the guest
     u64 accepted = 0;       // bytes that were typed, ever
     ConsoleOwner owner = ConsoleOwner::nobody;
+    // Of the terminal where it is shown; zero: nobody has told.
+    u16 columns = 0;
+    u16 rows = 0;
 
     // The hub's.
     u32 slot = nowhere;

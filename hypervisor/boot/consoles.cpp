@@ -54,29 +54,42 @@ bool is_heard(System const& all, backend::Console const* console) {
 
 // True: something was read.  What finds no room stays in the board's FIFO, which holds the sender back.
 bool read_some(System& all, PortInput& input) {
-    auto const room = all.outward.with([&](Outward& outward) -> usize {
-        auto const* const console = outward.hub.at_port();
-        if (!is_heard(all, console)) return input.bytes.size();
-        return std::min(console->typed.room(), input.bytes.size());
-    });
+    std::array<char, 16> bytes{};
+    auto const room = std::min(input.held.room(), bytes.size());
     auto const count = all.console.with([&](Console& console) {
         console.listen(room != 0);
-        return room == 0 ? usize{0} : console.read(std::span{input.bytes}.first(room));
+        return room == 0 ? usize{0} : console.read(std::span{bytes}.first(room));
     });
-    for (char const c : std::span{input.bytes}.first(count)) {
+    for (char const c : std::span{bytes}.first(count)) {
         input.next_owner_keys = c == PortInput::next_owner ? input.next_owner_keys + 1 : 0;
-        if (input.next_owner_keys == 3) {
-            input.next_owner_keys = 0;
-            give_port_to_next(all);
+        if (input.next_owner_keys != 3) {
+            (void)input.held.push(c);
             continue;
         }
-        auto const byte = static_cast<u8>(c);
-        all.outward.with([&](Outward& outward) {
-            if (auto* const console = outward.hub.at_port(); console != nullptr)
-                (void)outward.hub.type(*console, ConsoleOwner::port, {&byte, 1});
-        });
+        input.next_owner_keys = 0;
+        input.held.clear();  // whoever had the input does not take it
+        give_port_to_next(all);
     }
     return count != 0;
+}
+
+// True: the console at the port was given something.
+bool hand_on(System& all, PortInput& input) {
+    return all.outward.with([&](Outward& outward) {
+        auto* const console = outward.hub.at_port();
+        if (!is_heard(all, console)) {
+            input.held.clear();
+            return false;
+        }
+        bool any = false;
+        while (console->typed.room() != 0) {
+            auto const c = input.held.pop();
+            if (!c) break;
+            auto const byte = static_cast<u8>(*c);
+            any = outward.hub.type(*console, ConsoleOwner::port, {&byte, 1}) != 0 || any;
+        }
+        return any;
+    });
 }
 
 // True: the guest took something.
@@ -99,13 +112,25 @@ void give_back(System& all, std::span<u8> pages) {
         memory::give_back_pages(all.frames, {memory::house_address(pages.data()), pages.size()});
 }
 
-// Whose console the port is at; nobody where it is at none.
-vm::Vm* vm_at_port(System& all) {
-    auto const id = all.outward.with([](Outward& outward) {
+// Whose console the port is at, and which of the VM's; no VM where it is at none.
+std::pair<vm::Vm*, u32> place_at_port(System& all) {
+    auto const [id, index] = all.outward.with([](Outward& outward) {
         auto const* const console = outward.hub.at_port();
-        return console != nullptr ? console->vm_id : backend::Console::nowhere;
+        return console != nullptr ? std::pair{console->vm_id, console->index}
+                                  : std::pair{backend::Console::nowhere, u32{0}};
     });
-    return id < all.vms.size() ? all.vms[id] : nullptr;
+    return {id < all.vms.size() ? all.vms[id] : nullptr, index};
+}
+
+// Whose console it is, and which of the VM's; no VM where there is none, or none that runs.
+std::pair<vm::Vm*, u32> place_of(u32 handle) {
+    auto& all = system();
+    auto const [id, index] = all.outward.with([&](Outward& outward) {
+        auto const* const console = outward.hub.by_handle(handle);
+        return console != nullptr ? std::pair{console->vm_id, console->index}
+                                  : std::pair{backend::Console::nowhere, u32{0}};
+    });
+    return {id < all.vms.size() ? all.vms[id] : nullptr, index};
 }
 
 }  // namespace
@@ -197,11 +222,19 @@ void say_line(System& all, std::string_view line) {
 
 void read_port() {
     auto& all = system();
+    all.console.with([](Console& console) { console.drain(); });
     all.input.with([&](PortInput& input) {
         bool more = true;
         for (u32 round = 0; more && round < most_rounds; ++round) {
             more = read_some(all, input);
-            if (auto* const vm = vm_at_port(all); vm != nullptr) more = feed_some(all, *vm) || more;
+            bool const given = hand_on(all, input);
+            auto const [vm, index] = place_at_port(all);
+            if (vm == nullptr || vm->is_over()) continue;
+            if (index == 0) {
+                more = feed_some(all, *vm) || more;
+            } else if (given) {
+                vm->machine().ask_for_work();
+            }
         }
     });
 }
@@ -212,19 +245,20 @@ void feed_serial(vm::Vm& vm) {
     all.input.with([&](PortInput&) {
         while (feed_some(all, vm)) fed = true;
     });
-    if (fed && vm_at_port(all) == &vm) read_port();
+    if (fed && place_at_port(all).first == &vm) read_port();
 }
 
 void input_waits(u32 handle) {
-    auto& all = system();
-    auto const [id, index] = all.outward.with([&](Outward& outward) {
-        auto const* const console = outward.hub.by_handle(handle);
-        return console != nullptr ? std::pair{console->vm_id, console->index}
-                                  : std::pair{backend::Console::nowhere, u32{0}};
-    });
-    if (id >= all.vms.size() || all.vms[id] == nullptr) return;
-    if (index == 0) return feed_serial(*all.vms[id]);
-    all.vms[id]->machine().ask_for_work();
+    auto const [vm, index] = place_of(handle);
+    if (vm == nullptr) return;
+    if (index == 0) return feed_serial(*vm);
+    vm->machine().ask_for_work();
+}
+
+void window_changed(u32 handle) {
+    auto const [vm, index] = place_of(handle);
+    // A serial port knows of no terminal.
+    if (vm != nullptr && index != 0) vm->machine().console_resized(index - 1);
 }
 
 }  // namespace antler::boot
@@ -248,8 +282,22 @@ void console_write(Vm const& vm, std::string_view text, u32 index) {
 usize console_read(Vm const& vm, u32 index, std::span<u8> into) {
     auto* const console = vm.console(index);
     if (console == nullptr) return 0;
+    auto& all = system();
+    auto const [count, more] = all.outward.with([&](backend::Outward& outward) {
+        bool const was_full = console->typed.full() && outward.hub.at_port() == console;
+        auto const taken = outward.hub.take_typed(*console, into);
+        return std::pair{taken, was_full && taken != 0};
+    });
+    // The device's lock is held, below which the port cannot be read.
+    if (more && !all.port_has_takers.exchange(true)) all.cores[0]->ask_background();
+    return count;
+}
+
+device::virtio::ConsoleSize console_size(Vm const& vm, u32 index) {
+    auto* const console = vm.console(index);
+    if (console == nullptr) return {};
     return system().outward.with(
-        [&](backend::Outward& outward) { return outward.hub.take_typed(*console, into); });
+        [&](backend::Outward&) { return device::virtio::ConsoleSize{console->columns, console->rows}; });
 }
 
 void console_has_room(Vm const& vm) {

@@ -3,6 +3,7 @@
 
 #include <array>
 
+#include "base/ring.hpp"
 #include "boot/console.hpp"
 #include "control/operations.hpp"
 #include "vm/vm.hpp"
@@ -15,7 +16,8 @@ struct System;
 struct PortInput {
     static constexpr char next_owner = 1;  // Ctrl-A
     u32 next_owner_keys = 0;
-    std::array<char, 16> bytes{};
+    // So much is read ahead of a guest that takes nothing, lest the keys stay behind it.
+    Ring<char, 4'096> held{};
 };
 
 // Consoles with their scroll-back in `memory`, as many as console_bytes() says; `id` is the VM's place in the
@@ -32,7 +34,8 @@ void open_log(System& all);
 // A line of the hypervisor's own, kept in the log, and said unless the log is quiet.
 void say_line(System& all, std::string_view line);
 
-// Reads the board's port and hands out what was typed, as much as anybody takes.
+// Says at the board's port what waits for it, reads it, and hands out what was typed, as much as anybody
+// takes.
 void read_port();
 // Gives the VM's serial port what was typed at it.
 void feed_serial(vm::Vm& vm);
@@ -40,5 +43,7 @@ void feed_serial(vm::Vm& vm);
 [[nodiscard]] control::Outcome resize_console(System& all, u32 handle, u32 bytes);
 // Something was typed at this console.
 void input_waits(u32 handle);
+// The terminal where it is shown has another size.
+void window_changed(u32 handle);
 
 }  // namespace antler::boot

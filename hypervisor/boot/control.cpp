@@ -149,6 +149,7 @@ u64 serve_background() {
     auto& all = boot::system();
     auto const now = hart::time();
     auto const base = all.board.timebase;
+    if (all.port_has_takers.exchange(false)) boot::read_port();
     auto later = boot::serve_lives(all) ? boot::life_period : control::Server::never;
     boot::tell_streams(all);
     if (auto* const port = all.control_port; port != nullptr) {

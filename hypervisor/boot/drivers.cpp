@@ -77,8 +77,10 @@ void poll_now_and_then(System& all) {
 
 void listen_to_port(System& all) {
     auto const& board = all.board;
-    if (!board.uart) return poll_now_and_then(all);
-    if (!listen_to(all, board.wire(board.uart->interrupt), all.port_interrupt)) poll_now_and_then(all);
+    // Whether it is asked now and then or calls, somebody will say what it does not take at once.
+    all.console.with([&](Console& console) { console.keep_in(all.backlog); });
+    auto const wire = board.uart ? board.wire(board.uart->interrupt) : std::nullopt;
+    if (!listen_to(all, wire, all.port_interrupt)) poll_now_and_then(all);
 }
 
 }  // namespace

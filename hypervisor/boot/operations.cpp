@@ -291,6 +291,10 @@ Outcome Operations::resize_console(u32 handle, u32 bytes) {
     return boot::resize_console(all_, handle, bytes);
 }
 
+void Operations::window_changed(u32 handle) {
+    boot::window_changed(handle);
+}
+
 Outcome Operations::call_guest(u32 id, u32 port, control::StreamPlace& into) {
     return boot::call_guest(all_, id, port, into);
 }

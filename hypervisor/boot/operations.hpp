@@ -39,6 +39,7 @@ public:
 
     void input_waits(u32 handle) override;
     [[nodiscard]] control::Outcome resize_console(u32 handle, u32 bytes) override;
+    void window_changed(u32 handle) override;
 
     [[nodiscard]] control::Outcome call_guest(u32 id, u32 port, control::StreamPlace& into) override;
     [[nodiscard]] std::optional<control::Caller> take_call(control::PortSet const& ports) override;

@@ -30,6 +30,8 @@ void tell_longest_closed(System const& all) {
 }
 
 void end_machine(System& all, bool failed) {
+    // A hart that panicked may hold the lock, and has said all already.
+    if (!all.panicking) all.console.with([&](Console& console) { console.flush(all.backlog); });
     // Firmware that powers off through syscon forgets the reason, so QEMU's board is told first, and given
     // the time to end before the firmware tells it otherwise.
     constexpr u32 finisher_fail = 0x3333;

@@ -93,6 +93,7 @@ void Emergency::write(std::string_view text) const {
     Console console;
     console.use(all.firmware);
     if (all.serial) console.use(*all.serial);
+    console.flush(all.backlog);  // what was said before
     console.write(text);
 }
 

@@ -64,6 +64,7 @@ struct System {
     platform::Firmware firmware{};
     platform::Board board{};
     Locked<Console, Rank::console> console{};
+    backend::PortBacklog backlog{};  // the console's, and under its lock
     Locked<Output, Rank::output> output{};
     Locked<Entropy, Rank::entropy> entropy{};
     Locked<PortInput, Rank::input> input{};  // on its way from the board to whoever owns it
@@ -72,6 +73,7 @@ struct System {
     std::array<u8, 16_KiB> log_ring{};
     ControlPort* control_port = nullptr;  // where the board has a channel
     std::array<std::atomic<abi::control::VmState>, abi::pack::most_vms> told_states{};
+    std::atomic<bool> port_has_takers = false;     // again, for what was typed at the port
     std::atomic<bool> streams_have_news = false;   // of guests, for operators
     bool calls_wait = false;                       // perhaps; the boot hart's
     std::optional<platform::Serial8250> serial{};  // for a panic, which asks no lock

@@ -58,6 +58,8 @@ public:
     // Something was typed at the console with this handle.
     virtual void input_waits(u32 handle) = 0;
     [[nodiscard]] virtual Outcome resize_console(u32 handle, u32 bytes) = 0;
+    // The terminal where it is shown has another size, which the hub knows.
+    virtual void window_changed(u32 handle) = 0;
 
     // Streams to guests.  A guest whose VM is gone is one that has closed them.
     [[nodiscard]] virtual Outcome call_guest(u32 id, u32 port, StreamPlace& into) = 0;

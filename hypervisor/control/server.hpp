@@ -91,6 +91,7 @@ private:
     void console(wire::Type type);
     void open_console(wire::ConsoleOpen const& message);
     void console_input(wire::ConsoleInput const& message);
+    void console_window(wire::ConsoleWindow const& message);
     void read_dump(wire::ReadPanicDump const& message);
     void stream(wire::Type type);
     void call_guest(wire::VsockConnect const& message);

@@ -11,6 +11,8 @@ void Server::console(Type type) {
     if (type == Type::console_open) return with<wire::ConsoleOpen>([&](auto const& m) { open_console(m); });
     if (type == Type::console_input)
         return with<wire::ConsoleInput>([&](auto const& m) { console_input(m); });
+    if (type == Type::console_window)
+        return with<wire::ConsoleWindow>([&](auto const& m) { console_window(m); });
     if (type == Type::console_close)
         return with<wire::ConsoleHandle>([&](auto const& m) {
             bool const found = outward_.with([&](Outward& outward) {
@@ -66,6 +68,19 @@ void Server::console_input(wire::ConsoleInput const& message) {
     if (status != Status::ok) return reply({status});
     if (count != 0) operations_.input_waits(message.handle);
     reply_with(wire::Accepted{static_cast<u32>(count)});
+}
+
+void Server::console_window(wire::ConsoleWindow const& message) {
+    auto const status = outward_.with([&](Outward& outward) {
+        auto* const console = outward.hub.by_handle(message.handle);
+        if (console == nullptr) return Status::not_found;
+        if (console->owner != backend::owner_of(channel_)) return Status::not_owner;
+        console->columns = message.columns;
+        console->rows = message.rows;
+        return Status::ok;
+    });
+    if (status == Status::ok) operations_.window_changed(message.handle);
+    reply({status});
 }
 
 }  // namespace antler::control

@@ -74,7 +74,8 @@ void Server::answer() {
         case Type::console_close:
         case Type::console_input:
         case Type::console_own:
-        case Type::console_resize: return console(type);
+        case Type::console_resize:
+        case Type::console_window: return console(type);
         case Type::vsock_listen:
         case Type::vsock_connect:
         case Type::vsock_accept:

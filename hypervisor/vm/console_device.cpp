@@ -20,6 +20,10 @@ std::string_view ConsolePorts::name(u32 port) const {
     return port < names.size() ? names[port] : "";
 }
 
+device::virtio::ConsoleSize ConsolePorts::size(u32 port) const {
+    return console_size(*vm, port + 1);
+}
+
 void ConsolePorts::call_again() const {
     vm->machine().ask_for_work();
 }

@@ -14,6 +14,7 @@ struct ConsolePorts {
     void write(u32 port, std::string_view text) const;
     [[nodiscard]] usize read(u32 port, std::span<u8> into) const;
     [[nodiscard]] std::string_view name(u32 port) const;
+    [[nodiscard]] device::virtio::ConsoleSize size(u32 port) const;
     void call_again() const;
 };
 
@@ -24,6 +25,7 @@ public:
     [[nodiscard]] VirtioFront& registers() override { return registers_; }
     [[nodiscard]] device::virtio::Model& model() override { return model_; }
     void reset() override { registers_.power_on(); }
+    void console_resized(u32 port) override { model_.resized(port); }
     void counters(device::CounterVisitor& each) const override { model_.counters(each); }
 
 private:

@@ -193,6 +193,12 @@ bool Machine::set_cable(u32 card, bool plugged) {
     });
 }
 
+void Machine::console_resized(u32 port) {
+    devices_.with([&](Devices&) {
+        for (u32 i = 0; i < slot_count_; ++i) slots_[i]->console_resized(port);
+    });
+}
+
 u32 Machine::console_room() {
     auto const room = devices_.with([&](Devices& devices) {
         auto const taken = takes_input(devices) ? devices.uart.room() : 0;

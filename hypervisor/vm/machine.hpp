@@ -163,6 +163,9 @@ public:
     // The cable of the card in this place among the network cards; false: there is none.
     [[nodiscard]] bool set_cable(u32 card, bool plugged);
 
+    // The terminal behind a port of its virtio console has another size.
+    void console_resized(u32 port);
+
     [[nodiscard]] bool has_streams() const { return streams_ != nullptr; }
     // What body(streams) answers, with the devices locked; there are some.
     template <class Body>

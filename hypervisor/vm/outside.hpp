@@ -6,6 +6,7 @@
 
 #include "base/types.hpp"
 #include "base/units.hpp"
+#include "device/virtio/console_size.hpp"
 
 namespace antler::vm {
 
@@ -21,6 +22,8 @@ void set_host_timer(Ticks when);
 void console_write(Vm const& vm, std::string_view text, u32 console = 0);
 // What was typed at it, as much as fits; Machine::console_input_waits() says when there is something.
 [[nodiscard]] usize console_read(Vm const& vm, u32 console, std::span<u8> into);
+// How large the terminal behind it is.
+[[nodiscard]] device::virtio::ConsoleSize console_size(Vm const& vm, u32 console);
 // Something has happened to a stream between a VM and the host.
 void streams_have_news();
 // The serial port takes input again.

@@ -36,6 +36,8 @@ public:
     virtual void prepare() {}
     // How many pages of 4 KiB the guest should do without; only a balloon listens.
     virtual void set_balloon(u32) {}
+    // The terminal behind one of its ports has another size; only a console cares.
+    virtual void console_resized(u32) {}
     // Where it is a network card.
     [[nodiscard]] virtual NetCard* net_card() { return nullptr; }
     // The host's end of its streams; only a socket device has some.

@@ -125,6 +125,7 @@ struct Operations final : control::Operations {
     void tell(backend::Event const& event) override { told.push_back(event); }
     void input_waits(u32) override { ++inputs; }
     control::Outcome resize_console(u32, u32) override { return outcome("resize"); }
+    void window_changed(u32 handle) override { (void)outcome("window " + std::to_string(handle)); }
     // Streams: a guest that answers when the test says so.
     struct Stream {
         control::StreamPlace at{};

@@ -5,8 +5,9 @@
 
 #include "device/counters.hpp"
 #include "device/virtio/chain_bytes.hpp"
+#include "device/virtio/console_size.hpp"
 #include "device/virtio/model.hpp"
-#include "device/virtio/queue.hpp"
+#include "device/virtio/queue_set.hpp"
 
 namespace antler::device::virtio {
 
@@ -19,12 +20,12 @@ concept ConsoleWire = requires(W& wire, u32 port, std::string_view text, std::sp
     wire.write(port, text);                            // what the guest says
     { wire.read(port, into) } -> std::same_as<usize>;  // what was typed, as much as fits
     { wire.name(port) } -> std::same_as<std::string_view>;
+    { wire.size(port) } -> std::same_as<ConsoleSize>;
     wire.call_again();  // work() is to be called soon
 };
 
 struct ConsoleOptions {
     u32 ports = 1;
-    u16 columns = 0, rows = 0;  // of a terminal behind it, where that is known
 };
 
 // Port 0 is the guest's hvc0, the others have names.
@@ -44,7 +45,7 @@ public:
     [[nodiscard]] u32 device_id() const override { return 3; }
     [[nodiscard]] u64 features() const override {
         using namespace console_feature;
-        return many_ports | emergency_write | (has_size() ? size : 0);
+        return many_ports | emergency_write | size;
     }
     [[nodiscard]] u32 queue_count() const override { return 2 + 2 * options_.ports; }
     [[nodiscard]] u16 queue_size(u32) const override { return 64; }
@@ -53,7 +54,7 @@ public:
         struct {
             u16 columns, rows;
             u32 ports, emergency;
-        } const structure{options_.columns, options_.rows, options_.ports, 0};
+        } const structure{wire_.size(0).columns, wire_.size(0).rows, options_.ports, 0};
         return read_structure(bytes_of(structure), offset, width);
     }
     void write_config(Offset offset, Width, u64 value) override {
@@ -63,18 +64,14 @@ public:
     }
 
     void start(Transport& transport, u64 features, std::span<RingPlace const> places) override {
-        transport_ = &transport;
         many_ = (features & console_feature::many_ports) != 0;
-        for (u32 i = 0; i < places.size(); ++i) {
-            if (places[i].size == 0 || (i >= 2 && !many_)) continue;
-            queues_[i].open(memory_, places[i], features);
-            static_cast<void>(queues_[i].listen());
-        }
+        has_size_ = (features & console_feature::size) != 0;
+        queues_.open(memory_, transport, features, many_ ? places : places.first(2));
         if (!many_) ports_[0].guest_listens = true;
         wire_.call_again();
     }
     void stop() override {
-        for (auto& queue : queues_) queue.reset();
+        queues_.close();
         ports_ = {};
         to_say_ = {};
         many_ = false;
@@ -83,7 +80,7 @@ public:
         if (work()) wire_.call_again();
     }
     [[nodiscard]] bool work() override {
-        if (transport_ == nullptr) return false;
+        if (!queues_.is_open()) return false;
         u32 left = budget;
         hear_control(left);
         speak_control(left);
@@ -91,17 +88,15 @@ public:
             say(port, left);
             type(port, left);
         }
-        bool broken = false;
-        for (u32 i = 0; i < queues_.size(); ++i) {
-            if (queues_[i].publish()) transport_->queue_interrupt(i);
-            broken = queues_[i].is_broken() || broken;
-        }
-        if (broken) {
-            stop();
-            transport_->needs_reset();
-            return false;
-        }
-        return left == 0;
+        return queues_.publish(*this) && left == 0;
+    }
+
+    // The terminal behind a port has another size.  With the device's lock held.
+    void resized(u32 port) {
+        if (port >= options_.ports || !has_size_) return;
+        if (!many_) return queues_.tell_of_configuration();
+        if (ports_[port].is_console) to_say_[port] |= bit(resize);
+        wire_.call_again();
     }
 
     void counters(CounterVisitor& each) const {
@@ -133,9 +128,10 @@ private:
 
     struct Port {
         bool guest_listens = false;
+        bool is_console = false;  // and the driver was told
     };
 
-    [[nodiscard]] bool has_size() const { return options_.columns != 0; }
+    [[nodiscard]] bool knows_size(u32 port) { return wire_.size(port).columns != 0; }
     static void spend(u32& left, u32 cost) { left -= std::min(left, cost + buffer_cost); }
     [[nodiscard]] static constexpr u32 bit(Event event) { return u32{1} << event; }
 
@@ -143,7 +139,7 @@ private:
     void hear_control(u32& left) {
         auto& queue = queues_[control_to_device];
         Chain chain;
-        while (left != 0 && next(queue, chain)) {
+        while (left != 0 && queues_.next(control_to_device, chain)) {
             Message message{};
             auto const count = read_chain(memory_, chain, 0, bytes_of(message));
             if (!count) return queue.break_it();
@@ -161,8 +157,10 @@ private:
         if (message.port >= options_.ports) return;
         if (message.event == port_ready && yes) {
             auto& say = to_say_[message.port];
-            if (message.port == 0) say |= bit(is_console);
-            if (message.port == 0 && has_size()) say |= bit(resize);
+            if (message.port == 0) {
+                say |= bit(is_console) | (has_size_ && knows_size(0) ? bit(resize) : 0);
+                ports_[0].is_console = true;
+            }
             say |= bit(port_name) | bit(port_open);
         } else if (message.event == port_open) {
             ports_[message.port].guest_listens = yes;
@@ -176,7 +174,7 @@ private:
         for (u32 port = 0; port < options_.ports; ++port) {
             for (auto const event : {port_add, is_console, resize, port_name, port_open}) {
                 if ((to_say_[port] & bit(event)) == 0) continue;
-                if (left == 0 || !next(queue, chain)) return;
+                if (left == 0 || !queues_.next(control_to_guest, chain)) return;
                 to_say_[port] &= ~bit(event);
                 if (!speak(queue, chain, port, event)) return queue.break_it();
                 spend(left, sizeof(Message));
@@ -194,8 +192,8 @@ private:
             count += size;
         };
         if (event == resize) {
-            std::array<u16, 2> const size{options_.columns, options_.rows};
-            append(size.data(), sizeof size);
+            auto const size = wire_.size(port);
+            append(&size, sizeof size);
         } else if (event == port_name) {
             auto const text = wire_.name(port);
             append(text.data(), text.size());
@@ -210,7 +208,7 @@ private:
     void say(u32 port, u32& left) {
         auto& queue = queues_[queue_of(port) + 1];
         Chain chain;
-        while (left != 0 && next(queue, chain)) {
+        while (left != 0 && queues_.next(queue_of(port) + 1, chain)) {
             std::array<char, 256> text;
             auto const most = std::min(chain.readable_bytes, budget);
             for (u32 done = 0; done < most;) {
@@ -233,7 +231,7 @@ private:
         Chain chain;
         while (left != 0) {
             auto const before = queue.mark();
-            if (!next(queue, chain)) return;
+            if (!queues_.next(queue_of(port), chain)) return;
             std::array<u8, 256> bytes;
             auto const room = std::min(chain.writable_bytes, static_cast<u32>(bytes.size()));
             auto const count = wire_.read(port, std::span{bytes}.first(room));
@@ -246,17 +244,12 @@ private:
         }
     }
 
-    // The next chain; if there is none, the driver will say when there is.
-    [[nodiscard]] static bool next(Queue<M>& queue, Chain& chain) {
-        return queue.pop(chain) || (queue.is_open() && !queue.listen() && queue.pop(chain));
-    }
-
     M& memory_;
     W& wire_;
     ConsoleOptions options_;
-    Transport* transport_ = nullptr;
     bool many_ = false;
-    std::array<Queue<M>, 2 + 2 * most_ports> queues_{};
+    bool has_size_ = false;
+    QueueSet<M, 2 + 2 * most_ports> queues_{};
     std::array<Port, most_ports> ports_{};
     std::array<u32, most_ports> to_say_{};  // events, by bit
     u64 said_ = 0;

@@ -29,6 +29,7 @@ struct Wire {
         return into.size();
     }
     std::string_view name(u32) { return "port"; }
+    ConsoleSize size(u32) { return {80, 24}; }
     void give_back(std::span<GpaRange const> ranges) {
         VERIFY(!busy && !ranges.empty() && ranges.size() <= 64);
         busy = true;

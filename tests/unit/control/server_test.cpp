@@ -112,7 +112,12 @@ TEST_F(ControlServer, typing_needs_the_ownership) {
     EXPECT_FALSE(opened.body.ours);
     std::array<u8, 300> typed{};
     EXPECT_EQ(answer_to(Type::console_input, wire::ConsoleInput{handle, typed}).status(), Status::not_owner);
+    EXPECT_EQ(answer_to(Type::console_window, wire::ConsoleWindow{handle, 100, 30}).status(),
+              Status::not_owner);
     EXPECT_EQ(answer_to(Type::console_own, wire::ConsoleOwn{handle, true}).status(), Status::ok);
+    EXPECT_EQ(answer_to(Type::console_window, wire::ConsoleWindow{handle, 100, 30}).status(), Status::ok);
+    EXPECT_EQ(consoles_[1].columns, 100u);
+    EXPECT_EQ(consoles_[1].rows, 30u);
     auto const accepted = answer_to(Type::console_input, wire::ConsoleInput{handle, typed});
     EXPECT_EQ(accepted.as<wire::ReplyWith<wire::Accepted>>().body.bytes, 256u);
     EXPECT_EQ(operations_.inputs, 1u);
