@@ -40,6 +40,7 @@ struct Load {
     bool network = false;   // two guests on a switch, of which one measures
     bool disk = false;      // a guest with a disk of the board
     bool messages = false;  // the board has an APLIC and IMSICs; its rows end with _msi
+    bool aia = false;       // and so have the guests; its rows end with _aia
     bool traced = false;    // what counts is what QEMU writes down
 };
 
@@ -66,6 +67,10 @@ std::vector<Run> const& all_runs() {
         {"the bench guest on one hart", Where::antler, {}, alone},
         {"the bench guest on two harts", Where::antler, {.harts = 2}, pair},
         {"the bench guest on two harts with IMSICs", Where::antler, {.harts = 2, .messages = true}, pair_msi},
+        {"the bench guest with AIA on two harts",
+         Where::antler,
+         {.harts = 2, .messages = true, .aia = true},
+         {"ipi_aia"}},
         {"the bench guest with memory on demand",
          Where::antler,
          {.prefault = false},
@@ -83,6 +88,10 @@ std::vector<Run> const& all_runs() {
          Where::antler,
          {.pair = true, .traced = true},
          {"world_switch"}},
+        {"two VMs with AIA that take turns, each instruction written down",
+         Where::antler,
+         {.pair = true, .messages = true, .aia = true, .traced = true},
+         {"world_switch_aia"}},
         {"two VMs that take turns and calculate, each instruction written down",
          Where::antler,
          {.pair = true, .words = "fp", .traced = true},
@@ -195,7 +204,7 @@ private:
         if (auto const said = number_after(console, "antler: interrupts_off "))
             figures.push_back({"interrupts_off", std::string{system}, *said * instructions_per_tick});
         if (one.load.messages)
-            for (auto& figure : figures) figure.row += "_msi";
+            for (auto& figure : figures) figure.row += one.load.aia ? "_aia" : "_msi";
         bool any = false;
         for (auto const& figure : figures) {
             if (std::ranges::find(one.rows, figure.row) == one.rows.end() || !is_wanted(figure.row)) continue;
@@ -331,15 +340,24 @@ private:
         return console;
     }
 
+    static std::string processor(Load const& load) {
+        return load.messages ? "aia = \"aplic-imsic\"\n" : fmt::format("cpu = \"{}\"\n", default_cpu);
+    }
+    static std::string_view controller(Load const& load) {
+        return load.aia ? "interrupts = \"aia\"\n" : "interrupts = \"plic\"\n";
+    }
+
     // Both on one hart, and one of them talks.
     static std::string pair_description(Load const& load) {
         return fmt::format(
-            "[machine]\nharts = 1\nmemory = \"{0}M\"\ncpu = \"{1}\"\nicount = true\n"
-            "[vm.ask]\nmemory = {{ size = \"16M\" }}\npayload = {{ kernel = \"{2}\", cmdline = \"talks {3}\" "
+            "[machine]\nharts = 1\nmemory = \"{0}M\"\n{1}icount = true\n"
+            "[vm.ask]\n{4}memory = {{ size = \"16M\" }}\npayload = {{ kernel = \"{2}\", cmdline = \"talks "
+            "{3}\" "
             "}}\n"
-            "[vm.answer]\nmemory = {{ size = \"16M\" }}\n"
+            "[vm.answer]\n{4}memory = {{ size = \"16M\" }}\n"
             "payload = {{ kernel = \"{2}\", cmdline = \"listens {3}\" }}\n",
-            board_memory / 1_MiB, default_cpu, guest_elf("pingpong").string(), load.words);
+            board_memory / 1_MiB, processor(load), guest_elf("pingpong").string(), load.words,
+            controller(load));
     }
 
     static std::string row_word(Load const& load) { return load.row.empty() ? "" : " row=" + load.row; }
@@ -372,22 +390,19 @@ private:
         if (load.linux_kernel)
             payload += fmt::format(", initramfs = \"{}\", cmdline = \"{}\"", initramfs().string(), cmdline);
         if (!load.row.empty()) payload += fmt::format(", cmdline = \"row={}\"", load.row);
-        auto const processor = load.messages ? std::string{"aia = \"aplic-imsic\"\n"}
-                                             : fmt::format("cpu = \"{}\"\n", default_cpu);
         // A PLIC for plic_read; and the rows with IMSICs are what the hypervisor makes of them.
-        auto const text = load.network ? network_description(load)
-                          : load.disk  ? disk_description(load)
-                          : load.pair
-                              ? pair_description(load)
-                              : fmt::format(
-                                    "[machine]\nharts = {0}\nmemory = \"{1}M\"\n{2}icount = true\n"
-                                    "[hypervisor]\nlog = \"debug\"\n"
-                                    "[vm.bench]\ncpus = {{ boot_vcpus = {0} }}\nmemory = {{ size = \"{3}M\", "
-                                    "prefault = {4} }}\n"
-                                    "interrupts = \"plic\"\n"
-                                    "payload = {{ {5} }}\n",
-                                    load.harts, board_memory / 1_MiB, processor, guest_memory / 1_MiB,
-                                    load.prefault, payload);
+        auto const text =
+            load.network ? network_description(load)
+            : load.disk  ? disk_description(load)
+            : load.pair  ? pair_description(load)
+                         : fmt::format(
+                              "[machine]\nharts = {0}\nmemory = \"{1}M\"\n{2}icount = true\n"
+                               "[hypervisor]\nlog = \"debug\"\n"
+                               "[vm.bench]\n{6}cpus = {{ boot_vcpus = {0} }}\nmemory = {{ size = \"{3}M\", "
+                               "prefault = {4} }}\n"
+                               "payload = {{ {5} }}\n",
+                              load.harts, board_memory / 1_MiB, processor(load), guest_memory / 1_MiB,
+                              load.prefault, payload, controller(load));
         auto const description =
             parse_description(text, work_.path() / "bench.toml", Catalogue{guest_packages()});
         auto const built = build_machine(description, work_.path());

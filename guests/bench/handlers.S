@@ -56,3 +56,31 @@ bench_answer_always:
     li a7, 0x735049
     ecall
     j 1b
+
+// A hart that answers every message of identity 1 by one to the page in a1, and stops at any other.
+.balign 4
+.globl bench_answer_messages
+bench_answer_messages:
+    mv s1, a1
+    li s2, 1
+    li t0, 0x70             // eidelivery
+    csrw 0x150, t0          // siselect
+    csrw 0x151, s2          // sireg
+    li t0, 0xc0             // eie0
+    csrw 0x150, t0
+    li t1, 6
+    csrw 0x151, t1
+    li t2, 0x200
+    csrw sie, t2
+    sw s2, 0(s1)            // it listens
+1:  wfi
+    csrrw t0, 0x15c, zero   // stopei
+    beqz t0, 1b
+    srli t0, t0, 16
+    bne t0, s2, 2f
+    sw s2, 0(s1)
+    j 1b
+2:  li a6, 1
+    li a7, 0x48534d
+    ecall
+3:  j 3b

@@ -82,6 +82,7 @@ void bench_timer_handler();
 void bench_masking_handler();
 void bench_answer_once();
 void bench_answer_always();
+void bench_answer_messages();
 }
 
 void measure_two_harts();

@@ -1,4 +1,5 @@
 // The rows that need a second hart, which does nothing but answer.
+#include "guests/aia/file.hpp"
 #include "guests/bench/measure.hpp"
 
 namespace antler::guests::bench {
@@ -22,6 +23,35 @@ void rest() {
     csr::sie::write(irq::bit(irq::software));
 }
 
+constexpr u32 ping = 1, stop = 2;
+
+void wait_for_message() {
+    while (csr_stopei::swap(0) == 0) wait_for_interrupt();
+}
+
+// From one hart's interrupt file to the other's and back.
+void measure_messages(u64 self, u64 other) {
+    File const own{self};
+    File const far{other};
+    own.open(isa::fewest_identities);
+    csr::sie::write(irq::bit(irq::external));
+    if (sbi::hart_start(other, reinterpret_cast<u64>(&bench_answer_messages), own.page()).status !=
+        sbi::Status::success)
+        give_up("the second hart does not start for messages");
+    wait_for_message();
+    rest();
+    csr::sie::write(irq::bit(irq::external));
+    measure("ipi", {.operations = 100, .count = 20}, [&](u64 n) {
+        for (; n != 0; --n) {
+            far.send(ping);
+            wait_for_message();
+        }
+    });
+    far.send(stop);
+    do rest();
+    while (sbi::hart_status(other).value != static_cast<u64>(sbi::HartState::stopped));
+}
+
 }  // namespace
 
 void measure_two_harts() {
@@ -42,6 +72,8 @@ void measure_two_harts() {
         while (sbi::hart_status(other).value != static_cast<u64>(sbi::HartState::stopped));
     }
     report("hart_start", tenths(best, 1));
+
+    if (has_extension("ssaia")) measure_messages(self, other);
 
     if (sbi::hart_start(other, reinterpret_cast<u64>(&bench_answer_always), self).status !=
         sbi::Status::success)

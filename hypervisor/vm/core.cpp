@@ -343,7 +343,7 @@ bool Core::load(Vcpu& vcpu) {
 void Core::unload(Vcpu& vcpu) {
     hart::save_guest_csrs(vcpu.csrs, has);
     park_units(vcpu);
-    if (!vcpu.is_plain()) [[unlikely]] {
+    if (vcpu.beside() != 0) [[unlikely]] {
         if (vcpu.has_file) unload_file(vcpu);
         if (vcpu.tells_stolen) tell_preempted(vcpu);
     }
@@ -353,6 +353,10 @@ void Core::unload(Vcpu& vcpu) {
 
 Vcpu& Core::hand_over_more(Vcpu& from) {
     return *hand_over<Outlook::more>(from, [this](Vcpu& next) { return &go_on_with(next); });
+}
+
+Vcpu& Core::hand_over_files(Vcpu& from) {
+    return *hand_over<Outlook::files>(from, [this](Vcpu& next) { return &go_on_with(next); });
 }
 
 Vcpu& Core::go_on_with(Vcpu& next) {

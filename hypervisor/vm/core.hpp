@@ -157,12 +157,14 @@ struct Core : hart::Hart {
     enum class Outlook : u8 {
         busy,   // there is more to do
         plain,  // only the CSRs change
+        files,  // and interrupt files
         more    // units do too, or other harts or a guest want to know of it
     };
     [[nodiscard]] Outlook outlook(Vcpu const& from) const;
     template <Outlook what, class Otherwise>
     [[nodiscard]] Vcpu* hand_over(Vcpu& from, Otherwise const& otherwise);
     [[nodiscard]] Vcpu& hand_over_more(Vcpu& from);
+    [[nodiscard]] Vcpu& hand_over_files(Vcpu& from);
     [[nodiscard]] Vcpu& go_on_with(Vcpu& next);
     bool hands_over = false;    // it has every CSR that hand_over() expects
     bool trusts_traps = false;  // what it writes to htinst and htval is believed

@@ -25,9 +25,12 @@ template <Core::Outlook what>
         [[unlikely]]
         return Outlook::busy;
     auto const& first = static_cast<Vcpu const&>(*waiting);
-    if (team == nullptr && !isa::Sstatus::sd::get(from.sstatus) && from.is_plain() && first.is_plain() &&
-        (first.changed.raw | tainted.raw) == 0) [[likely]]
+    bool const alone =
+        team == nullptr && !isa::Sstatus::sd::get(from.sstatus) && (first.changed.raw | tainted.raw) == 0;
+    auto const beside = static_cast<u8>(from.beside() | first.beside());
+    if (alone && beside == 0) [[likely]]
         return Outlook::plain;
+    if (alone && (beside & Vcpu::beside_stolen) == 0) return Outlook::files;
     bool const others =
         team != nullptr && (has_strangers || charged_at >= balance_at ||
                             (team->idle.load(std::memory_order_relaxed) & ~Team::bit(index)) != 0);
@@ -66,6 +69,8 @@ template <Core::Outlook what, class Otherwise>
     namespace csr = hart::csr;
     constexpr hart::CsrSet everything{.henvcfg = true, .sstc = true, .stateen = true};
     constexpr bool more = what == Outlook::more;
+    constexpr bool files_too = what != Outlook::plain;
+    constexpr auto how = more ? Outlook::more : Outlook::plain;  // the turn begins
 
     auto const now = hart::time();
     auto const ran = now - charged_at;
@@ -79,11 +84,11 @@ template <Core::Outlook what, class Otherwise>
     auto const hvip = csr::hvip::read_raw();
     // What the hypervisor keeps for it is in the list.
     bool pending = hvip != 0;
-    if constexpr (more)
+    if constexpr (files_too)
         if (from.has_file) pending = pending || file_signals(from);
     if (!pending && now + from.csrs.htimedelta < compare && now < from.at) {
         from.place = Place::blocked;
-        if constexpr (more)
+        if constexpr (files_too)
             if (from.has_file) watch_file(from, true);
         auto const own = in_host_time(compare, from.csrs.htimedelta, now);
         deadlines.set(from, own < from.at ? own : from.at);
@@ -92,16 +97,17 @@ template <Core::Outlook what, class Otherwise>
         from.place = Place::queued;
         queue.exchange_front(next, from);
     } else {
-        return begin_turn<what>(from, now);
+        return begin_turn<how>(from, now);
     }
     next.place = Place::running;
     next.times.stolen += now - next.times.since;
     hart::save_guest_csrs(from.csrs, everything);
     if constexpr (more) {
         park_units(from);
-        if (from.has_file) unload_file(from);
         if (from.tells_stolen) tell_preempted(from);
     }
+    if constexpr (files_too)
+        if (from.has_file) unload_file(from);
     from.loaded.store(false, std::memory_order_release);
     next.loaded.store(true, std::memory_order_relaxed);
     current = &next;
@@ -116,15 +122,14 @@ template <Core::Outlook what, class Otherwise>
     }
     next.vm.forget_others(next, *this);
     hart::load_guest_csrs(next.csrs, everything);
-    if constexpr (more) {
-        bring_units(next);
+    if constexpr (more) bring_units(next);
+    if constexpr (files_too)
         if (next.has_file) load_file(next);
-    }
     // Pairs with Vcpu::wait_for_fence().
     std::atomic_thread_fence(std::memory_order_seq_cst);
     if (next.requests.load(std::memory_order_relaxed) != 0) [[unlikely]]
         return otherwise(next);
-    return begin_turn<what>(next, now);
+    return begin_turn<how>(next, now);
 }
 
 }  // namespace antler::vm

@@ -88,6 +88,10 @@ template <class Enter>
     enter(core.hand_over_more(from));
 }
 template <class Enter>
+[[gnu::noinline]] void hand_over_files(Core& core, Vcpu& from, Enter const& enter) {
+    enter(core.hand_over_files(from));
+}
+template <class Enter>
 [[gnu::noinline]] void wait_and_settle(Core& core, Vcpu& vcpu, Enter const& enter) {
     core.block(vcpu);
     enter(core.settle());
@@ -108,6 +112,8 @@ template <class Enter>
             return nullptr;
         });
         if (next != nullptr) enter(*next);
+    } else if (outlook == Core::Outlook::files) {
+        hand_over_files(core, vcpu, enter);
     } else if (outlook == Core::Outlook::more) {
         hand_over_more(core, vcpu, enter);
     } else {

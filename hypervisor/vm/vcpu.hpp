@@ -114,7 +114,10 @@ public:
     // What a change of worlds has to do beside the usual, in one byte.
     bool tells_stolen : 1 = false;  // its guest wants to know what others had: steal_time
     bool has_file : 1 = false;      // `file` is there
-    [[nodiscard]] bool is_plain() const { return !tells_stolen && !has_file; }
+    static constexpr u8 beside_stolen = 1, beside_file = 2;
+    [[nodiscard]] u8 beside() const {
+        return static_cast<u8>(u8{tells_stolen} * beside_stolen | u8{has_file} * beside_file);
+    }
     GuestFile* file = nullptr;    // its interrupt file, where it has AIA
     u8 instruction_bytes = 4;     // what Next::advance steps over
     u64 timer = abi::sbi::never;  // guest time of the SBI timer, where the guest has no vstimecmp
