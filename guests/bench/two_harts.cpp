@@ -1,6 +1,6 @@
 // The rows that need a second hart, which does nothing but answer.
-#include "guests/aia/file.hpp"
 #include "guests/bench/measure.hpp"
+#include "guests/lib/interrupt_file.hpp"
 
 namespace antler::guests::bench {
 namespace {
