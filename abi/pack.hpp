@@ -36,6 +36,7 @@
 //                 nets { 0 { switch = "NAME";  mac = [6 bytes];  vlan = <u32>;  isolated;  anti-spoof;
 //                            no-offload;  bus; }; };
 //                 channels { 0 { with = "NAME of a VM";  size = <u64>; }; };
+//                 devices { 0 { host = "0000:00:02.0"; }; };
 //             };
 //         };
 //     };
@@ -65,6 +66,8 @@ inline constexpr u32 most_switches = 16;
 inline constexpr u32 most_disks = 8;  // of a VM, like the rest
 inline constexpr u32 most_nets = 4;
 inline constexpr u32 most_channels = 8;
+inline constexpr u32 most_devices = 8;
+inline constexpr usize longest_device = 127;
 inline constexpr u32 most_consoles = 3;
 inline constexpr u32 most_extents = 1024;    // of a disk
 inline constexpr usize longest_serial = 20;  // [virtio 5.2.6.1]
@@ -87,6 +90,7 @@ inline constexpr std::string_view vms = "vms";
 inline constexpr std::string_view disks = "disks";
 inline constexpr std::string_view nets = "nets";
 inline constexpr std::string_view channels = "channels";
+inline constexpr std::string_view devices = "devices";
 }  // namespace node
 
 namespace property {

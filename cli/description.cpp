@@ -233,6 +233,9 @@ private:
             } else if (row.element == Section::net) {
                 auto& net = vm.nets.emplace_back();
                 read_element(row.element, title, *table, at, net.places, {.net = &net});
+            } else if (row.element == Section::device) {
+                auto& device = vm.devices.emplace_back();
+                read_element(row.element, title, *table, at, device.places, {.device = &device});
             } else {
                 auto& channel = vm.channels.emplace_back();
                 read_element(row.element, title, *table, at, channel.places, {.channel = &channel});

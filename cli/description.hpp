@@ -100,6 +100,12 @@ struct ChannelDescription {
     Places places{};
 };
 
+// A device of the board that the VM owns.
+struct DeviceDescription {
+    std::string host{};
+    Places places{};
+};
+
 struct VmDescription {
     std::string name{};
     u32 vcpus = 0;
@@ -132,6 +138,7 @@ struct VmDescription {
     std::vector<DiskDescription> disks{};
     std::vector<NetDescription> nets{};
     std::vector<ChannelDescription> channels{};
+    std::vector<DeviceDescription> devices{};
     Places places{};
 
     Path kernel_path{};                                    // an existing file

@@ -16,12 +16,17 @@ namespace antler::cli {
 namespace {
 
 // Counted up whenever this file makes other bytes from the same packages.
-constexpr u32 recipe = 2;
+constexpr u32 recipe = 3;
 
 // virtio_pci, virtio_console and the serial port are built into Debian's kernel.
-constexpr std::array<std::string_view, 10> wanted_modules{
-    "virtio_mmio",    "virtio_blk", "virtio_net",
-    "virtio_balloon", "virtio_rng", "vmw_vsock_virtio_transport",
+constexpr std::array<std::string_view, 11> wanted_modules{
+    "virtio_mmio",
+    "virtio_blk",
+    "virtio_net",
+    "nvme",
+    "virtio_balloon",
+    "virtio_rng",
+    "vmw_vsock_virtio_transport",
     "crc32c_generic",  // ext4 asks for it by an alias only
     "ext4",
     "sunxi_wdt",  // the watchdog
@@ -44,7 +49,7 @@ if [ -d "/lib/modules/$release" ]; then
         break
     done
     aliases=
-    for file in /sys/bus/virtio/devices/*/modalias; do
+    for file in /sys/bus/virtio/devices/*/modalias /sys/bus/pci/devices/*/modalias; do
         [ -e "$file" ] && read -r alias <"$file" && aliases="$aliases $alias"
     done
     [ -n "$aliases" ] && modprobe -a -q $aliases

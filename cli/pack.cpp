@@ -172,6 +172,8 @@ void write_devices(TreeWriter& tree, Payloads& payloads, PackedVm const& vm) {
         tree.text(property::with, channel.with);
         tree.wide(property::size, {channel.size});
     });
+    numbered(tree, names::node::devices, said.devices,
+             [&](DeviceDescription const& device, usize) { tree.text(property::host, device.host); });
 }
 
 void write_vm(TreeWriter& tree, Payloads& payloads, PackedVm const& vm, u32 index) {

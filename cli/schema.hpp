@@ -11,7 +11,7 @@
 
 namespace antler::cli {
 
-enum class Section : u8 { machine, hypervisor, network, vm, disk, net, channel };
+enum class Section : u8 { machine, hypervisor, network, vm, disk, net, channel, device };
 
 // As it stands in a heading and in sentences.
 [[nodiscard]] constexpr std::string_view heading(Section section) {
@@ -23,6 +23,7 @@ enum class Section : u8 { machine, hypervisor, network, vm, disk, net, channel }
         case Section::disk: return "vm.NAME.disks";
         case Section::net: return "vm.NAME.net";
         case Section::channel: return "vm.NAME.channels";
+        case Section::device: return "vm.NAME.devices";
     }
     return "";
 }
@@ -54,6 +55,7 @@ struct Target {
     DiskDescription* disk = nullptr;
     NetDescription* net = nullptr;
     ChannelDescription* channel = nullptr;
+    DeviceDescription* device = nullptr;
 };
 
 struct Row {

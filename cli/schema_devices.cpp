@@ -2,11 +2,16 @@
 #include <array>
 
 #include "abi/pack.hpp"
+#include "abi/pci_place.hpp"
 #include "cli/description_values.hpp"
 #include "cli/schema_rows.hpp"
 
 namespace antler::cli {
 namespace {
+
+[[nodiscard]] bool is_board_device(std::string_view text) {
+    return abi::parse_pci_place(text).has_value();
+}
 
 constexpr std::array rows{
     Row{.section = Section::disk,
@@ -190,6 +195,18 @@ constexpr std::array rows{
         .least = 4_KiB,
         .most = 16_MiB,
         .step = 4_KiB},
+
+    Row{.section = Section::device,
+        .key = "host",
+        .shape = Shape::text,
+        .fallback = "",
+        .sentence = "The function of PCI, as in `0000:00:02.0`; the board needs an IOMMU for it.",
+        .store = [](Target to, Value const& v) { to.device->host = v.text; },
+        .required = true,
+        .least = 1,
+        .most = abi::pack::longest_device,
+        .good = is_board_device,
+        .form = "a function such as \"0000:00:02.0\""},
 };
 
 }  // namespace

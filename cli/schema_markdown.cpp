@@ -127,6 +127,7 @@ std::string schema_markdown() {
     add_section(text, Section::disk, "An entry of `disks`: it has a `path`, a `host` or an `esp`.");
     add_section(text, Section::net, "An entry of `net`.");
     add_section(text, Section::channel, "An entry of `channels`.");
+    add_section(text, Section::device, "An entry of `devices`.");
     add_section(text, Section::network,
                 "A switch that joins VMs with each other, and with an `uplink` with the network outside.");
     text += "\n## The catalogue\n\n| `payload.kernel` | |\n|---|---|\n";

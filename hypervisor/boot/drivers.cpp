@@ -120,7 +120,8 @@ void open_drivers(System& all) {
     if (all.board.pci) all.pci.emplace(*all.board.pci);
     if (all.pci && !all.pci->open(all.house)) all.pci.reset();
     open_iommus(all);
-    all.virtio.find(all.board, all.house, all.pci ? &*all.pci : nullptr, all.iommus->all);
+    all.virtio.find(all.board, all.house, all.pci ? &*all.pci : nullptr, all.iommus->all,
+                    [&](u16 requester) { return all.wanted.has(requester); });
     listen_to_iommus(all);
     listen_to_port(all);
 }

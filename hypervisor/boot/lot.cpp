@@ -9,6 +9,7 @@
 #include "boot/flash.hpp"
 #include "boot/homes.hpp"
 #include "boot/networks.hpp"
+#include "boot/passthrough.hpp"
 #include "boot/system.hpp"
 
 namespace antler::boot {
@@ -77,7 +78,8 @@ Result<vm::Interrupts> interrupts_for(System const& all, vm::Description const& 
 }
 
 Result<void> build(System& all, Lot& lot, Life& life, OwnerId owner) {
-    auto const description = TRY(lot.pack->describe(lot.index));
+    auto description = TRY(lot.pack->describe(lot.index));
+    if (description.device_count != 0) description.on_demand = false;  // devices do not wait for memory
     auto const interrupts = TRY(interrupts_for(all, description));
     GpaRange const range{vm::ram_base, description.memory_bytes};
     auto const mode = mode_for(all, range);
@@ -114,6 +116,7 @@ Result<void> build(System& all, Lot& lot, Life& life, OwnerId owner) {
     TRY(add_flash(all, *life.vm, life.store));
     if (description.extras.watchdog) TRY(life.vm->machine().add_watchdog());
     for (u32 id = 0; id < description.vcpus; ++id) TRY(give_vcpu(all, life, id));
+    TRY(add_devices(all, life));
     all.next_home = (all.next_home + description.vcpus) % all.core_count;
     return {};
 }
@@ -249,6 +252,7 @@ void scrap_vm(System& all, u32 id) {
     all.vms[id] = nullptr;
     while (lot.life->vm != nullptr && !lot.life->vm->machine().leave()) {
     }
+    leave_devices(*lot.life);
     while (lot.life->ram != nullptr && !lot.life->ram->give_back_step()) {
     }
     give_back(all, lot);
@@ -268,6 +272,7 @@ bool take_apart_step(System& all, u32 id) {
             return false;
         case Stage::quiet:
             if (!life.vm->machine().leave()) return false;
+            leave_devices(life);
             life.round = next_round(all);
             life.stage = Stage::leaves;
             return false;

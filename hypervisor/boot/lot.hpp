@@ -13,6 +13,7 @@
 namespace antler::boot {
 
 struct System;
+class Loans;
 
 // What a VM has from its start until everything of it was given back.
 struct Life {
@@ -21,6 +22,7 @@ struct Life {
     memory::Space* space = nullptr;
     vm::Ram* ram = nullptr;
     vm::Vm* vm = nullptr;
+    Loans* loans = nullptr;  // none: it owns no device of the board
 
     // How far it is with its end.
     enum class Stage : u8 { lives, quiet, leaves, gives_back };

@@ -239,18 +239,19 @@ void create_vms(System& all, control::Pack const& pack) {
     open_log(all);
     gather_harts(all, core.id);
     open_hart(core);
-    open_drivers(all);
-    open_disks(all);
-    read_clock(all);
-    gather_entropy(all);
-    open_control(all);
-
     auto const pack_range = all.board.chosen.initrd;
     auto const pack =
         pack_range.size == 0
             ? Result<control::Pack>{Err{Error::not_found}}
             : control::Pack::open({reinterpret_cast<u8 const*>(pack_range.start.raw()), pack_range.size},
                                   pack_range.start);
+    if (pack) all.wanted = wanted_functions(pack.value());
+    open_drivers(all);
+    open_disks(all);
+    read_clock(all);
+    gather_entropy(all);
+    open_control(all);
+
     if (pack) all.options = pack.value().options();
     all.decode_options = {.ignore_htinst = all.options.ignore_htinst,
                           .ignore_htval = all.options.ignore_htval};

@@ -21,6 +21,7 @@
 #include "boot/networks.hpp"
 #include "boot/output.hpp"
 #include "boot/panic_dump.hpp"
+#include "boot/passthrough.hpp"
 #include "control/pack_reader.hpp"
 #include "isa/exit.hpp"
 #include "isa/features.hpp"
@@ -82,6 +83,7 @@ struct System {
     bool files = false;  // harts have interrupt files, which messages are sent to
     std::optional<platform::PciBridge> pci{};
     std::optional<BoardIommus> iommus{};
+    Wanted wanted{};  // by VMs of the board's pack
     platform::VirtioBoard virtio{};
     PortInterrupt port_interrupt{};
     control::Options options{};

@@ -141,6 +141,12 @@ Result<void> Pack::describe_devices(FdtNode const& node, vm::Description& vm) co
             return bytes == 0 || bytes % 4_KiB != 0 ? Result<void>{Err{Error::out_of_range}} : Result<void>{};
         }));
 
+    vm.device_count = TRY(each_numbered(
+        node, pack::node::devices, vm.devices.size(), [&](FdtNode const& device, usize at) -> Result<void> {
+            vm.devices[at] = TRY(text(device, property::host, pack::longest_device));
+            return {};
+        }));
+
     if (auto const where = TRY(numbers(node, property::flash, 4)); !where.empty()) {
         if (where.size() != 4) return Err{Error::bad_format};
         if (where[1] > pack::most_flash || where[3] > pack::most_flash) return Err{Error::out_of_range};

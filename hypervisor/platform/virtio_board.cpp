@@ -3,11 +3,6 @@
 
 namespace antler::platform {
 
-void VirtioBoard::find(Board const& board, memory::House& house, PciBridge* bridge, Iommus& iommus) {
-    find_mmio(board);
-    if (bridge != nullptr) find_pci(board, house, *bridge, iommus);
-}
-
 void VirtioBoard::find_mmio(Board const& board) {
     usize used = 0;
     // Trees list slots from either end.
@@ -27,16 +22,14 @@ void VirtioBoard::find_mmio(Board const& board) {
     }
 }
 
-void VirtioBoard::find_pci(Board const& board, memory::House& house, PciBridge& bridge, Iommus& iommus) {
-    usize used = 0;
-    bridge.for_each([&](PciFunction const& function) {
-        if (used == most) return;
-        auto const found = VirtioPci::find(bridge, function, house, board);
-        if (!found) return;
-        pci_[used].emplace(*found);
-        if (auto const id = iommus.covers(function.requester())) (void)iommus.attach_house(*id);
-        all_[count_++] = &*pci_[used++];
-    });
+void VirtioBoard::add(Board const& board, memory::House& house, PciBridge& bridge,
+                      PciFunction const& function, Iommus& iommus) {
+    if (pci_count_ == most) return;
+    auto const found = VirtioPci::find(bridge, function, house, board);
+    if (!found) return;
+    auto& device = pci_[pci_count_++].emplace(*found);
+    if (auto const id = iommus.covers(function.requester())) (void)iommus.attach_house(*id);
+    all_[count_++] = &device;
 }
 
 }  // namespace antler::platform

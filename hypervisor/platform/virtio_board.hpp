@@ -24,7 +24,15 @@ public:
 
     // The slots of virtio-mmio first, in the order of their addresses, then the functions of PCI.
     // Those of PCI get their memory through `iommus` where these are in the way.
-    void find(Board const& board, memory::House& house, PciBridge* bridge, Iommus& iommus);
+    // `wanted`(requester) are left alone.
+    template <class Wanted>
+    void find(Board const& board, memory::House& house, PciBridge* bridge, Iommus& iommus, Wanted&& wanted) {
+        find_mmio(board);
+        if (bridge == nullptr) return;
+        bridge->for_each([&](PciFunction const& function) {
+            if (!wanted(function.requester())) add(board, house, *bridge, function, iommus);
+        });
+    }
 
     // Calls body(VirtioTransport&) for every device of this type, in an order that does not change.  The
     // transports stay where they are.
@@ -37,11 +45,13 @@ public:
 
 private:
     void find_mmio(Board const& board);
-    void find_pci(Board const& board, memory::House& house, PciBridge& bridge, Iommus& iommus);
+    void add(Board const& board, memory::House& house, PciBridge& bridge, PciFunction const& function,
+             Iommus& iommus);
 
     std::array<std::optional<VirtioMmio>, most> mmio_{};
     std::array<std::optional<VirtioPci>, most> pci_{};
     std::array<VirtioTransport*, 2 * most> all_{};
+    usize pci_count_ = 0;
     usize count_ = 0;
 };
 

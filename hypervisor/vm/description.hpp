@@ -16,6 +16,7 @@ inline constexpr usize max_segments = 16;
 inline constexpr usize max_disks = 8;
 inline constexpr usize max_nets = 4;
 inline constexpr usize max_channels = 8;
+inline constexpr usize max_devices = 8;
 inline constexpr Gpa ram_base{0x8000'0000};
 
 // Bytes of the pack that go to a place in guest memory; what is beyond the file is zero.
@@ -146,6 +147,8 @@ struct Description {
     usize net_count = 0;
     std::array<ChannelDescription, max_channels> channels{};
     usize channel_count = 0;
+    std::array<std::string_view, max_devices> devices{};  // of the board: "0000:00:02.0"
+    usize device_count = 0;
     std::string_view hidden{};  // extensions the guest must not see, as a list with a NUL behind each
 };
 

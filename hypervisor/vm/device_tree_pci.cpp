@@ -60,6 +60,8 @@ void write_pci(abi::FdtWriter& tree, PciHost const& host, InterruptTree const& w
     tree.cells("bus-range", {0, 0});
     tree.cell("linux,pci-domain", 0);
     tree.flag("dma-coherent");
+    // What is mapped for good stays where it is.
+    if (host.has_lent()) tree.cell("linux,pci-probe-only", 1);
     constexpr usize window_bytes = 28;
     auto const ranges = tree.space("ranges", window_bytes * (host.has_high_window() ? 2 : 1));
     if (tree.ok()) {

@@ -22,4 +22,18 @@ Result<u32> PciHost::next_device() {
     return next_++;
 }
 
+std::optional<Gpa> PciHost::place_bar(u64 bytes) {
+    constexpr u64 most = pci_window_region.size / 2;  // the rest is for what the guest places
+    if (bytes > most) return std::nullopt;
+    auto const at = (bars_end_ - bytes) & ~(bytes - 1);
+    if (at < pci_window_region.end().raw() - most) return std::nullopt;
+    bars_end_ = at;
+    return Gpa{at};
+}
+
+void PciHost::reset() {
+    pins_.reset();
+    for (u32 i = 0; i < lent_count_; ++i) lent_[i]->power_on();
+}
+
 }  // namespace antler::vm

@@ -5,6 +5,7 @@
 #include "device/pci/host_bridge.hpp"
 #include "device/pci/interrupt_pins.hpp"
 #include "vm/machine.hpp"
+#include "vm/pci_passthrough.hpp"
 
 namespace antler::vm {
 
@@ -33,10 +34,16 @@ public:
     // A place for one more device.
     [[nodiscard]] Result<u32> next_device();
     void put(u32 device, device::pci::Function& function) { bridge_.put(device, function); }
+    // Room for a BAR that is there from the start, from the end of the window; none: it is full.
+    [[nodiscard]] std::optional<Gpa> place_bar(u64 bytes);
+    // What the board lends it: as after power-on whenever the VM is.
+    void lend(PciPassthrough& function) { lent_[lent_count_++] = &function; }
+    [[nodiscard]] bool has_lent() const { return lent_count_ != 0; }
+    [[nodiscard]] bool can_lend() const { return lent_count_ < lent_.size(); }
     [[nodiscard]] Pins::Pin pin(u32 device) { return pins_.pin(device); }
     [[nodiscard]] MessageWire messages() const { return {&vm_}; }
 
-    void reset() { pins_.reset(); }
+    void reset();
 
 private:
     Vm& vm_;
@@ -45,6 +52,9 @@ private:
     device::pci::HostBridge::Space space_{bridge_};
     device::pci::HostBridge::Window window_{bridge_, pci_window_region.start};
     device::pci::HostBridge::Window high_window_{bridge_, pci_high_window_region.start};
+    std::array<PciPassthrough*, max_devices> lent_{};
+    u32 lent_count_ = 0;
+    u64 bars_end_ = pci_window_region.end().raw();
     u32 next_ = 1;  // device 0 is where other boards have the bridge itself
     bool has_high_window_ = false;
 };

@@ -1,0 +1,88 @@
+// Devices of the board that VMs own.
+#pragma once
+
+#include <array>
+#include <optional>
+
+#include "control/pack_reader.hpp"
+#include "memory/store.hpp"
+#include "platform/iommus.hpp"
+#include "platform/pci.hpp"
+#include "vm/pci_passthrough.hpp"
+#include "vm/vm.hpp"
+
+namespace antler::boot {
+
+struct Life;
+struct System;
+
+// A function of PCI on loan.
+class LentFunction final : public vm::BoardFunction {
+public:
+    LentFunction(platform::PciBridge& bridge, platform::PciFunction const& function,
+                 platform::DeviceId behind)
+        : function_{function}, behind_{behind} {
+        find_bars(bridge);
+    }
+
+    [[nodiscard]] platform::DeviceId behind() const { return behind_; }
+    [[nodiscard]] vm::PciPassthrough& shown() { return shown_; }
+
+    [[nodiscard]] u32 read(u32 offset) override { return function_.read(offset); }
+    void write(u32 offset, u32 value) override { function_.write(offset, value); }
+    [[nodiscard]] u64 load(Hpa at, device::Width width) override;
+    void store(Hpa at, device::Width width, u64 value) override;
+    [[nodiscard]] Bar bar(u32 index) override { return bars_[index]; }
+    void reset() override;
+
+private:
+    void find_bars(platform::PciBridge& bridge);
+    [[nodiscard]] u32 find_express() const;
+
+    platform::PciFunction function_;
+    platform::DeviceId behind_;
+    std::array<Bar, device::pci::bar_count> bars_{};
+    std::array<u32, device::pci::bar_count> raw_{};  // as the bridge has put them
+    vm::PciPassthrough shown_{*this};
+};
+
+// What one VM has of the board.
+class Loans {
+public:
+    Loans(System& all, vm::Vm& machine) : all_{all}, machine_{machine} {}
+
+    // Refused with a sentence at the console.
+    [[nodiscard]] Result<void> add(std::string_view host, memory::Store& store);
+    // The VM runs no more: nothing of it reaches memory or interrupts afterwards.
+    void give_back();
+
+private:
+    [[nodiscard]] Result<void> refuse(std::string_view host, std::string_view why, Error error) const;
+    [[nodiscard]] Result<void> map(std::string_view name, vm::PciPassthrough& shown, vm::PciHost& host);
+
+    System& all_;
+    vm::Vm& machine_;
+    std::array<LentFunction*, vm::max_devices> functions_{};
+    u32 count_ = 0;
+    bool has_messages_ = false;
+};
+
+// Functions that VMs of this pack are to have: the house keeps its hands off them.
+struct Wanted {
+    static constexpr usize most = 64;
+    std::array<u16, most> requesters{};
+    usize count = 0;
+    [[nodiscard]] bool has(u16 requester) const {
+        for (usize i = 0; i < count; ++i)
+            if (requesters[i] == requester) return true;
+        return false;
+    }
+};
+[[nodiscard]] Wanted wanted_functions(control::Pack const& pack);
+
+// Those of its description; its vCPUs are there.
+[[nodiscard]] Result<void> add_devices(System& all, Life& life);
+// Before its memory goes.
+void leave_devices(Life& life);
+
+}  // namespace antler::boot
