@@ -236,7 +236,7 @@ TEST_F(ADescription, EveryMistakeGetsItsSentence) {
         {"[vm.a]\nnet = [{ vlan = 1 }]\n", "m.toml:2:8: [vm.a.net] needs `switch`."},
         {"[vm.a]\nnet = [3]\n",
          "m.toml:2:8: an entry of `net` must be a table with `switch`, `mac`, `vlan`, `isolated`, "
-         "`anti_spoof` and "
+         "`anti_spoof`, `bus` and "
          "`offload`, "
          "and this is a whole number."},
         {"[vm.a]\npayload.kernel = \"Image\"\nchannels = [{ with = \"a\" }]\n",

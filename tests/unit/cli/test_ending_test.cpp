@@ -16,10 +16,12 @@ namespace {
 void be_a_run_of_tests(int told) {
     PrivateInstances const machines;
     EndingWatch const ending;
-    auto const made = Instance::make("machine");
-    ChildProcess qemu{{"/bin/sleep", "1000"}, {.output = told, .kept = {made.lock()}, .detached = true}};
-    write_instance_record(made.directory(), {.qemu = qemu.pid()});
-    qemu.let_go();
+    {
+        auto const made = Instance::make("machine");
+        ChildProcess qemu{{"/bin/sleep", "1000"}, {.output = told, .kept = {made.lock()}, .detached = true}};
+        write_instance_record(made.directory(), {.qemu = qemu.pid()});
+        qemu.let_go();
+    }
     if (::write(told, "!", 1) != 1) ::_exit(9);
     while (!ending.is_ending()) ::usleep(1'000);
     ::sleep(60);

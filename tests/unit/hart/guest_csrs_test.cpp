@@ -38,7 +38,7 @@ TEST(GuestCsrs, EachGoesToItsOwnRegister) {
     load_guest_csrs(different_in_each(), everything);
     std::map<u64, int> seen;
     for (auto const& [number, value] : fake::hart().csrs) ++seen[value];
-    EXPECT_EQ(seen.size(), words);
+    EXPECT_EQ(seen.size(), words - 1);  // vsiselect is the business of those who have an interrupt file
     for (auto const& [value, times] : seen) EXPECT_EQ(times, 1) << std::hex << value;
 }
 

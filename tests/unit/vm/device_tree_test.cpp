@@ -92,6 +92,8 @@ TEST_F(GuestTree, HasNothingThatDtcWarnsAbout) {
 }
 
 TEST_F(GuestTree, TellsTheGuestOnlyWhatItMayHave) {
+    EXPECT_TRUE(write().find("/cpus/cpu@1")->property("riscv,isa-extensions")->lists("ssaia"));
+    options.features.aia = false;
     auto tree = write();
     EXPECT_EQ(tree.find("/cpus/cpu@1")->text("riscv,isa"),
               "rv64imafdcbv_zicbom_zicboz_zicntr_zicsr_zifencei_zba_zbb_zvbb_sstc_svinval_svpbmt");
