@@ -38,7 +38,7 @@ constexpr std::array rows{
     BenchRow{"ipi_aia", "message of a guest to its other hart and back, both in wfi", 1'000},
     BenchRow{"world_switch", "from one VM's wfi into another VM", 400},
     BenchRow{"world_switch_fp", "the same, both with floating point", 600},
-    BenchRow{"world_switch_aia", "the same, both with interrupt files", 520},
+    BenchRow{"world_switch_aia", "the same, both with interrupt files", 445},
     BenchRow{"world_switch_seen", "the same as two guests see it", 400},
     BenchRow{"world_switch_seen_fp", "the same, both with floating point", 600},
     BenchRow{"linux_boot", "Debian's kernel until /init", std::nullopt},

@@ -69,8 +69,8 @@ public:
     // The wire to the hart.                                                                   [aia IMSIC 10]
     [[nodiscard]] constexpr bool signals() const { return delivery_ && top() != 0; }
 
-    // What a file that moves brings along: pending bits that arrived elsewhere meanwhile.    [aia
-    // VSLevel 2.2]
+    // What a file that moves brings along: pending bits that arrived elsewhere meanwhile.
+    // [aia VSLevel 2.2]
     constexpr void merge_pending(u32 index, u64 arrived) {
         if (index < most_words) pending_[index] |= arrived & implemented(index);
     }

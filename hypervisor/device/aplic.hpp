@@ -22,8 +22,8 @@ concept AplicOutput = requires(O& output, u32 hart, bool level, u32 identity) {
 };
 
 // A leaf of the tree of domains, little-endian, with one way of delivery for its whole life: D, BE and DM are
-// read-only.  There are no files of guests' guests, so the guest index is zero.        [aia
-// AdvPLIC 5.1, 5.16]
+// read-only.  There are no files of guests' guests, so the guest index is zero.
+// [aia AdvPLIC 5.1, 5.16]
 template <AplicOutput Output>
 class Aplic final : public Device {
 public:

@@ -20,8 +20,8 @@ void HostAplic::connect(BoardWire wire, aplic::Target target) {
     write(aplic::sourcecfg + 4 * u64{wire.source}, aplic::Sourcecfg::of(wire.mode).raw);
     write(aplic::target + 4 * u64{wire.source}, target.raw);
     write(aplic::setienum, wire.source);
-    // It may be raised already, which some take for an interrupt and some do not.             [aia
-    // AdvPLIC 5.2]
+    // It may be raised already, which some take for an interrupt and some do not.
+    // [aia AdvPLIC 5.2]
     if (aplic::is_level(wire.mode)) look_again(wire.source);
 }
 

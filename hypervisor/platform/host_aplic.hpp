@@ -23,8 +23,8 @@ public:
     void connect(BoardWire wire, isa::aplic::Target target);
 
     // A level that stays raised sends one message only.  Having served such a source, its hart asks for
-    // another one in case that something is left.                                              [aia
-    // AdvPLIC 9.2]
+    // another one in case that something is left.
+    // [aia AdvPLIC 9.2]
     void look_again(u32 source) const { write(isa::aplic::setipnum, source); }
 
     // Of one hart, where there are no messages.

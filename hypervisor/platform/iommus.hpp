@@ -71,8 +71,8 @@ public:
     void narrow(isa::Features& features);
     // It sets A and D of pages that devices touch, so what they write can be logged; else a device faults
     // where one is clear. Either way it faults where nothing is mapped: the memory of a VM with devices never
-    // comes on demand.                                                                                 [iommu
-    // tc.GADE]
+    // comes on demand.
+    // [iommu tc.GADE]
     [[nodiscard]] bool marks_pages(DeviceId device);
 
     // The device reaches this memory, and faults are told with the VM's name.  The house does not use it.

@@ -16,8 +16,8 @@ namespace {
 constexpr u64 external_bit = isa::Hvip::bit(isa::Interrupt::vs_external);
 
 // Without a file VSEIP alone gives vstopi an interrupt of priority 256; this gives it one too.  QEMU knows
-// the second way only.                                                                       [aia
-// VSLevel 3.3]
+// the second way only.
+// [aia VSLevel 3.3]
 constexpr isa::Hvictl external_by_hand{isa::Hvictl::iid::set(isa::Hvictl::iprio::set(0, 255), 9)};
 
 }  // namespace

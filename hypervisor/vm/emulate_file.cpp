@@ -38,8 +38,8 @@ std::optional<Next> access_register(Vcpu& vcpu, CsrInstruction const& instructio
 }
 
 // Priorities of major interrupts, which a guest may find to be read-only zeros.  Where XLEN is 64 there are
-// only the even ones.                                                              [aia SLevel 1] [aia
-// VSLevel]
+// only the even ones.
+// [aia SLevel 1] [aia VSLevel]
 bool is_priority(u64 select) {
     constexpr u64 first = 0x30, last = 0x3f;
     return select >= first && select <= last && select % 2 == 0;
@@ -57,8 +57,8 @@ std::optional<Next> access_file(Vcpu& vcpu, CsrInstruction const& instruction) {
     if (!top && (select < first || select > last)) return std::nullopt;
     if (vcpu.file->guest() != 0) {
         // A file of the hart answers what it has by itself; of registers without identities a hart may say
-        // that they are not there, and here they are zeros as in software.                      [aia
-        // IMSIC 8.3]
+        // that they are not there, and here they are zeros as in software.
+        // [aia IMSIC 8.3]
         if (top || !exists<isa::native>(static_cast<u16>(select))) return std::nullopt;
         return give(vcpu, instruction, 0);
     }
