@@ -234,13 +234,7 @@ void check_messages(u32 last) {
     traffic.leave = true;
     for (u64 hart = 0; hart < harts; ++hart)
         if (hart != self) send(traffic, hart);
-    bool stopped = true;
-    for (u64 hart = 0; hart < harts; ++hart)
-        stopped =
-            stopped && (hart == self || within(patience, [=] {
-                            return sbi::hart_status(hart).value == static_cast<u64>(sbi::HartState::stopped);
-                        }));
-    check("everybody leaves", stopped);
+    check("everybody leaves", others_stop(patience));
     interrupts_off();
     csr::sie::clear(irq::bit(irq::external));
 }

@@ -119,13 +119,7 @@ void run() {
     check("everybody still takes one", everyone);
     counters.leave = 1;
     sbi::send_ipi(everybody, 0);
-    bool stopped = true;
-    for (u64 hart = 0; hart < harts; ++hart)
-        stopped =
-            stopped && (hart == self || within(patience, [=] {
-                            return sbi::hart_status(hart).value == static_cast<u64>(sbi::HartState::stopped);
-                        }));
-    check("everybody leaves", stopped);
+    check("everybody leaves", others_stop(patience));
     interrupts_off();
 }
 

@@ -101,6 +101,18 @@ template <class Condition>
     return true;
 }
 
+// Waits as long until the hart is in this state, in the eyes of SBI.
+[[nodiscard]] inline bool reaches(u64 hart, sbi::HartState state, u64 milliseconds) {
+    return within(milliseconds, [=] { return sbi::hart_status(hart).value == static_cast<u64>(state); });
+}
+// Every hart but this one stops.
+[[nodiscard]] inline bool others_stop(u64 milliseconds) {
+    bool stopped = true;
+    for (u64 hart = 0; hart < guest().hart_count; ++hart)
+        stopped = stopped && (hart == this_hart().id || reaches(hart, sbi::HartState::stopped, milliseconds));
+    return stopped;
+}
+
 // Device registers.
 template <class T>
 [[nodiscard]] T load(u64 address) {

@@ -85,9 +85,7 @@ enum class Kind : u8 { page, two_pages, everything, all_ones, with_asid, everybo
 
 void join(Reader& reader, u64 hart) {
     reader.leave = 1;
-    if (!within(patience,
-                [=] { return sbi::hart_status(hart).value == static_cast<u64>(sbi::HartState::stopped); }))
-        give_up("the reader does not stop");
+    if (!reaches(hart, sbi::HartState::stopped, patience)) give_up("the reader does not stop");
 }
 
 void move_a_page(u64 hart) {

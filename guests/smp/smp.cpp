@@ -20,10 +20,6 @@ using sbi::Status;
 
 constexpr u64 patience = 20'000;  // milliseconds
 
-[[nodiscard]] bool reaches(u64 hart, HartState state) {
-    return within(patience, [=] { return sbi::hart_status(hart).value == static_cast<u64>(state); });
-}
-
 [[nodiscard]] u64 status_code(sbi::Return answer) {
     return static_cast<u64>(answer.status);
 }
@@ -47,7 +43,7 @@ void start_and_stop(u64 hart) {
         if (!check_equal("hart_start", status_code(answer), code(Status::success))) return;
         if (!check("the hart arrives", within(patience, [&] { return arrival.count == life; }))) return;
         check_arrival(arrival, hart, opaque);
-        check("the hart stops", reaches(hart, HartState::stopped));
+        check("the hart stops", reaches(hart, HartState::stopped, patience));
     }
 }
 
@@ -79,7 +75,7 @@ void suspend_and_wake(u64 hart) {
     Worker worker;
     check_equal("hart_start for suspends", status_code(start_hart(hart, suspend_body, &worker)),
                 code(Status::success));
-    check("it suspends, keeping its state", reaches(hart, HartState::suspended));
+    check("it suspends, keeping its state", reaches(hart, HartState::suspended, patience));
     check_equal("it did not go on", worker.step, 1);
     sbi::send_ipi(1, hart);
     check("an IPI wakes it", within(patience, [&] { return worker.step == 2; }));
@@ -100,7 +96,7 @@ void suspend_and_wake(u64 hart) {
     check("an IPI wakes it at its resume address",
           within(patience, [&] { return worker.resumed.count == 1; }));
     check_arrival(worker.resumed, hart, reinterpret_cast<u64>(&worker.resumed));
-    check("and it stops", reaches(hart, HartState::stopped));
+    check("and it stops", reaches(hart, HartState::stopped, patience));
 }
 
 void check_errors() {
@@ -152,7 +148,7 @@ void start_all() {
                         code(Status::already_available));
     crowd.leave = 1;
     for (u64 hart = 0; hart < harts; ++hart)
-        if (hart != self) check("everybody leaves", reaches(hart, HartState::stopped));
+        if (hart != self) check("everybody leaves", reaches(hart, HartState::stopped, patience));
 }
 
 }  // namespace

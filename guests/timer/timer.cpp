@@ -139,10 +139,7 @@ void test_many_harts() {
     shared.leave = 1;
     check_equal("time never runs backwards between harts", shared.backwards, 0);
     for (u64 hart = 0; hart <= others; ++hart)
-        if (hart != self)
-            (void)within(20'000, [=] {
-                return sbi::hart_status(hart).value == static_cast<u64>(sbi::HartState::stopped);
-            });
+        if (hart != self) (void)reaches(hart, sbi::HartState::stopped, 20'000);
     std::atomic<u64> rung = 0;
     for (u64 hart = 0; hart <= others; ++hart)
         if (hart != self) start_hart(hart, ring_once, &rung);
