@@ -4,8 +4,6 @@
 #include <string>
 #include <vector>
 
-#include "cli/bench_data.hpp"
-
 namespace antler::cli {
 
 struct BenchOptions {
@@ -19,8 +17,5 @@ struct BenchOptions {
 
 // The exit code; failures are thrown.
 int bench_command(BenchOptions const& options);
-
-// docs/benchmarks.md
-[[nodiscard]] std::string benchmarks_page(Record const& own, Record const& rivals);
 
 }  // namespace antler::cli

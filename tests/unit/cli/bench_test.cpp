@@ -1,5 +1,5 @@
 // Figures: read from a guest, kept, compared and shown.
-#include "cli/bench.hpp"
+#include "cli/bench_data.hpp"
 
 #include <gtest/gtest.h>
 
@@ -7,6 +7,7 @@
 #include <iterator>
 
 #include "cli/bench_entry.hpp"
+#include "cli/bench_page.hpp"
 #include "cli/failure.hpp"
 
 namespace antler::cli {

@@ -1,0 +1,151 @@
+// The boards that a load is measured on.
+#include "cli/bench_boards.hpp"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+
+#include "cli/bench_entry.hpp"
+#include "cli/catalogue.hpp"
+#include "cli/failure.hpp"
+#include "cli/file.hpp"
+#include "cli/initramfs.hpp"
+#include "cli/machine_build.hpp"
+#include "cli/run_command.hpp"
+
+namespace antler::cli {
+namespace {
+
+std::string processor(Load const& load) {
+    return load.messages ? "aia = \"aplic-imsic\"\n" : fmt::format("cpu = \"{}\"\n", default_cpu);
+}
+std::string_view controller(Load const& load) {
+    return load.aia ? "interrupts = \"aia\"\n" : "interrupts = \"plic\"\n";
+}
+
+// Both on one hart, and one of them talks.
+std::string pair_description(Load const& load) {
+    return fmt::format(
+        "[machine]\nharts = 1\nmemory = \"{0}M\"\n{1}icount = true\n"
+        "[vm.ask]\n{4}memory = {{ size = \"16M\" }}\npayload = {{ kernel = \"{2}\", cmdline = \"talks "
+        "{3}\" "
+        "}}\n"
+        "[vm.answer]\n{4}memory = {{ size = \"16M\" }}\n"
+        "payload = {{ kernel = \"{2}\", cmdline = \"listens {3}\" }}\n",
+        bench_board_memory / 1_MiB, processor(load), guest_elf("pingpong").string(), load.words,
+        controller(load));
+}
+
+std::string row_word(Load const& load) {
+    return load.row.empty() ? "" : " row=" + load.row;
+}
+
+// One guest answers what the other asks; both are on the same hart, so that all time is somebody's.
+std::string network_description(Load const& load) {
+    return fmt::format(
+        "[machine]\nharts = 1\nmemory = \"{0}M\"\ncpu = \"{1}\"\nicount = true\n[switch.lan]\n"
+        "[vm.answer]\nmemory = {{ size = \"64M\" }}\nnet = [{{ switch = \"lan\" }}]\n"
+        "payload = {{ kernel = \"{2}\", cmdline = \"self=1\" }}\n"
+        "[vm.ask]\nmemory = {{ size = \"64M\" }}\nnet = [{{ switch = \"lan\" }}]\n"
+        "payload = {{ kernel = \"{2}\", cmdline = \"self=2 peer=1 measure{3}\" }}\n",
+        bench_board_memory / 1_MiB, default_cpu, guest_elf("net").string(), row_word(load));
+}
+
+QemuMachine bare(Load const& load) {
+    return {.harts = load.harts,
+            .memory = bench_guest_memory,
+            .cpu = default_cpu,
+            .icount = true,
+            .seed = load.seed};
+}
+
+}  // namespace
+
+Path BenchBoards::kernel() {
+    auto const found = Catalogue{guest_packages()}.resolve("boot/vmlinux-*");
+    if (!found)
+        throw Failure{ExitCode::internal, "Debian's riscv64 kernel was not fetched; start through ./antler."};
+    return *found;
+}
+
+Path BenchBoards::initramfs() const {
+    auto const path = work_ / "marker.cpio";
+    if (std::filesystem::exists(path)) return path;
+    // guests/linux/marker.cpp
+    auto const marker = build_directory() / "target" / "linux-marker";
+    write_file(path, make_initramfs({.packages = guest_packages(), .programs = {marker}}));
+    return path;
+}
+
+QemuMachine BenchBoards::natively(Load const& load) const {
+    auto board = bare(load);
+    board.kernel = load.linux_kernel ? kernel() : guest_elf("bench");
+    if (load.linux_kernel) {
+        board.initrd = initramfs();
+        board.cmdline = bench_cmdline;
+    }
+    return board;
+}
+
+QemuMachine BenchBoards::entry() const {
+    auto const program = work_ / "entry.bin";
+    write_file(program, as_bytes(entry_program()));
+    auto board = bare({});
+    board.kernel = program;
+    board.initrd = initramfs();  // the same device tree for the firmware to look at
+    board.cmdline = bench_cmdline;
+    return board;
+}
+
+// Requests go into the guest's memory: there is nothing to copy.
+std::string BenchBoards::disk_description(Load const& load) const {
+    return fmt::format(
+        "[machine]\nharts = 1\nmemory = \"{0}M\"\ncpu = \"{1}\"\nicount = true\n"
+        "[vm.bench]\nmemory = {{ size = \"64M\" }}\n"
+        "payload = {{ kernel = \"{2}\", cmdline = \"measure{4}\" }}\n"
+        "disks = [{{ path = \"{3}\", size = \"8M\" }}]\n",
+        bench_board_memory / 1_MiB, default_cpu, guest_elf("block").string(),
+        (work_ / "bench-disk.raw").string(), row_word(load));
+}
+
+// A PLIC for plic_read; and the rows with IMSICs are what the hypervisor makes of them.
+std::string BenchBoards::one_guest(Load const& load) const {
+    auto const kernel_path = load.linux_kernel ? kernel() : guest_elf("bench");
+    auto payload = fmt::format("kernel = \"{}\"", kernel_path.string());
+    if (load.linux_kernel)
+        payload += fmt::format(", initramfs = \"{}\", cmdline = \"{}\"", initramfs().string(), bench_cmdline);
+    if (!load.row.empty()) payload += fmt::format(", cmdline = \"row={}\"", load.row);
+    return fmt::format(
+        "[machine]\nharts = {0}\nmemory = \"{1}M\"\n{2}icount = true\n"
+        "[hypervisor]\nlog = \"debug\"\n"
+        "[vm.bench]\n{6}cpus = {{ boot_vcpus = {0} }}\nmemory = {{ size = \"{3}M\", "
+        "prefault = {4} }}\n"
+        "payload = {{ {5} }}\n",
+        load.harts, bench_board_memory / 1_MiB, processor(load), bench_guest_memory / 1_MiB, load.prefault,
+        payload, controller(load));
+}
+
+QemuMachine BenchBoards::described(std::string const& text, u32 seed) const {
+    auto const description = parse_description(text, work_ / "bench.toml", Catalogue{guest_packages()});
+    auto const built = build_machine(description, work_);
+    auto board = qemu_machine(description.machine);
+    board.seed = seed;
+    board.kernel = built.image;
+    board.initrd = built.pack;
+    for (auto const& vm : description.vms)
+        for (auto const& disk : vm.disks) {
+            write_file(disk.file, std::vector<u8>(8_MiB));
+            board.drives.push_back({.serial = disk.host, .file = disk.file});
+        }
+    return board;
+}
+
+QemuMachine BenchBoards::under_antler(Load const& load) const {
+    return described(load.network ? network_description(load)
+                     : load.disk  ? disk_description(load)
+                     : load.pair  ? pair_description(load)
+                                  : one_guest(load),
+                     load.seed);
+}
+
+}  // namespace antler::cli

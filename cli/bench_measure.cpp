@@ -1,0 +1,204 @@
+// Measures the rows.
+#include "cli/bench_measure.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+
+#include "cli/bench_explain.hpp"
+#include "cli/doctor.hpp"
+#include "cli/failure.hpp"
+#include "cli/file.hpp"
+
+namespace antler::cli {
+namespace {
+
+constexpr std::chrono::seconds patience{120};  // a run takes seconds
+constexpr std::size_t shown_of_a_failure = 1000;
+
+}  // namespace
+
+// What a line says behind `mark`, if that is a number; the last such line counts.
+std::optional<double> number_after(std::string_view console, std::string_view mark) {
+    std::optional<double> found;
+    for (auto at = console.find(mark); at != std::string_view::npos; at = console.find(mark, at + 1)) {
+        if (at != 0 && console[at - 1] != '\n') continue;
+        auto const text = console.substr(at + mark.size());
+        double value = 0;
+        auto const parsed = std::from_chars(text.data(), text.data() + text.size(), value);
+        if (parsed.ec == std::errc{}) found = value;
+    }
+    return found;
+}
+
+Record Bench::run() {
+    record_.circumstances = {
+        {"command", "./antler bench --save"},
+        {"cpu", default_cpu},
+        {"icount", "shift=0,sleep=off: an instruction of any privilege is a nanosecond"},
+        {"kernel", BenchBoards::kernel().filename().string()},
+        {"qemu", parse_qemu_version(capture({required_qemu().string(), "--version"}, patience).output)}};
+    for (auto const& one : all_runs())
+        if (std::ranges::any_of(one.rows, [&](auto row) { return is_wanted(row); })) measure(one);
+    if (is_wanted("list_latency")) measure_list();
+    auto const zeroed = find(record_.figures, "start_zeroed", ours);
+    auto const start = find(record_.figures, "start", ours);
+    if (zeroed && start)
+        record_.figures.push_back(
+            {"zero_64", std::string{ours}, (*zeroed - *start) / (bench_guest_memory / 64.0)});
+    return record_;
+}
+
+// The median of a thousand in the middle.
+void Bench::measure_traced(Run const& one) {
+    constexpr usize samples = 1000;
+    auto const taken = traced(one.load).world_switches();
+    if (taken.size() < samples) {
+        problems_.push_back(fmt::format("{}: only {} times one went to the other.", one.what, taken.size()));
+        return;
+    }
+    auto const middle = taken.begin() + static_cast<std::ptrdiff_t>((taken.size() - samples) / 2);
+    std::vector<usize> sorted{middle, middle + samples};
+    std::ranges::sort(sorted);
+    for (auto const row : one.rows)
+        if (is_wanted(row))
+            keep({std::string{row}, std::string{ours}, static_cast<double>(sorted[samples / 2])});
+}
+
+ExitTrace Bench::traced(Load load) {
+    if (load.pair) load.words += " few";
+    return trace_exits(boards_.under_antler(load), hypervisor_elf());
+}
+
+// Where the exits of a row go.
+std::string Bench::explain_row(std::string const& row) {
+    for (auto const& one : all_runs()) {
+        if (one.where != Where::antler || std::ranges::find(one.rows, row) == one.rows.end()) continue;
+        auto load = one.load;
+        load.row = row;
+        return explain(row, traced(load), hypervisor_elf());
+    }
+    throw Failure{ExitCode::bad_input, fmt::format("The row `{}` is not one of exits.", row)};
+}
+
+bool Bench::is_wanted(std::string_view row) const {
+    return wanted_.empty() || std::ranges::find(wanted_, row) != wanted_.end();
+}
+
+void Bench::measure(Run const& one) {
+    auto const system = one.where == Where::antler ? ours : native;
+    fmt::print(stderr, "antler: bench: {} ({})\n", one.what, system);
+    if (one.load.traced) return measure_traced(one);
+    auto const console = run_load(one, one.load);
+    auto figures = parse_guest_output(console, system);
+    if (auto const booted = one.load.linux_kernel ? shortest_boot(one, console) : std::nullopt)
+        figures.push_back({"linux_boot", std::string{system}, *booted * instructions_per_tick});
+    // The hypervisor's own words: `antler: start 1234 ticks`.
+    if (auto const said = number_after(console, "antler: start "))
+        figures.push_back({one.load.prefault ? "start_zeroed" : "start", std::string{system},
+                           *said * instructions_per_tick});
+    if (auto const said = number_after(console, "antler: interrupts_off "))
+        figures.push_back({"interrupts_off", std::string{system}, *said * instructions_per_tick});
+    if (one.load.messages)
+        for (auto& figure : figures) figure.row += one.load.aia ? "_aia" : "_msi";
+    bool any = false;
+    for (auto const& figure : figures) {
+        if (std::ranges::find(one.rows, figure.row) == one.rows.end() || !is_wanted(figure.row)) continue;
+        keep(figure);
+        any = true;
+    }
+    if (any) return;
+    auto const tail = console.substr(console.size() - std::min(console.size(), shown_of_a_failure));
+    problems_.push_back(
+        fmt::format("{} ({}) did not say its figures; its console ended with:\n{}", one.what, system, tail));
+}
+
+// Four VMs that compute on two harts, and whoever asks for their list from another process.
+void Bench::measure_list() {
+    fmt::print(stderr, "antler: bench: `antler list` beside busy VMs ({})\n", ours);
+    auto const file = work_.path() / "bench-list.toml";
+    std::string text = "[machine]\nharts = 2\nmemory = \"512M\"\n";
+    for (int i = 0; i < 4; ++i)
+        text += fmt::format("[vm.busy{}]\nmemory = {{ size = \"16M\" }}\npayload = {{ kernel = \"{}\" }}\n",
+                            i, guest_elf("checksum").string());
+    write_file(file, as_bytes(text));
+    auto const antler = (build_directory() / "host" / "antler").string();
+    auto const name = fmt::format("bench-list-{}", ::getpid());
+    if (!capture({antler, "run", "--detach", "--name", name, file.string()}, patience).succeeded()) {
+        problems_.emplace_back("The machine with busy VMs did not start.");
+        return;
+    }
+    std::vector<double> took;
+    bool good = true;
+    for (int i = 0; i < 100; ++i) {
+        auto const begun = std::chrono::steady_clock::now();
+        auto const said = capture({antler, "list", "--machine", name}, patience);
+        took.push_back(
+            std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begun).count());
+        good = good && said.succeeded() && said.output.contains("busy3");
+    }
+    (void)capture({antler, "stop", name}, patience);
+    std::ranges::sort(took);
+    auto const median = std::round(took[took.size() / 2] * 10) / 10;
+    record_.figures.push_back({"list_latency", std::string{ours}, median});
+    if (!good) problems_.emplace_back("`antler list` did not answer beside busy VMs.");
+    constexpr double most = 500;
+    if (median > most)
+        problems_.push_back(fmt::format("The median of 100 `antler list` took {:.0f} ms.", median));
+}
+
+std::string Bench::run_load(Run const& one, Load const& load) {
+    auto console = boot(one.where == Where::antler ? boards_.under_antler(load) : boards_.natively(load));
+    // Where several VMs speak, their names stand in front.
+    constexpr std::string_view speaker = "[ask] ";
+    for (auto at = console.find(speaker); at != std::string::npos; at = console.find(speaker, at))
+        console.erase(at, speaker.size());
+    return console;
+}
+
+// Linux collects entropy until it has enough, which takes it 3 % of the boot more or less: the least of
+// six seeds.
+constexpr u32 seeds = 6;
+
+std::optional<double> Bench::shortest_boot(Run const& one, std::string const& first) {
+    auto least = number_after(first, "marker ");
+    for (auto load = one.load; least && ++load.seed <= seeds;)
+        if (auto const next = number_after(run_load(one, load), "marker ")) least = std::min(*least, *next);
+    // The guest's clock starts at its first instruction under Antler; natively the firmware was first.
+    if (least && one.where == Where::native) *least -= native_entry();
+    return least;
+}
+
+// Of a row that several runs report the worst counts.
+void Bench::keep(Figure const& figure) {
+    for (auto& known : record_.figures) {
+        if (known.row != figure.row || known.system != figure.system) continue;
+        known.instructions = std::max(known.instructions, figure.instructions);
+        return;
+    }
+    record_.figures.push_back(figure);
+}
+
+std::string Bench::boot(QemuMachine const& machine) {
+    auto const transcript = run_and_record(machine, patience);
+    if (transcript.result.end == SessionEnd::signalled) throw Failure{ExitCode::internal, "Interrupted."};
+    if (auto const firmware = parse_boot(transcript.console).firmware)
+        record_.circumstances["firmware"] = *firmware;
+    return transcript.console;
+}
+
+double Bench::native_entry() {
+    // The last line is the number.
+    auto console = boot(boards_.entry());
+    while (!console.empty() && std::isspace(static_cast<unsigned char>(console.back())) != 0)
+        console.pop_back();
+    auto const line = console.rfind('\n');
+    return std::atof(console.c_str() + (line == std::string::npos ? 0 : line + 1));
+}
+
+}  // namespace antler::cli

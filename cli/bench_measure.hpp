@@ -1,0 +1,54 @@
+// Measures the rows, one run after another.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cli/bench_boards.hpp"
+#include "cli/bench_data.hpp"
+#include "cli/bench_runs.hpp"
+#include "cli/exit_trace.hpp"
+#include "cli/qemu_session.hpp"
+#include "cli/work_directory.hpp"
+
+namespace antler::cli {
+
+// What a line says behind `mark`, if that is a number; the last such line counts.
+[[nodiscard]] std::optional<double> number_after(std::string_view console, std::string_view mark);
+
+// virt's time CSR counts at 10 MHz, and under -icount shift=0 an instruction takes 1 ns.
+inline constexpr double instructions_per_tick = 100;
+
+class Bench {
+public:
+    explicit Bench(std::vector<std::string> const& wanted) : wanted_{wanted} {}
+
+    Record run();
+    // Where the exits of a row go.
+    std::string explain_row(std::string const& row);
+    // What did not work, in sentences.
+    [[nodiscard]] std::vector<std::string> const& problems() const { return problems_; }
+
+private:
+    [[nodiscard]] bool is_wanted(std::string_view row) const;
+    void measure(Run const& one);
+    void measure_traced(Run const& one);
+    void measure_list();
+    ExitTrace traced(Load load);
+    std::string run_load(Run const& one, Load const& load);
+    std::optional<double> shortest_boot(Run const& one, std::string const& first);
+    double native_entry();
+    std::string boot(QemuMachine const& machine);
+    void keep(Figure const& figure);
+
+    std::vector<std::string> const& wanted_;
+    BlockedSignals blocked_;
+    WorkDirectory work_;
+    BenchBoards boards_{work_.path()};
+    Record record_;
+    std::vector<std::string> problems_;
+};
+
+}  // namespace antler::cli

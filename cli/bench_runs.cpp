@@ -1,0 +1,55 @@
+// The runs, one after another as they are made.
+#include "cli/bench_runs.hpp"
+
+namespace antler::cli {
+
+std::vector<Run> const& all_runs() {
+    static std::vector<std::string_view> const alone{
+        "sbi_base",     "set_timer", "set_timer_wfi", "timer_irq",         "ipi_self",
+        "rfence_self",  "uart_read", "plic_read",     "first_touch_eager", "stimecmp_wfi",
+        "stimecmp_irq", "wake_1ms",  "wake_1ms_max"};
+    static std::vector<std::string_view> const pair{"hart_start", "ipi_pingpong"};
+    static std::vector<std::string_view> const pair_msi{"hart_start_msi", "ipi_pingpong_msi"};
+    static std::vector<Run> const runs{
+        {"the bench guest on one hart", Where::native, {}, alone},
+        {"the bench guest on two harts", Where::native, {.harts = 2}, pair},
+        {"Linux", Where::native, {.linux_kernel = true}, {"linux_boot"}},
+        {"the bench guest on one hart", Where::antler, {}, alone},
+        {"the bench guest on two harts", Where::antler, {.harts = 2}, pair},
+        {"the bench guest on two harts with IMSICs", Where::antler, {.harts = 2, .messages = true}, pair_msi},
+        {"the bench guest with AIA on two harts",
+         Where::antler,
+         {.harts = 2, .messages = true, .aia = true},
+         {"ipi_aia"}},
+        {"the bench guest with memory on demand",
+         Where::antler,
+         {.prefault = false},
+         // One hart: where several take turns, the time that one measures passes for all.
+         {"demand_2m", "interrupts_off"}},
+        {"Linux", Where::antler, {.linux_kernel = true}, {"linux_boot"}},
+        {"two guests on a switch", Where::antler, {.network = true}, {"net_64", "net_1500", "net_exits"}},
+        {"a guest on a disk", Where::antler, {.disk = true}, {"block_4k", "block_4k_write"}},
+        {"two VMs that take turns", Where::antler, {.pair = true}, {"world_switch_seen"}},
+        {"two VMs that take turns and calculate",
+         Where::antler,
+         {.pair = true, .words = "fp"},
+         {"world_switch_seen_fp"}},
+        {"two VMs that take turns, each instruction written down",
+         Where::antler,
+         {.pair = true, .traced = true},
+         {"world_switch"}},
+        {"two VMs with AIA that take turns, each instruction written down",
+         Where::antler,
+         {.pair = true, .messages = true, .aia = true, .traced = true},
+         {"world_switch_aia"}},
+        {"two VMs that take turns and calculate, each instruction written down",
+         Where::antler,
+         {.pair = true, .words = "fp", .traced = true},
+         {"world_switch_fp"}},
+        {"a start on eight harts", Where::antler, {.harts = 8, .prefault = false}, {"start"}},
+        {"a start on eight harts, memory zeroed first", Where::antler, {.harts = 8}, {"start_zeroed"}},
+    };
+    return runs;
+}
+
+}  // namespace antler::cli

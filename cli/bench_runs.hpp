@@ -1,0 +1,39 @@
+// What is run to be measured: guests, what they get, and which figures a run is believed about.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/types.hpp"
+
+namespace antler::cli {
+
+// What a guest is and gets; under Antler and without it the same.
+struct Load {
+    u32 harts = 1;
+    bool prefault = true;
+    bool linux_kernel = false;
+    u32 seed = 1;
+    std::string row{};      // the only one that the guest measures; empty: all
+    bool pair = false;      // two VMs that take turns
+    std::string words{};    // for both of them
+    bool network = false;   // two guests on a switch, of which one measures
+    bool disk = false;      // a guest with a disk of the board
+    bool messages = false;  // the board has an APLIC and IMSICs; its rows end with _msi
+    bool aia = false;       // and so have the guests; its rows end with _aia
+    bool traced = false;    // what counts is what QEMU writes down
+};
+
+enum class Where { antler, native };
+
+struct Run {
+    std::string_view what;
+    Where where;
+    Load load;
+    std::vector<std::string_view> rows;  // that this run is believed about
+};
+
+[[nodiscard]] std::vector<Run> const& all_runs();
+
+}  // namespace antler::cli
