@@ -64,6 +64,11 @@ Result<void> DriverQueue::add(std::span<DmaPiece const> read, std::span<DmaPiece
     return {};
 }
 
+void DriverQueue::tie(u16 index, Hpa table) {
+    descriptors_[index] = {table.raw(), 0, flag::indirect, 0};
+    room_ = 0;
+}
+
 bool DriverQueue::publish() {
     if (added_ == published_) return false;
     auto const before = published_;

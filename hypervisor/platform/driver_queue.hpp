@@ -54,8 +54,6 @@ public:
     // What the device reads, then what it writes, in this order.  Error::full: nothing was added.
     [[nodiscard]] Result<void> add(std::span<DmaPiece const> read, std::span<DmaPiece const> written,
                                    u32 token);
-    // The same with descriptors in a table of the caller's, where INDIRECT_DESC was agreed: it takes one.
-    [[nodiscard]] Result<void> add_table(Hpa table, u32 count, u32 token);
     // Shows the device all that was added; true when it wants to be notified.
     [[nodiscard]] bool publish();
 
@@ -63,6 +61,19 @@ public:
     [[nodiscard]] std::optional<Done> take();
     // The device wrote what it may not: reset it, and open() again.
     [[nodiscard]] bool is_broken() const { return broken_; }
+
+    // For an owner with a table for each descriptor, where INDIRECT_DESC was agreed: first of all, for as
+    // many as he wants.  From then on add() has no room.   [virtio 2.7.5.3]
+    void tie(u16 index, Hpa table);
+    void set_table_entries(u16 index, u32 count) {
+        descriptors_[index].bytes = count * static_cast<u32>(sizeof(abi::virtio::Descriptor));
+    }
+    // Of one that is not on its way.
+    void add_tied(u16 index) { show(index); }
+    // Calls take(index) for those that came back, at most so many.  False: that one was not on its way, which
+    // breaks the queue.
+    template <class Take>
+    void take_tied(u32 most, Take&& take);
 
     // Asks for an interrupt when the next chain comes back; false when one is there already.
     [[nodiscard]] bool listen();
@@ -120,20 +131,6 @@ private:
     bool broken_ = false;
 };
 
-inline Result<void> DriverQueue::add_table(Hpa table, u32 count, u32 token) {
-    if (broken_) return Err{Error::bad_state};
-    if (room_ == 0) return Err{Error::full};
-    auto const head = free_;
-    auto& descriptor = descriptors_[head];
-    free_ = descriptor.next;
-    descriptor = {table.raw(), count * static_cast<u32>(sizeof(abi::virtio::Descriptor)),
-                  abi::virtio::descriptor::indirect, 0};
-    chains_[head] = {token, 1, head};
-    --room_;
-    show(head);
-    return {};
-}
-
 inline std::optional<DriverQueue::Done> DriverQueue::take() {
     if (known_ == taken_) {
         if (broken_ || entries_ == 0) return std::nullopt;
@@ -159,6 +156,28 @@ inline std::optional<DriverQueue::Done> DriverQueue::take() {
     chain.pieces = 0;
     ++taken_;
     return Done{chain.token, element.bytes};
+}
+
+template <class Take>
+void DriverQueue::take_tied(u32 most, Take&& take) {
+    if (broken_ || entries_ == 0) return;
+    u32 count = static_cast<u16>(load(used_half(1), std::memory_order_acquire) - taken_);
+    if (count > in_flight()) {
+        broken_ = true;
+        return;
+    }
+    if (count > most) count = most;
+    auto const* const elements = reinterpret_cast<abi::virtio::UsedElement const*>(used_half(2));
+    auto const mask = entries_ - 1u;
+    u32 at = taken_;
+    for (; count != 0; --count, ++at) {
+        auto const index = elements[at & mask].id;
+        if (index > mask || !take(static_cast<u16>(index))) [[unlikely]] {
+            broken_ = true;
+            break;
+        }
+    }
+    taken_ = known_ = static_cast<u16>(at);
 }
 
 }  // namespace antler::platform

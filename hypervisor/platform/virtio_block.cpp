@@ -11,6 +11,7 @@ namespace antler::platform {
 
 using backend::DiskClient;
 using backend::DiskOperation;
+using backend::DiskPiece;
 using backend::DiskRequest;
 using backend::DiskStatus;
 namespace block = abi::virtio::block;
@@ -27,13 +28,13 @@ struct Field {
     return {memory::house_address(at), bytes};
 }
 
+// They are counted alike; a device that says something else has failed.
 [[nodiscard]] DiskStatus status_of(u8 told) {
-    switch (static_cast<block::Status>(told)) {
-        case block::Status::ok: return DiskStatus::done;
-        case block::Status::unsupported: return DiskStatus::unsupported;
-        case block::Status::io_error: break;
-    }
-    return DiskStatus::failed;
+    static_assert(static_cast<u8>(block::Status::ok) == static_cast<u8>(DiskStatus::done) &&
+                  static_cast<u8>(block::Status::io_error) == static_cast<u8>(DiskStatus::failed) &&
+                  static_cast<u8>(block::Status::unsupported) == static_cast<u8>(DiskStatus::unsupported));
+    return told <= static_cast<u8>(block::Status::unsupported) ? static_cast<DiskStatus>(told)
+                                                               : DiskStatus::failed;
 }
 
 [[nodiscard]] block::Type type_of(DiskOperation operation) {
@@ -55,18 +56,24 @@ Result<void> VirtioBlock::start(State& state) {
     namespace feature = block::feature;
     auto& device = state.device;
     state.dead = true;
+    state.quick = false;
     TRY(device.negotiate(feature::read_only | feature::block_size | feature::flush | feature::discard |
                          feature::write_zeroes | feature::segments_most |
                          abi::virtio::feature::indirect_descriptors));
     auto const entries = device.queue_entries(0, most_entries);
     TRY(device.open_queue(0, state.queue, memory_, entries));
-    for (u32 i = 0; i < slots; ++i) {
-        state.all[i].client = nullptr;
-        state.all[i].next_free = static_cast<u8>(i + 1);
+    state.takes_tables = device.has(abi::virtio::feature::indirect_descriptors);
+    auto const usable = state.takes_tables ? std::min<u32>(slots, entries) : slots;
+    for (u32 i = 0; i < usable; ++i) {
         auto& mine = memory_of(i);
+        state.all[i] = {.memory = &mine, .next_free = static_cast<u8>(i + 1)};
+        if (!state.takes_tables) continue;
         mine.table[0] = {memory::house_address(&mine.header).raw(), sizeof mine.header,
                          abi::virtio::descriptor::next, 1};
+        state.queue.tie(static_cast<u16>(i), memory::house_address(mine.table.data()));
+        set_entries(state, i, 3);
     }
+    state.all[usable - 1].next_free = slots;
     state.free = 0;
     shape_.sectors = device.config64(Field::sectors);
     shape_.read_only = device.has(feature::read_only);
@@ -82,9 +89,9 @@ Result<void> VirtioBlock::start(State& state) {
     if (shape_.discards) stretch_most_ = std::min(stretch_most_, device.config32(Field::discard_most));
     if (shape_.writes_zeroes) stretch_most_ = std::min(stretch_most_, device.config32(Field::zeroes_most));
     stretch_most_ = std::max(stretch_most_, 1u);
-    state.takes_tables = device.has(abi::virtio::feature::indirect_descriptors);
     device.start();
     state.dead = false;
+    state.quick = state.takes_tables;
     return {};
 }
 
@@ -111,21 +118,34 @@ Result<void> VirtioBlock::read_now(u64 sector, std::span<u8> into) {
     return ask_now(block::Type::read, sector, into);
 }
 
+// Of what ask_now() asked; it belongs to nobody.
+bool VirtioBlock::is_answered(State& state) {
+    if (!state.takes_tables) return state.queue.take().has_value();
+    bool answered = false;
+    state.queue.take_tied(1, [&](u32 index) { return answered = index == 0; });
+    return answered;
+}
+
 // Nothing else is under way: the first slot is used.
 Result<void> VirtioBlock::ask_now(block::Type type, u64 sector, std::span<u8> into) {
     return state_.with([&](State& state) -> Result<void> {
         if (state.dead || state.queue.in_flight() != 0) return Err{Error::bad_state};
         auto& mine = memory_of(0);
-        mine.header = {static_cast<u32>(type), 0, sector};
-        mine.status = unanswered;
-        auto const header = piece(&mine.header, sizeof mine.header);
-        std::array const written{piece(into.data(), static_cast<u32>(into.size())), piece(&mine.status, 1)};
-        TRY(state.queue.add({&header, 1}, written, 0));
+        auto const data = piece(into.data(), static_cast<u32>(into.size()));
+        if (state.takes_tables) {
+            add_piece(state, 0, type, sector, {data.at, data.bytes});
+        } else {
+            mine.header = {static_cast<u32>(type), 0, sector};
+            mine.status = unanswered;
+            auto const header = piece(&mine.header, sizeof mine.header);
+            TRY(state.queue.add({&header, 1}, std::array{data, piece(&mine.status, 1)}, 0));
+        }
         if (state.queue.publish()) transport_.notify(0);
         auto const end = hart::time() + patience_.n;
-        while (!state.queue.take()) {
+        while (!is_answered(state)) {
             if (!state.queue.is_broken() && hart::time() < end) continue;
             state.dead = true;
+            state.quick = false;
             state.device.reset();
             return Err{Error::io};
         }
@@ -145,21 +165,33 @@ backend::DiskStretch VirtioBlock::stretch() {
     return {this, 0, max_sectors};
 }
 
-// One function: what reads and writes of a few pieces need is inlined.
+// One function: what reads and writes of one piece need is inlined.
 [[gnu::flatten]] Result<void> VirtioBlock::submit(DiskRequest const& request, DiskClient& client, u32 token) {
-    bool const moves = request.operation == DiskOperation::read || request.operation == DiskOperation::write;
+    bool const moves = request.operation == DiskOperation::read ||
+                       (request.operation == DiskOperation::write && !shape_.read_only);
+    if (!moves || request.pieces.size() != 1 || !shape_.has(request.sector, request.sectors)) [[unlikely]]
+        return submit_any(request, client, token);
+    return state_.with([&] [[gnu::always_inline]] (State & state) -> Result<void> {
+        auto const index = state.free;
+        if (!state.quick || index == slots) [[unlikely]]
+            return add(state, request, client, token);
+        auto const type = request.operation == DiskOperation::read ? block::Type::read : block::Type::write;
+        add_piece(state, index, type, request.sector, request.pieces[0]);
+        occupy(state, index, client, token);
+        return {};
+    });
+}
+
+Result<void> VirtioBlock::submit_any(DiskRequest const& request, DiskClient& client, u32 token) {
     if (request.operation != DiskOperation::flush) {
         if (!shape_.has(request.sector, request.sectors)) return Err{Error::out_of_range};
         if (shape_.read_only && request.operation != DiskOperation::read) return Err{Error::denied};
         if (request.pieces.size() > shape_.most_pieces) return Err{Error::out_of_range};
     }
-    if (!moves) {
-        if (request.operation == DiskOperation::discard && !shape_.discards) return Err{Error::not_supported};
-        if (request.operation == DiskOperation::write_zeroes && !shape_.writes_zeroes)
-            return Err{Error::not_supported};
-    }
-    return state_.with(
-        [&] [[gnu::always_inline]] (State & state) { return add(state, request, client, token); });
+    if (request.operation == DiskOperation::discard && !shape_.discards) return Err{Error::not_supported};
+    if (request.operation == DiskOperation::write_zeroes && !shape_.writes_zeroes)
+        return Err{Error::not_supported};
+    return state_.with([&](State& state) { return add(state, request, client, token); });
 }
 
 void VirtioBlock::wait_for_room(State& state, DiskClient& client) {
@@ -169,50 +201,70 @@ void VirtioBlock::wait_for_room(State& state, DiskClient& client) {
     state.waiting = &client;
 }
 
-Result<void> VirtioBlock::add(State& state, DiskRequest const& request, DiskClient& client, u32 token) {
-    if (state.dead) return Err{Error::io};
-    auto const index = state.free;
-    if (index == slots || state.queue.room() < (state.takes_tables ? 1 : request.pieces.size() + 2))
-        [[unlikely]] {
-        wait_for_room(state, client);
-        return Err{Error::busy};
-    }
-    auto& mine = memory_of(index);
+void VirtioBlock::add_piece(State& state, u32 index, block::Type type, u64 sector, DiskPiece const& data) {
+    namespace flag = abi::virtio::descriptor;
+    auto& slot = state.all[index];
+    auto& mine = *slot.memory;
     mine.status = unanswered;
-    if (request.operation == DiskOperation::read || request.operation == DiskOperation::write) [[likely]] {
-        auto const type = request.operation == DiskOperation::read ? block::Type::read : block::Type::write;
-        mine.header = {static_cast<u32>(type), 0, request.sector};
-    } else {
-        mine.header = {static_cast<u32>(type_of(request.operation)), 0, 0};
-        mine.stretch = {request.sector, static_cast<u32>(request.sectors), 0};
-    }
-    if (state.takes_tables)
-        TRY(add_table(state, index, request));
-    else
-        TRY(add_chain(state, index, request));
+    mine.header = {static_cast<u32>(type), 0, sector};
+    auto const kind = type == block::Type::write ? u16{0} : flag::device_writes;
+    mine.table[1] = {data.at.raw(), data.bytes, static_cast<u16>(flag::next | kind), 2};
+    if (slot.entries != 3) [[unlikely]]
+        set_entries(state, index, 3);
+    state.queue.add_tied(static_cast<u16>(index));
+}
+
+void VirtioBlock::occupy(State& state, u32 index, DiskClient& client, u32 token) {
     auto& slot = state.all[index];
     state.free = slot.next_free;
     slot.client = &client;
     slot.token = token;
     slot.since = {hart::time()};
+}
+
+// The last of them is the status; the first is the header since start().
+void VirtioBlock::set_entries(State& state, u32 index, u32 entries) {
+    auto& slot = state.all[index];
+    slot.entries = static_cast<u8>(entries);
+    slot.memory->table[entries - 1] = {memory::house_address(&slot.memory->status).raw(), 1,
+                                       abi::virtio::descriptor::device_writes, 0};
+    state.queue.set_table_entries(static_cast<u16>(index), entries);
+}
+
+Result<void> VirtioBlock::add(State& state, DiskRequest const& request, DiskClient& client, u32 token) {
+    if (state.dead) return Err{Error::io};
+    auto const index = state.free;
+    if (index == slots || (!state.takes_tables && state.queue.room() < request.pieces.size() + 2)) {
+        wait_for_room(state, client);
+        return Err{Error::busy};
+    }
+    auto& mine = *state.all[index].memory;
+    mine.status = unanswered;
+    bool const moves = request.operation == DiskOperation::read || request.operation == DiskOperation::write;
+    mine.header = {static_cast<u32>(type_of(request.operation)), 0, moves ? request.sector : 0};
+    if (!moves) mine.stretch = {request.sector, static_cast<u32>(request.sectors), 0};
+    if (state.takes_tables)
+        add_table(state, index, request);
+    else
+        TRY(add_chain(state, index, request));
+    occupy(state, index, client, token);
     return {};
 }
 
-Result<void> VirtioBlock::add_table(State& state, u32 slot, DiskRequest const& request) {
+void VirtioBlock::add_table(State& state, u32 index, DiskRequest const& request) {
     namespace flag = abi::virtio::descriptor;
-    auto& mine = memory_of(slot);
-    auto* const table = mine.table.data();  // its header is there since start()
+    auto& mine = *state.all[index].memory;
     u32 at = 1;
     auto const add = [&](u64 address, u32 bytes, u16 flags) {
-        table[at] = {address, bytes, static_cast<u16>(flags | flag::next), static_cast<u16>(at + 1)};
+        mine.table[at] = {address, bytes, static_cast<u16>(flags | flag::next), static_cast<u16>(at + 1)};
         ++at;
     };
     u16 const kind = request.operation == DiskOperation::read ? flag::device_writes : u16{0};
     for (auto const& data : request.pieces) add(data.at.raw(), data.bytes, kind);
     if (request.operation == DiskOperation::discard || request.operation == DiskOperation::write_zeroes)
         add(memory::house_address(&mine.stretch).raw(), sizeof mine.stretch, 0);
-    table[at] = {memory::house_address(&mine.status).raw(), 1, flag::device_writes, 0};
-    return state.queue.add_table(memory::house_address(table), at + 1, slot);
+    set_entries(state, index, at + 1);
+    state.queue.add_tied(static_cast<u16>(index));
 }
 
 Result<void> VirtioBlock::add_chain(State& state, u32 slot, DiskRequest const& request) {
@@ -258,14 +310,20 @@ void VirtioBlock::Ended<most>::tell() const {
 }
 
 template <usize most>
-[[gnu::flatten]] void VirtioBlock::reap(State& state, Ended<most>& into) const {
+[[gnu::flatten]] void VirtioBlock::reap(State& state, Ended<most>& into) {
+    auto const end = [&](u32 index) {
+        if (index >= slots) return false;
+        auto& slot = state.all[index];
+        if (slot.client == nullptr) return false;
+        into.add(slot, status_of(slot.memory->status));
+        slot.next_free = state.free;
+        state.free = static_cast<u8>(index);
+        return true;
+    };
+    if (state.takes_tables) return state.queue.take_tied(most - static_cast<u32>(into.count), end);
     while (into.count < most) {
         auto const done = state.queue.take();
-        if (!done) break;
-        auto& slot = state.all[done->token];
-        into.add(slot, status_of(memory_of(done->token).status));
-        slot.next_free = state.free;
-        state.free = static_cast<u8>(done->token);
+        if (!done || !end(done->token)) break;
     }
 }
 
@@ -283,7 +341,9 @@ void VirtioBlock::interrupted() {
     bool broken = false;
     bool more = true;
     while (more) {
-        Ended<16> ended;  // NOLINT: filled as far as it is used
+        Unfilled<Ended<16>> room;
+        auto& ended = room.value;
+        ended.count = 0;
         state_.with([&](State& state) {
             if (state.dead) {
                 more = false;
@@ -304,7 +364,9 @@ void VirtioBlock::interrupted() {
 
 // After a reset the device touches no memory any more.
 void VirtioBlock::fail_all() {
-    Ended<slots> lost;  // NOLINT: filled as far as it is used
+    Unfilled<Ended<slots>> room;
+    auto& lost = room.value;
+    lost.count = 0;
     state_.with([&](State& state) {
         state.device.reset();
         for (auto& slot : state.all)

@@ -53,14 +53,17 @@ private:
         abi::virtio::block::Header header;
         abi::virtio::block::Stretch stretch;
         u8 status;
-        // A header, the data, and a status, where the queue takes tables.
+        // A header, the data, and a status, where the queue takes tables: the slot's descriptor of the queue
+        // points here for ever.
         std::array<abi::virtio::Descriptor, most_pieces + 2> table;
     };
     struct Slot {
         backend::DiskClient* client = nullptr;
+        SlotMemory* memory = nullptr;
+        Ticks since{};
         u32 token = 0;
         u8 next_free = 0;
-        Ticks since{};
+        u8 entries = 0;  // of its table, as the queue knows it
     };
     struct State {
         explicit State(VirtioTransport& transport) : device{transport} {}
@@ -70,6 +73,7 @@ private:
         u8 free = 0;  // the first of a list; `slots`: none
         bool dead = true;
         bool takes_tables = false;
+        bool quick = false;  // alive, and takes them
         backend::DiskClient* waiting = nullptr;
     };
     // Requests that have ended, and whose they were.
@@ -77,7 +81,7 @@ private:
     struct Ended {
         std::array<backend::DiskClient*, most> clients;
         std::array<backend::DiskEnd, most> ends;
-        usize count = 0;
+        usize count;
         void add(Slot& slot, backend::DiskStatus status) {
             clients[count] = slot.client;
             ends[count++] = {slot.token, status};
@@ -93,17 +97,23 @@ private:
         return reinterpret_cast<SlotMemory*>(memory_.data() + slots_offset())[slot];
     }
     [[nodiscard]] Result<void> start(State& state);
-    [[nodiscard, gnu::always_inline]] Result<void> add(State& state, backend::DiskRequest const& request,
-                                                       backend::DiskClient& client, u32 token);
-    [[gnu::noinline]] static void wait_for_room(State& state, backend::DiskClient& client);
+    [[nodiscard, gnu::noinline]] Result<void> submit_any(backend::DiskRequest const& request,
+                                                         backend::DiskClient& client, u32 token);
+    [[nodiscard, gnu::noinline]] Result<void> add(State& state, backend::DiskRequest const& request,
+                                                  backend::DiskClient& client, u32 token);
+    // A read or write of one piece, where the queue takes tables.
+    static void add_piece(State& state, u32 index, abi::virtio::block::Type type, u64 sector,
+                          backend::DiskPiece const& data);
+    static void occupy(State& state, u32 index, backend::DiskClient& client, u32 token);
+    static void wait_for_room(State& state, backend::DiskClient& client);
     // A table that the queue points to, or a chain in the queue itself.
-    [[nodiscard, gnu::always_inline]] Result<void> add_table(State& state, u32 slot,
-                                                             backend::DiskRequest const& request);
-    [[nodiscard, gnu::noinline]] Result<void> add_chain(State& state, u32 slot,
-                                                        backend::DiskRequest const& request);
+    static void add_table(State& state, u32 index, backend::DiskRequest const& request);
+    [[nodiscard]] Result<void> add_chain(State& state, u32 index, backend::DiskRequest const& request);
+    [[gnu::noinline]] static void set_entries(State& state, u32 index, u32 entries);
+    [[nodiscard]] static bool is_answered(State& state);
     [[nodiscard]] Result<void> ask_now(abi::virtio::block::Type type, u64 sector, std::span<u8> into);
     template <usize most>
-    void reap(State& state, Ended<most>& into) const;
+    static void reap(State& state, Ended<most>& into);
     static void tell_waiting(State& state);
     void fail_all();
 

@@ -124,6 +124,8 @@ public:
     SectorStore store;
     bool line = false;
     bool at_once = true;  // what is notified is done before notify() returns
+    u64 withheld = 0;     // features that it does not offer
+    platform::QueuePlace place{};
     device::virtio::Block<PlainMemory, SectorStore> model{memory, store};
     device::virtio::Mmio<Line> registers{Line{&line}, model};
 
@@ -140,7 +142,7 @@ public:
         set(0x014, 0);
         u64 const low = get(0x010);
         set(0x014, 1);
-        return u64{get(0x010)} << 32 | low;
+        return (u64{get(0x010)} << 32 | low) & ~withheld;
     }
     void set_driver_features(u64 features) override {
         set(0x024, 0);
@@ -152,7 +154,8 @@ public:
         set(0x030, queue);
         return static_cast<u16>(get(0x034));
     }
-    void enable_queue(u16 queue, platform::QueuePlace const& place) override {
+    void enable_queue(u16 queue, platform::QueuePlace const& its_place) override {
+        place = its_place;
         set(0x030, queue);
         set(0x038, place.entries);
         set_address(0x080, place.descriptors);

@@ -210,6 +210,69 @@ TEST(VirtioBlock, AFullQueueIsBusyAndSaysWhenThereIsRoom) {
     EXPECT_TRUE(desk.ask(DiskOperation::read, 0, 1, desk.piece(0, 512), 0).ok());
 }
 
+// Whether tables are agreed or not: pieces of one request after the other, in slots that had other ones
+// before.
+void many_shapes(Desk& desk) {
+    ASSERT_TRUE(desk.driver.open().ok());
+    auto const& bytes = desk.disk.store.bytes;
+    for (u32 round = 0; round < 8; ++round) {
+        std::vector<DiskPiece> pieces;
+        auto const count = round % 3 + 1;
+        for (u32 i = 0; i < count; ++i) pieces.push_back(desk.piece(4096 * (count - i), 512 * (i + 1)));
+        auto const sectors = count * (count + 1) / 2;
+        ASSERT_TRUE(
+            desk.driver.submit({DiskOperation::read, round, sectors, pieces}, desk.client, round).ok());
+        desk.driver.go();
+        desk.driver.interrupted();
+        ASSERT_EQ(desk.client.done.back(), std::pair(round, DiskStatus::done));
+        auto at = bytes.begin() + round * 512;
+        for (u32 i = 0; i < count; ++i) {
+            auto const size = 512 * (i + 1);
+            EXPECT_TRUE(std::equal(at, at + size, desk.data.begin() + 4096 * (count - i)));
+            at += size;
+        }
+        ASSERT_TRUE(desk.ask(DiskOperation::flush, 0, 0, desk.piece(0, 0), round).ok());
+        desk.driver.go();
+        desk.driver.interrupted();
+        ASSERT_EQ(desk.client.done.back(), std::pair(round, DiskStatus::done));
+    }
+}
+
+TEST(VirtioBlock, ASlotTakesRequestsOfAllShapes) {
+    Desk desk;
+    many_shapes(desk);
+}
+
+TEST(VirtioBlock, WithoutTablesTheyAreChainsInTheQueue) {
+    Desk desk;
+    desk.disk.withheld = abi::virtio::feature::indirect_descriptors;
+    many_shapes(desk);
+}
+
+TEST(VirtioBlock, ADeviceThatEndsWhatNobodyAskedIsReset) {
+    for (u32 const index : {1U, 63U, 64U, 127U, 128U, ~0U}) {
+        Desk desk;
+        ASSERT_TRUE(desk.driver.open().ok());
+        desk.disk.store.silent = true;
+        ASSERT_TRUE(desk.ask(DiskOperation::read, 0, 1, desk.piece(0, 512), 4).ok());
+        desk.driver.go();
+        auto* const used = static_cast<u8*>(memory::house_view(desk.disk.place.used));
+        u16 shown = 0;
+        __builtin_memcpy(&shown, used + 2, 2);
+        __builtin_memcpy(used + 4 + 8 * (shown % desk.disk.place.entries), &index, 4);
+        ++shown;
+        __builtin_memcpy(used + 2, &shown, 2);
+        desk.driver.interrupted();
+        ASSERT_EQ(desk.client.done.size(), 1U) << index;
+        EXPECT_EQ(desk.client.done[0], std::pair(4U, DiskStatus::failed));
+        desk.disk.store.silent = false;
+        ASSERT_TRUE(desk.ask(DiskOperation::read, 2, 1, desk.piece(0, 512), 5).ok());
+        desk.driver.go();
+        desk.driver.interrupted();
+        EXPECT_EQ(desk.client.done.back(), std::pair(5U, DiskStatus::done));
+    }
+}
+
 TEST(VirtioBlock, ADeviceThatStaysSilentIsResetAndItsRequestsFail) {
     Desk desk;
     ASSERT_TRUE(desk.driver.open().ok());
