@@ -17,10 +17,10 @@
 namespace antler::cli {
 namespace {
 
-constexpr std::array<std::string_view, 24> keys{
-    "about",     "machine", "hypervisor", "switch", "vm",     "guest", "run",      "command",
-    "arguments", "type",    "dialogue",   "expect", "forbid", "allow", "ends",     "monitor",
-    "exit",      "timeout", "alone",      "long",   "expand", "other", "outlives", "needs"};
+constexpr std::array<std::string_view, 25> keys{
+    "about", "machine",  "hypervisor", "switch", "vm",       "guest", "run",     "command", "arguments",
+    "type",  "dialogue", "expect",     "forbid", "allow",    "ends",  "monitor", "exit",    "timeout",
+    "alone", "long",     "expand",     "other",  "outlives", "needs", "beside"};
 
 // No machine says these in health.
 constexpr std::array<std::string_view, 6> never_said{"panic",          "BUG:",       "Oops",
@@ -137,6 +137,8 @@ private:
         if (scenario.about.empty())
             complain(place(table_), fmt::format("Scenario `{}` does not say what it is `about`.", name_));
         scenario.type = table["type"].value_or(std::string{});
+        if (auto const* const words = table["beside"].as_array(); words != nullptr)
+            for (auto const& word : *words) scenario.beside.push_back(word.value_or(std::string{}));
         scenario.ends = table["ends"].value_or(true);
         scenario.outlives = table["outlives"].value_or(false);
         scenario.exit = table["exit"].value_or(0);

@@ -54,6 +54,7 @@ struct Scenario {
     Path file{};
     std::string other{};                 // one more, which is `${other}` in a dialogue
     std::vector<std::string> command{};  // words for `antler`; `${description}` is the description's file
+    std::vector<std::string> beside{};   // a program of the host that runs meanwhile
     std::string type{};
     std::vector<DialogueStep> dialogue{};
     std::vector<Pattern> expect{};

@@ -69,6 +69,8 @@ public:
                             .at_our_end = SIGTERM}};  // it ends QEMU
         input.theirs.close();
         output.theirs.close();
+        std::optional<ChildProcess> beside;
+        if (!scenario_.beside.empty()) beside.emplace(scenario_.beside, ChildStreams{});
         pending_ = scenario_.type;
         auto problem = converse(child, output.ours.get());
         end(child, output.ours.get());
