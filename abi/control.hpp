@@ -534,9 +534,13 @@ struct HartStuck {
     u32 index{};
     u64 id{};
     u64 silent{};  // nanoseconds without a heartbeat
-    u64 pc{};      // where it was seen last
+    u64 pc{};      // where its guest was seen last
     std::string_view vm{};
-    constexpr void fields(this auto& self, auto& v) { v(self.index, self.id, self.silent, self.pc, self.vm); }
+    u64 own_pc{};  // where it is itself, and who called that last, as offsets in the image; 0: not known
+    u64 own_caller{};
+    constexpr void fields(this auto& self, auto& v) {
+        v(self.index, self.id, self.silent, self.pc, self.vm, self.own_pc, self.own_caller);
+    }
 };
 struct LogLine {
     u64 at{};  // nanoseconds since the hypervisor started

@@ -71,6 +71,15 @@ enum class DebugConsoleFid : u32 {                     // [sbi ext-debug-console
     console_write_byte = 2,
 };
 enum class StealTimeFid : u32 { set_shared_memory = 0 };  // [sbi ext-steal-time]
+enum class SupervisorEventsFid : u32 {                    // [sbi ext-sse]
+    register_event = 2,
+    enable = 4,
+    complete = 6,
+    inject = 7,
+    hart_unmask = 8,
+};
+// The event of a hart that another one injects.  [sbi ext-sse]
+inline constexpr u64 local_software_event = 0xffff'0000;
 
 // Error codes, as a0 carries them.  [sbi binary-encoding]
 enum class Status : i64 {

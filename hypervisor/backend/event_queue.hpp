@@ -18,6 +18,8 @@ struct Event {
     u64 at = 0;
     u64 number = 0;
     u64 pc = 0;
+    u64 own_pc = 0;  // offsets in the image
+    u64 own_caller = 0;
     TextBuffer<32> name{};
     TextBuffer<120> sentence{};
 };

@@ -23,6 +23,7 @@
 #include "boot/panic_dump.hpp"
 #include "boot/passthrough.hpp"
 #include "control/pack_reader.hpp"
+#include "hart/whereabouts.hpp"
 #include "isa/exit.hpp"
 #include "isa/features.hpp"
 #include "memory/frames.hpp"
@@ -52,6 +53,9 @@ struct BootCore : vm::Core {
     platform::HartInterrupts interrupts{};  // its part of the interrupt controller
     std::atomic<u64> polls = 0;             // of devices that do not interrupt
     std::atomic<bool> stopped = false;      // because another hart panics
+    hart::Whereabouts whereabouts{};        // when it was asked last
+    u64 answers_before = 0;                 // of its whereabouts, when it was asked by the hart before it
+    bool tells_whereabouts = false;         // the firmware can ask it
 };
 
 inline constexpr u32 max_harts = 64;

@@ -118,7 +118,8 @@ bool Server::tell_event() {
     if (e.type == Type::event_vm_state)
         this->event(e.type, wire::VmStateChanged{e.id, e.before, e.now, e.name.view(), e.sentence.view()});
     if (e.type == Type::event_hart_stuck)
-        this->event(e.type, wire::HartStuck{e.id, e.number, e.at, e.pc, e.name.view()});
+        this->event(e.type,
+                    wire::HartStuck{e.id, e.number, e.at, e.pc, e.name.view(), e.own_pc, e.own_caller});
     if (e.type == Type::event_log) this->event(e.type, wire::LogLine{e.at, e.sentence.view()});
     if (e.type == Type::event_create_progress)
         this->event(e.type, wire::CreateProgress{e.id, e.at, e.number});

@@ -32,6 +32,7 @@ Firmware Firmware::probe() {
     found.hart_state_ = has(Eid::hart_state);
     found.system_reset_ = has(Eid::system_reset);
     found.debug_console_ = has(Eid::debug_console);
+    found.events_ = has(Eid::supervisor_events);
     return found;
 }
 
@@ -57,6 +58,22 @@ void Firmware::set_timer(u64 when) const {
     } else {
         (void)call(Eid::legacy_set_timer, 0, when);
     }
+}
+
+bool Firmware::take_events(u64 entry, u64 argument) const {
+    using Fid = SupervisorEventsFid;
+    if (!events_) return false;
+    if (call(Eid::supervisor_events, Fid::register_event, local_software_event, entry, argument).error != 0)
+        return false;
+    if (call(Eid::supervisor_events, Fid::enable, local_software_event).error != 0) return false;
+    // Some were never masked, and say so.   [sbi ext-sse]
+    (void)call(Eid::supervisor_events, Fid::hart_unmask);
+    return true;
+}
+
+bool Firmware::raise_event(u64 hart_id) const {
+    return call(Eid::supervisor_events, SupervisorEventsFid::inject, local_software_event, hart_id).error ==
+           0;
 }
 
 usize Firmware::console_write(std::span<char const> text) const {

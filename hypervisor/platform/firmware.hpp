@@ -23,6 +23,12 @@ public:
     void send_ipi(u64 hart_id) const;
     void set_timer(u64 when) const;
 
+    // Software events, which reach a hart that takes no interrupts.  Registers one of the calling hart that
+    // other harts may raise; false: the firmware has no such thing.
+    [[nodiscard]] bool take_events(u64 entry, u64 argument) const;
+    // False: it could not be asked for.
+    [[nodiscard]] bool raise_event(u64 hart_id) const;
+
     // How many bytes were taken.
     [[nodiscard]] usize console_write(std::span<char const> text) const;
     [[nodiscard]] usize console_read(std::span<char> into) const;
@@ -41,6 +47,7 @@ private:
     bool hart_state_ = false;
     bool system_reset_ = false;
     bool debug_console_ = false;
+    bool events_ = false;
 };
 
 }  // namespace antler::platform

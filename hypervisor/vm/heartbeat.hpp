@@ -9,10 +9,11 @@ namespace antler::vm {
 // looks, so a heartbeat that stands still from look to look is a hart that takes no interrupts.
 class HeartbeatWatch {
 public:
-    enum class Verdict : u8 { fine, ask, stuck };
+    enum class Verdict : u8 { fine, ask, locate, stuck };
 
-    // Called every `period`.  `ask`: interrupt it.  `stuck`: it was asked and did not answer for more than a
-    // second; said once, until it beats again.
+    // Called every `period`.  `ask`: interrupt it.  `locate`: it was asked and does not answer, so that it
+    // must be asked where it is by something stronger.  `stuck`: it has not answered for more than a second;
+    // said once, until it beats again.
     [[nodiscard]] Verdict look(u64 beat) {
         if (beat != last_) {
             last_ = beat;
@@ -20,7 +21,8 @@ public:
             return Verdict::fine;
         }
         if (beat == 0 || silent_looks_ > looks_of_a_second) return Verdict::fine;  // not here yet, or known
-        return ++silent_looks_ > looks_of_a_second ? Verdict::stuck : Verdict::ask;
+        if (++silent_looks_ > looks_of_a_second) return Verdict::stuck;
+        return silent_looks_ == looks_of_a_second ? Verdict::locate : Verdict::ask;
     }
 
     static constexpr u64 period_milliseconds = 400;
