@@ -133,6 +133,7 @@ Result<void> VirtioBlock::ask_now(block::Type type, u64 sector, std::span<u8> in
         auto& mine = memory_of(0);
         auto const data = piece(into.data(), static_cast<u32>(into.size()));
         if (state.takes_tables) {
+            set_entries(state, 0, 3);
             add_piece(state, 0, type, sector, {data.at, data.bytes});
         } else {
             mine.header = {static_cast<u32>(type), 0, sector};
@@ -165,21 +166,24 @@ backend::DiskStretch VirtioBlock::stretch() {
     return {this, 0, max_sectors};
 }
 
-// One function: what reads and writes of one piece need is inlined.
+// One function: what reads and writes of one piece need is inlined, and what others need is not called there.
 [[gnu::flatten]] Result<void> VirtioBlock::submit(DiskRequest const& request, DiskClient& client, u32 token) {
     bool const moves = request.operation == DiskOperation::read ||
                        (request.operation == DiskOperation::write && !shape_.read_only);
-    if (!moves || request.pieces.size() != 1 || !shape_.has(request.sector, request.sectors)) [[unlikely]]
-        return submit_any(request, client, token);
-    return state_.with([&] [[gnu::always_inline]] (State & state) -> Result<void> {
-        auto const index = state.free;
-        if (!state.quick || index == slots) [[unlikely]]
-            return add(state, request, client, token);
+    if (moves && request.pieces.size() == 1 && shape_.has(request.sector, request.sectors)) [[likely]] {
         auto const type = request.operation == DiskOperation::read ? block::Type::read : block::Type::write;
-        add_piece(state, index, type, request.sector, request.pieces[0]);
-        occupy(state, index, client, token);
-        return {};
-    });
+        bool const taken = state_.with([&] [[gnu::always_inline]] (State & state) {
+            auto const index = state.free;
+            if (!state.quick || index == slots || state.all[index].entries != 3) [[unlikely]]
+                return false;
+            add_piece(state, index, type, request.sector, request.pieces[0]);
+            occupy(state, index, client, token);
+            return true;
+        });
+        if (taken) [[likely]]
+            return {};
+    }
+    return submit_any(request, client, token);
 }
 
 Result<void> VirtioBlock::submit_any(DiskRequest const& request, DiskClient& client, u32 token) {
@@ -209,8 +213,6 @@ void VirtioBlock::add_piece(State& state, u32 index, block::Type type, u64 secto
     mine.header = {static_cast<u32>(type), 0, sector};
     auto const kind = type == block::Type::write ? u16{0} : flag::device_writes;
     mine.table[1] = {data.at.raw(), data.bytes, static_cast<u16>(flag::next | kind), 2};
-    if (slot.entries != 3) [[unlikely]]
-        set_entries(state, index, 3);
     state.queue.add_tied(static_cast<u16>(index));
 }
 

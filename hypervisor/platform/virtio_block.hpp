@@ -101,7 +101,7 @@ private:
                                                          backend::DiskClient& client, u32 token);
     [[nodiscard, gnu::noinline]] Result<void> add(State& state, backend::DiskRequest const& request,
                                                   backend::DiskClient& client, u32 token);
-    // A read or write of one piece, where the queue takes tables.
+    // A read or write of one piece, where the queue takes tables, in a slot with three entries.
     static void add_piece(State& state, u32 index, abi::virtio::block::Type type, u64 sector,
                           backend::DiskPiece const& data);
     static void occupy(State& state, u32 index, backend::DiskClient& client, u32 token);
@@ -109,7 +109,7 @@ private:
     // A table that the queue points to, or a chain in the queue itself.
     static void add_table(State& state, u32 index, backend::DiskRequest const& request);
     [[nodiscard]] Result<void> add_chain(State& state, u32 index, backend::DiskRequest const& request);
-    [[gnu::noinline]] static void set_entries(State& state, u32 index, u32 entries);
+    static void set_entries(State& state, u32 index, u32 entries);
     [[nodiscard]] static bool is_answered(State& state);
     [[nodiscard]] Result<void> ask_now(abi::virtio::block::Type type, u64 sector, std::span<u8> into);
     template <usize most>

@@ -74,17 +74,7 @@ DiskWire::DiskWire(Vm& vm, backend::Disk& disk, std::string_view serial)
               .writes_zeroes = shape.writes_zeroes,
               .serial = serial};
     most_pieces_ = std::min<usize>(most_pieces, shape.most_pieces);
-}
-
-// Most requests: all of it in one piece.
-bool DiskWire::gather_one(BlockRequest const& request, u64 bytes, bool writes, DiskPiece& into) {
-    if (request.segments.empty()) return false;
-    auto const& segment = request.segments[0];
-    if (segment.bytes < request.offset + bytes) return false;
-    auto const found = finder_.find(segment.at + request.offset);
-    if (!found || found.value().bytes < bytes || (writes && !found.value().writable)) return false;
-    into = {found.value().at, static_cast<u32>(bytes)};
-    return true;
+    most_at_once_ = std::min(most_sectors, stretch_.most_sectors);
 }
 
 // The first `bytes` of what is left of a request, as far as there is room for pieces; whole sectors.
@@ -131,9 +121,60 @@ backend::DiskTarget DiskWire::target_of(DiskOperation operation, u64 sector, u64
     return disk_.locate(operation, sector, sectors);
 }
 
+// DMA is counted for as many requests as may follow, and go() takes back what was too much: from the first of
+// them on no page goes.
+bool DiskWire::reserve() {
+    auto& machine = vm_.machine();
+    machine.begin_dma(tokens);
+    if (machine.is_dma_held()) {
+        machine.end_dma(tokens);
+        wake_always();
+        return false;
+    }
+    train_ += tokens;
+    reserved_ = tokens;
+    return true;
+}
+
+void DiskWire::go() {
+    auto const train = std::exchange(train_, 0);
+    if (train == 0) return;
+    auto const left = std::exchange(reserved_, 0);
+    if (left != 0) vm_.machine().end_dma(left);
+    if (left == train) return;
+    requests_.store(requests() + (train - left), std::memory_order_relaxed);
+    disk_.go();
+}
+
 Result<u64> DiskWire::submit(u32 slot, BlockRequest const& request) {
-    auto const bit = u32{1} << slot;
-    if ((under_way_ & bit) != 0) return Err{Error::busy};  // of the guest's life before
+    if ((under_way_ & u32{1} << slot) != 0) return Err{Error::busy};  // of the guest's life before
+    if (reserved_ == 0 && !reserve()) [[unlikely]]
+        return Err{Error::busy};
+    auto const at = place_of(request);
+    if (!at) [[unlikely]]
+        return submit_any(slot, request);
+    auto const operation = operation_of(request.operation);
+    auto const sectors = request.sectors;
+    DiskPiece const piece{*at, static_cast<u32>(sectors * sector_bytes)};
+    return hand_over(slot, *stretch_.disk, operation, stretch_.first + request.sector, sectors, {&piece, 1});
+}
+
+// The model asks for nothing beyond the disk, and writes to none that is read-only.
+std::optional<Hpa> DiskWire::place_of(BlockRequest const& request) {
+    bool const reads = request.operation == BlockOperation::read;
+    if ((!reads && request.operation != BlockOperation::write) || stretch_.disk == nullptr ||
+        request.sectors > most_at_once_ || request.sector >= shape_.sectors ||
+        request.sectors > shape_.sectors - request.sector || request.segments.empty()) [[unlikely]]
+        return std::nullopt;
+    auto const bytes = request.sectors * sector_bytes;
+    auto const& segment = request.segments[0];
+    if (segment.bytes < request.offset + bytes) [[unlikely]]
+        return std::nullopt;
+    return finder_.find_all(segment.at + request.offset, bytes, reads);
+}
+
+// What lies on several pages, or in several places of the disk.
+Result<u64> DiskWire::submit_any(u32 slot, BlockRequest request) {
     auto const operation = operation_of(request.operation);
     bool const moves = operation == DiskOperation::read || operation == DiskOperation::write;
     auto const target = target_of(operation, request.sector, request.sectors);
@@ -142,46 +183,32 @@ Result<u64> DiskWire::submit(u32 slot, BlockRequest const& request) {
     Unfilled<std::array<DiskPiece, most_pieces>> room;
     auto& pieces = room.value;
     usize count = 0;
-    auto& machine = vm_.machine();
-    machine.begin_dma();  // from here on no page goes
-    if (machine.is_dma_held()) [[unlikely]] {
-        machine.end_dma();
-        wake_always();
-        return Err{Error::busy};
-    }
     if (moves) {
-        auto const wanted = sectors * sector_bytes;
-        bool const reads = operation == DiskOperation::read;
-        if (!gather_one(request, wanted, reads, pieces[0])) [[unlikely]] {
-            auto const bytes = gather(request, wanted, reads, std::span{pieces}.first(most_pieces_), count);
-            if (!bytes) {
-                machine.end_dma();
-                return Err{bytes.error()};
-            }
-            sectors = bytes.value() / sector_bytes;
-        } else {
-            count = 1;
-        }
+        auto const into = std::span{pieces}.first(most_pieces_);
+        sectors =
+            TRY(gather(request, sectors * sector_bytes, operation == DiskOperation::read, into, count)) /
+            sector_bytes;
     }
-    under_way_ |= bit;
-    auto const taken =
-        target.disk->submit({operation, target.sector, sectors, std::span{pieces}.first(count)}, *this, slot);
-    if (taken) [[likely]] {
-        submitted_ = true;
-        requests_.store(requests() + 1, std::memory_order_relaxed);
-        auto& moved = operation == DiskOperation::read ? read_bytes_ : written_bytes_;
-        if (count != 0)
-            moved.store(moved.load(std::memory_order_relaxed) + sectors * sector_bytes,
-                        std::memory_order_relaxed);
-        return sectors;
-    }
-    return not_taken(slot, taken.error());
+    return hand_over(slot, *target.disk, operation, target.sector, sectors, std::span{pieces}.first(count));
+}
+
+Result<u64> DiskWire::hand_over(u32 slot, backend::Disk& disk, DiskOperation operation, u64 sector,
+                                u64 sectors, std::span<DiskPiece const> pieces) {
+    under_way_ |= u32{1} << slot;
+    auto const taken = disk.submit({operation, sector, sectors, pieces}, *this, slot);
+    if (!taken) [[unlikely]]
+        return not_taken(slot, taken.error());
+    --reserved_;
+    auto& moved = operation == DiskOperation::read ? read_bytes_ : written_bytes_;
+    if (!pieces.empty())
+        moved.store(moved.load(std::memory_order_relaxed) + sectors * sector_bytes,
+                    std::memory_order_relaxed);
+    return sectors;
 }
 
 // The disk has no room, or no memory, or will never do it.
 Result<u64> DiskWire::not_taken(u32 slot, Error why) {
     under_way_ &= ~(u32{1} << slot);
-    vm_.machine().end_dma();
     if (why != Error::no_memory) return Err{why};
     if (out_of_memory_.exchange(false)) return Err{Error::io};
     lacks_memory_.store(true);

@@ -31,10 +31,7 @@ public:
     void hold() { asked_.store(true, std::memory_order_relaxed); }
     [[nodiscard, gnu::always_inline]] Result<u64> submit(u32 slot,
                                                          device::virtio::BlockRequest const& request);
-    void go() {
-        if (!std::exchange(submitted_, false)) return;
-        disk_.go();
-    }
+    void go();
     [[nodiscard]] std::optional<device::virtio::BlockDone> next_done();
     void call_again() { wake_always(); }
     void abandon();
@@ -49,14 +46,20 @@ public:
     [[nodiscard]] u64 written_bytes() const { return written_bytes_.load(std::memory_order_relaxed); }
 
 private:
-    [[nodiscard, gnu::always_inline]] backend::DiskTarget target_of(backend::DiskOperation operation,
-                                                                    u64 sector, u64 sectors);
-    [[nodiscard]] bool gather_one(device::virtio::BlockRequest const& request, u64 bytes, bool writes,
-                                  backend::DiskPiece& into);
+    [[nodiscard]] backend::DiskTarget target_of(backend::DiskOperation operation, u64 sector, u64 sectors);
+    // Nothing: it is not one piece of memory and of the disk.
+    [[nodiscard, gnu::always_inline]] std::optional<Hpa> place_of(
+        device::virtio::BlockRequest const& request);
+    [[nodiscard, gnu::always_inline]] Result<u64> hand_over(u32 slot, backend::Disk& disk,
+                                                            backend::DiskOperation operation, u64 sector,
+                                                            u64 sectors,
+                                                            std::span<backend::DiskPiece const> pieces);
+    // By value, so that the one that most requests do without stays in registers.
+    [[nodiscard, gnu::noinline]] Result<u64> submit_any(u32 slot, device::virtio::BlockRequest request);
     [[nodiscard, gnu::noinline]] Result<u64> not_taken(u32 slot, Error why);
-    [[nodiscard, gnu::noinline]] Result<u64> gather(device::virtio::BlockRequest const& request, u64 bytes,
-                                                    bool writes, std::span<backend::DiskPiece> into,
-                                                    usize& count);
+    [[nodiscard]] Result<u64> gather(device::virtio::BlockRequest const& request, u64 bytes, bool writes,
+                                     std::span<backend::DiskPiece> into, usize& count);
+    [[nodiscard, gnu::noinline]] bool reserve();
     void wake();
     void wake_always();
 
@@ -66,6 +69,7 @@ private:
     device::virtio::BlockShape shape_;
     backend::DiskStretch stretch_;
     usize most_pieces_;
+    u64 most_at_once_;  // sectors of a read or write
     std::array<std::atomic<backend::DiskStatus>, tokens> status_{};
     std::atomic<u32> ended_ = 0;       // tokens that have ended since next_done() looked
     std::atomic<bool> asked_ = false;  // whoever ends one need not say so
@@ -73,7 +77,8 @@ private:
     u32 known_token_ = 0;
     u32 under_way_ = 0;
     u32 abandoned_ = 0;  // of them, nobody's
-    bool submitted_ = false;
+    u32 train_ = 0;      // requests that are counted as DMA since go(),
+    u32 reserved_ = 0;   // and of them those that were not asked for yet
     std::atomic<bool> lacks_memory_ = false;
     std::atomic<bool> out_of_memory_ = false;
     std::atomic<u64> requests_ = 0;

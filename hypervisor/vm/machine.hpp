@@ -145,7 +145,7 @@ public:
     void ask_for_work();
     // From any hart: memory of the VM that the board's devices read or write by themselves.  While there is
     // any, no page of it may go.
-    void begin_dma() { dma_.fetch_add(1, std::memory_order_seq_cst); }
+    void begin_dma(u32 count = 1) { dma_.fetch_add(count, std::memory_order_seq_cst); }
     void end_dma(u32 count = 1) { dma_.fetch_sub(count, std::memory_order_release); }
     [[nodiscard]] bool has_dma() const { return dma_.load(std::memory_order_seq_cst) != 0; }
     // While pages go none begins: whoever has begun and finds it held ends again, before he looks where pages

@@ -97,6 +97,12 @@ Result<Ram::Place> Ram::Finder::look(Gpa at) {
     return place;
 }
 
+std::optional<Hpa> Ram::Finder::look_for_all(Gpa at, u64 bytes, bool writes) {
+    auto const place = find(at);
+    if (!place || place.value().bytes < bytes || (writes && !place.value().writable)) return std::nullopt;
+    return place.value().at;
+}
+
 // Calls body(Hpa, bytes done, bytes) for stretches that are contiguous, mapped, and inside one granule.
 template <class Body>
 Result<void> Ram::for_each_piece(Gpa at, u64 count, Body&& body) {

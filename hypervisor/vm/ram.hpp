@@ -1,6 +1,7 @@
 // A VM's memory as the rest of vm/ sees it: one checked way to what a guest points at.
 #pragma once
 
+#include <optional>
 #include <span>
 
 #include "base/address.hpp"
@@ -85,9 +86,18 @@ public:
                 return Place{found_ + offset, bytes_ - offset, writable_};
             return look(at);
         }
+        // Where so many bytes lie, if they lie in one piece and may be touched so.
+        [[nodiscard, gnu::always_inline]] std::optional<Hpa> find_all(Gpa at, u64 bytes, bool writes) {
+            auto const offset = at - start_;
+            if (offset < bytes_ && bytes <= bytes_ - offset && (!writes || writable_) &&
+                changes_ == ram_.space().changes()) [[likely]]
+                return found_ + offset;
+            return look_for_all(at, bytes, writes);
+        }
 
     private:
         [[nodiscard, gnu::noinline]] Result<Place> look(Gpa at);
+        [[nodiscard, gnu::noinline]] std::optional<Hpa> look_for_all(Gpa at, u64 bytes, bool writes);
 
         Ram& ram_;
         Gpa start_{};

@@ -215,9 +215,12 @@ private:
     [[gnu::always_inline]] void begin(u32 index, u32& cost) {
         if (!std::exchange(must_look_, true)) store_.hold();
         auto& slot = slots_[index];
-        BlockRequest const request{slot.operation, slot.sector, slot.sectors,
-                                   std::span{slot.segments}.subspan(slot.first, slot.count - slot.first),
-                                   slot.offset};
+        BlockRequest const request{
+            slot.operation,
+            slot.sector,
+            slot.sectors,
+            {slot.segments.data() + slot.first, static_cast<usize>(slot.count - slot.first)},
+            slot.offset};
         auto const taken = store_.submit(index, request);
         if (taken) {
             slot.taken = taken.value();

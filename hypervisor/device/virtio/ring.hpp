@@ -51,9 +51,9 @@ struct Chain {
     u32 writable_bytes;
     std::array<Segment, most_segments> segments;
 
-    [[nodiscard]] std::span<Segment const> to_read() const { return std::span{segments}.first(readable); }
+    [[nodiscard]] std::span<Segment const> to_read() const { return {segments.data(), readable}; }
     [[nodiscard]] std::span<Segment const> to_write() const {
-        return std::span{segments}.subspan(readable, count - readable);
+        return {segments.data() + readable, static_cast<usize>(count - readable)};
     }
 
     void clear() {
