@@ -44,6 +44,9 @@ struct Entity {
 
 // Sorted by virtual time, equals in the order of their arrival.  What ran just now belongs at the end and
 // what slept at the front, so the place is found quickly from either side.
+// Turns are measured by a clock whose ticks are not much shorter than the shortest turns.  Who is behind
+// another by no more than a turn may be mismeasured goes behind it all the same: else many who take short
+// turns would overtake one another, and each look for its place among all of them.
 class RunQueue {
 public:
     [[nodiscard]] bool empty() const { return first_ == nullptr; }
@@ -108,7 +111,9 @@ public:
         first_ = front.next;
         first_->previous = nullptr;
         auto* before = last_;
-        while (before != nullptr && is_before(entity, *before)) before = before->previous;
+        auto const most = entity.virtual_time + clock_error;
+        while (before != nullptr && static_cast<i64>(most - before->virtual_time) < 0)
+            before = before->previous;
         entity.previous = before;
         entity.next = before == nullptr ? first_ : before->next;
         (before == nullptr ? first_ : before->next) = &entity;
@@ -140,6 +145,8 @@ public:
     void arrive(Entity& entity) { entity.virtual_time += floor_; }
 
 private:
+    static constexpr u64 clock_error = u64{2} * 16;  // a tick at its start, another one at its end
+
     void raise_floor(Entity const& served) {
         if (static_cast<i64>(served.virtual_time - floor_) > 0) floor_ = served.virtual_time;
     }
