@@ -25,7 +25,6 @@ enum class Rank : u8 {
     disks,
     vm_memory,
     device,
-    loans,
     input,
     vm_list
 };

@@ -8,40 +8,76 @@
 
 #include "cli/bench_measure.hpp"
 #include "cli/bench_page.hpp"
+#include "cli/bench_parts.hpp"
+#include "cli/bench_scale.hpp"
+#include "cli/bench_size.hpp"
 #include "cli/failure.hpp"
-#include "cli/file.hpp"
 
 namespace antler::cli {
 namespace {
 
-Path results_file() {
-    return root_directory() / "bench" / "results" / "antler.json";
-}
-Path page_file() {
-    return root_directory() / "docs" / "benchmarks.md";
-}
-Path rivals_file() {
-    return root_directory() / "bench" / "rivals.json";
+void check_rows(std::vector<std::string> const& rows) {
+    std::vector<std::string_view> known;
+    for (auto const& row : bench_rows()) known.push_back(row.name);
+    for (auto const& curve : scale_curves()) known.push_back(curve.name);
+    for (auto const& row : size_rows()) known.push_back(row.name);
+    for (auto const& wanted : rows)
+        if (std::ranges::find(known, wanted) == known.end())
+            throw Failure{ExitCode::bad_input,
+                          fmt::format("There is no row `{}`; there are {}.", wanted, fmt::join(known, ", "))};
 }
 
-void check_rows(std::vector<std::string> const& rows) {
-    for (auto const& wanted : rows) {
-        auto const known =
-            std::ranges::any_of(bench_rows(), [&](BenchRow const& row) { return row.name == wanted; });
-        if (known) continue;
-        std::string names;
-        for (auto const& row : bench_rows()) names += (names.empty() ? "" : ", ") + std::string{row.name};
-        throw Failure{ExitCode::bad_input, fmt::format("There is no row `{}`; there are {}.", wanted, names)};
+// Rows are asked for by who works at one, and a check is short: neither waits for rivals.
+std::vector<BenchPart> chosen_parts(BenchOptions const& options) {
+    std::vector<BenchPart> chosen;
+    for (auto const& part : bench_parts()) {
+        auto const named = std::ranges::find(options.parts, part.name) != options.parts.end();
+        auto const quick = options.check || !options.rows.empty();
+        if (named || (options.parts.empty() && (!quick || part.name == exits_part))) chosen.push_back(part);
     }
+    return chosen;
+}
+
+std::vector<std::string> part_names() {
+    std::vector<std::string> names;
+    for (auto const& part : bench_parts()) names.emplace_back(part.name);
+    return names;
+}
+
+void check_parts(std::vector<std::string> const& wanted) {
+    auto const known = part_names();
+    for (auto const& part : wanted)
+        if (std::ranges::find(known, part) == known.end())
+            throw Failure{ExitCode::bad_input,
+                          fmt::format("There is no part `{}`; there are {}.", part, fmt::join(known, ", "))};
+}
+
+void show(Figures const& measured, Records const& known) {
+    auto figures = measured;
+    // Beside what was measured now, what is on record of others.
+    for (auto const& others : {known.part("kvm"), known.rivals})
+        for (auto const& figure : others.figures)
+            if (find(measured, figure.row, ours) && !find(figures, figure.row, figure.system))
+                figures.push_back(figure);
+    auto const known_row = [](Figure const& figure) {
+        return std::ranges::find(bench_rows(), figure.row, &BenchRow::name) != bench_rows().end();
+    };
+    if (std::ranges::any_of(measured, known_row)) fmt::print("{}", text_table(figures, systems_of(figures)));
+    // Points of curves, and sizes.
+    for (auto const& figure : measured)
+        if (!known_row(figure))
+            fmt::print("{:<20} {:<8} {:>14}\n", figure.row, figure.system, shown(figure.instructions));
+    for (auto const& sentence : missed_goals(measured)) fmt::print("missed: {}\n", sentence);
 }
 
 }  // namespace
 
 int bench_command(BenchOptions const& options) {
     check_rows(options.rows);
-    auto const rivals = read_record(rivals_file());
+    check_parts(options.parts);
+    auto records = read_records(root_directory());
     if (options.markdown) {
-        fmt::print("{}", benchmarks_page(read_record(results_file()), rivals));
+        write_pages(root_directory(), records);
         return 0;
     }
     if (!options.explain.empty()) {
@@ -51,30 +87,27 @@ int bench_command(BenchOptions const& options) {
     }
     if (options.save && !options.rows.empty())
         throw Failure{ExitCode::bad_input, "What goes on record is all rows: --save without --row."};
-    // Before it is overwritten.
-    auto const before = options.check ? read_record(results_file()) : Record{};
-    Bench bench{options.rows};
-    auto const record = bench.run();
-    for (auto const& sentence : bench.problems()) fmt::print(stderr, "antler: {}\n", sentence);
-
+    auto const known = records;
+    Figures measured;
+    std::vector<std::string> problems;
+    for (auto const& part : chosen_parts(options)) {
+        auto const before = problems.size();
+        auto const record = part.measure(options.rows, problems);
+        measured.insert(measured.end(), record.figures.begin(), record.figures.end());
+        if (!options.save || problems.size() != before) continue;
+        records.parts[std::string{part.name}] = record;
+        write_record(root_directory(), part.name, record);
+    }
+    for (auto const& sentence : problems) fmt::print(stderr, "antler: {}\n", sentence);
     if (options.json) {
-        fmt::print("{}", to_json(record.figures));
+        fmt::print("{}", to_json(measured));
     } else {
-        auto figures = record.figures;
-        for (auto const& figure : rivals.figures)
-            if (find(record.figures, figure.row, ours)) figures.push_back(figure);
-        fmt::print("{}",
-                   text_table(figures, {std::string{ours}, std::string{native}, "kvm", "xvisor", "bao"}));
-        for (auto const& sentence : missed_goals(record.figures)) fmt::print("missed: {}\n", sentence);
+        show(measured, known);
     }
-    if (!bench.problems().empty()) return static_cast<int>(ExitCode::crashed);
-    if (options.save) {
-        write_file(results_file(), as_bytes(to_json(record)));
-        write_file(Path{results_file()}.replace_extension("csv"), as_bytes(to_csv(record.figures)));
-        write_file(page_file(), as_bytes(benchmarks_page(record, rivals)));
-    }
+    if (options.save) write_pages(root_directory(), records);
+    if (!problems.empty()) return static_cast<int>(ExitCode::crashed);
     auto const worse =
-        options.check ? regressions(before.figures, record.figures) : std::vector<std::string>{};
+        options.check ? regressions(known.part(exits_part).figures, measured) : std::vector<std::string>{};
     for (auto const& sentence : worse) fmt::print(stderr, "antler: {}\n", sentence);
     return worse.empty() ? 0 : static_cast<int>(ExitCode::internal);
 }

@@ -7,7 +7,8 @@
 namespace antler::cli {
 
 struct BenchOptions {
-    std::vector<std::string> rows{};  // empty: all
+    std::vector<std::string> rows{};   // empty: all
+    std::vector<std::string> parts{};  // empty: all, but with rows or a check those of exits
     bool json = false;
     bool check = false;
     bool save = false;

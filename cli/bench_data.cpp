@@ -42,6 +42,7 @@ constexpr std::array rows{
     BenchRow{"world_switch_seen", "the same as two guests see it", 400},
     BenchRow{"world_switch_seen_fp", "the same, both with floating point", 600},
     BenchRow{"linux_boot", "Debian's kernel until /init", std::nullopt},
+    BenchRow{"linux_exits", "exits of that boot", std::nullopt},
     BenchRow{"start", "first instruction until the guest's", 5'000'000},
     BenchRow{"start_zeroed", "the same, with 512 MiB zeroed first", std::nullopt},
     BenchRow{"zero_64", "zeroing 64 bytes for a guest", 1.2},
@@ -53,15 +54,6 @@ constexpr std::array rows{
     BenchRow{"interrupts_off", "longest stretch without interrupts", 10'000},
     BenchRow{"list_latency", "`antler list` while all VMs are busy, ms of wall clock", 500, true},
 };
-
-// Whole numbers in groups of three; a fraction only where it is most of what there is to say.
-std::string shown(double value) {
-    if (value < 100 && value != std::floor(value)) return fmt::format("{:.{}f}", value, value < 10 ? 2 : 1);
-    auto digits = fmt::format("{:.0f}", value);
-    for (auto at = static_cast<std::ptrdiff_t>(digits.size()) - 3; at > 0; at -= 3)
-        digits.insert(static_cast<std::size_t>(at), ",");
-    return digits;
-}
 
 std::optional<double> relative_goal(BenchRow const& row, std::optional<double> base) {
     if (row.name != "linux_boot" || !base) return std::nullopt;
@@ -87,6 +79,14 @@ nlohmann::json figures_json(Figures const& figures) {
 }
 
 }  // namespace
+
+std::string shown(double value) {
+    if (value < 100 && value != std::floor(value)) return fmt::format("{:.{}f}", value, value < 10 ? 2 : 1);
+    auto digits = fmt::format("{:.0f}", value);
+    for (auto at = static_cast<std::ptrdiff_t>(digits.size()) - 3; at > 0; at -= 3)
+        digits.insert(static_cast<std::size_t>(at), ",");
+    return digits;
+}
 
 std::span<BenchRow const> bench_rows() {
     return rows;

@@ -64,6 +64,9 @@ inline constexpr double boot_tolerance = 0.06;
 // What misses its goal, in sentences.
 [[nodiscard]] std::vector<std::string> missed_goals(Figures const& now);
 
+// Whole numbers in groups of three; a fraction only where it is most of what there is to say.
+[[nodiscard]] std::string shown(double value);
+
 // Rows down, systems across.
 [[nodiscard]] std::vector<std::string> systems_of(Figures const& figures);
 [[nodiscard]] std::string text_table(Figures const& figures, std::vector<std::string> const& systems);

@@ -23,17 +23,30 @@ constexpr std::size_t shown_of_a_failure = 1000;
 
 }  // namespace
 
-// What a line says behind `mark`, if that is a number; the last such line counts.
-std::optional<double> number_after(std::string_view console, std::string_view mark) {
-    std::optional<double> found;
+namespace {
+
+std::vector<double> numbers_after(std::string_view console, std::string_view mark) {
+    std::vector<double> found;
     for (auto at = console.find(mark); at != std::string_view::npos; at = console.find(mark, at + 1)) {
         if (at != 0 && console[at - 1] != '\n') continue;
         auto const text = console.substr(at + mark.size());
         double value = 0;
         auto const parsed = std::from_chars(text.data(), text.data() + text.size(), value);
-        if (parsed.ec == std::errc{}) found = value;
+        if (parsed.ec == std::errc{}) found.push_back(value);
     }
     return found;
+}
+
+}  // namespace
+
+std::optional<double> number_after(std::string_view console, std::string_view mark) {
+    auto const all = numbers_after(console, mark);
+    return all.empty() ? std::nullopt : std::optional{all.back()};
+}
+
+std::optional<double> least_after(std::string_view console, std::string_view mark) {
+    auto const all = numbers_after(console, mark);
+    return all.empty() ? std::nullopt : std::optional{*std::ranges::min_element(all)};
 }
 
 Record Bench::run() {

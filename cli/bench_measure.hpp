@@ -17,6 +17,8 @@ namespace antler::cli {
 
 // What a line says behind `mark`, if that is a number; the last such line counts.
 [[nodiscard]] std::optional<double> number_after(std::string_view console, std::string_view mark);
+// The least of such numbers.
+[[nodiscard]] std::optional<double> least_after(std::string_view console, std::string_view mark);
 
 // virt's time CSR counts at 10 MHz, and under -icount shift=0 an instruction takes 1 ns.
 inline constexpr double instructions_per_tick = 100;

@@ -3,34 +3,192 @@
 
 #include <fmt/format.h>
 
-namespace antler::cli {
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <set>
 
-std::string benchmarks_page(Record const& own, Record const& rivals) {
-    auto figures = own.figures;
-    figures.insert(figures.end(), rivals.figures.begin(), rivals.figures.end());
+#include "cli/bench_scale.hpp"
+#include "cli/bench_size.hpp"
+#include "cli/file.hpp"
+#include "cli/plot.hpp"
+
+namespace antler::cli {
+namespace {
+
+constexpr std::string_view head = R"(# What it costs
+
+Written by `./antler bench` from bench/results and bench/rivals.json: do not edit. `./antler bench --save` measures all
+of it and writes it down; `./antler bench --markdown` writes this page again from what is on record.
+
+## Exits
+
+Exact. Instructions, of any privilege level, for one operation of a small S-mode guest, counted by QEMU
+(`-icount shift=0,sleep=off`), where an instruction is a nanosecond: such counts come out the same in every run.
+`native` is the same guest on QEMU's firmware, without a hypervisor. A goal is a figure that Antler must not exceed.
+`wake_1ms` is a time, in nanoseconds; `list_latency` is one too, in milliseconds by the clock on the wall, the median of
+100, and differs from run to run. An instruction count says nothing about caches and page walks, which cost nothing
+here; on silicon they do.
+
+`kvm` is measured by the same command with the same guests: Debian's kernel and Debian's QEMU for riscv64 with
+`-accel kvm`, in the board that runs Antler in the other columns. The rest was measured once, elsewhere.
+
+)";
+
+constexpr std::string_view scale_words = R"(
+## Scale
+
+Exact. The cost of a switch where all VMs of a hart give it to one another: it may not grow by more than a tenth from two
+VMs to 128. A start is that of a board with eight harts and 4 GiB, with VMs of 16 MiB; the state of a VM is what the
+hypervisor keeps for it besides its memory.
+
+)";
+
+constexpr std::string_view size_words = R"(## Size
+
+Exact, in bytes. Code that can run once a guest has been left is found in the image itself: from the trap entry along all
+calls, jumps and addresses that code mentions; a call through a pointer may go to whatever any table of the image names,
+so this is no less than the truth, but for pointers that only the start has made.
+
+)";
+
+Figures figures_of_all(Records const& records) {
+    Figures figures;
+    for (auto const* const record : {&records.part(exits_part), &records.part("kvm"), &records.rivals})
+        figures.insert(figures.end(), record->figures.begin(), record->figures.end());
+    return figures;
+}
+
+// One line of numbers for each curve.
+std::string curve_table(Figures const& figures, std::string_view across) {
+    std::set<double> places;
+    for (auto const& curve : scale_curves())
+        if (curve.across == across)
+            for (auto const& [x, y] : points_of(figures, curve.name, ours)) places.insert(x);
+    std::string text = fmt::format("| {} |", across), rule = "|---|", rows;
+    for (auto const place : places) {
+        text += fmt::format(" {:.0f} |", place);
+        rule += "---:|";
+    }
+    for (auto const& curve : scale_curves()) {
+        if (curve.across != across) continue;
+        auto const points = points_of(figures, curve.name, ours);
+        rows += fmt::format("| {} |", curve.what);
+        for (auto const place : places) {
+            auto const found = std::ranges::find(points, place, &std::pair<double, double>::first);
+            rows += found == points.end() ? " |" : fmt::format(" {} |", shown(found->second));
+        }
+        rows += "\n";
+    }
+    return text + "\n" + rule + "\n" + rows + "\n";
+}
+
+LineChart curves(std::string title, std::string up, Figures const& figures,
+                 std::vector<std::string_view> const& names) {
+    LineChart chart{.title = std::move(title),
+                    .across = {},
+                    .up = std::move(up),
+                    .lines = {},
+                    .logarithmic_across = true,
+                    .logarithmic_up = false};
+    for (auto const name : names) {
+        auto const curve = std::ranges::find(scale_curves(), name, &Curve::name);
+        chart.across = curve->across;
+        chart.lines.push_back({std::string{curve->what}, points_of(figures, name, ours)});
+    }
+    return chart;
+}
+
+std::string size_table(Figures const& figures) {
+    std::string text = "| what | antler | kvm |\n|---|---:|---:|\n";
+    for (auto const& row : size_rows()) {
+        text += fmt::format("| {} |", row.what);
+        for (auto const system : {ours, std::string_view{"kvm"}}) {
+            auto const figure = find(figures, row.name, system);
+            text += figure ? fmt::format(" {} |", shown(*figure)) : " |";
+        }
+        text += "\n";
+    }
+    return text;
+}
+
+std::string circumstances(std::string_view before, Record const& record) {
+    std::string text{before};
+    for (auto const& [name, value] : record.circumstances) text += fmt::format("* {}: {}\n", name, value);
+    return text;
+}
+
+std::string picture(std::string_view file, std::string_view says) {
+    return fmt::format("![{}](benchmarks/{}.svg)\n\n", says, file);
+}
+
+// Rows of which more than one system has a figure, as bars.
+BarChart bars(std::string title, Figures const& figures, std::vector<std::string_view> const& names) {
+    BarChart chart{.title = std::move(title),
+                   .unit = "instructions (logarithmic)",
+                   .series = {"antler", "native", "kvm", "kvm_aia", "xvisor", "bao"},
+                   .groups = {}};
+    for (auto const name : names) {
+        auto const row = std::ranges::find(bench_rows(), name, &BenchRow::name);
+        if (row == bench_rows().end()) continue;
+        BarChart::Group group{.label = std::string{row->what}, .values = {}};
+        for (auto const& system : chart.series) group.values.push_back(find(figures, name, system));
+        chart.groups.push_back(std::move(group));
+    }
+    return chart;
+}
+
+}  // namespace
+
+std::map<std::string, std::string> benchmarks_pictures(Records const& records) {
+    auto const figures = figures_of_all(records);
+    std::map<std::string, std::string> pictures;
+    pictures["exits"] = svg(bars("Exits, there and back", figures,
+                                 {"sbi_base", "set_timer", "timer_irq", "ipi_self", "rfence_self",
+                                  "uart_read", "plic_read", "set_timer_wfi", "stimecmp_wfi", "wake_1ms"}));
+    pictures["devices"] = svg(bars("Memory, harts and virtio devices", figures,
+                                   {"first_touch_eager", "demand_2m", "hart_start", "ipi_pingpong", "ipi_aia",
+                                    "net_64", "net_1500", "block_4k", "block_4k_write"}));
+    auto const& scale = records.part("scale").figures;
+    pictures["scale-switch"] = svg(curves("A switch, and a wake-up, beside how many VMs on the same hart",
+                                          "instructions, ns", scale, {"switch", "wake"}));
+    pictures["scale-start"] = svg(curves("Until the first guest runs", "instructions", scale, {"start"}));
+    pictures["scale-vcpus"] = svg(curves("Harts of one VM on eight harts of the board", "instructions", scale,
+                                         {"ipi_vcpus", "hart_start_vcpus"}));
+    return pictures;
+}
+
+std::string benchmarks_page(Records const& records) {
+    auto const figures = figures_of_all(records);
     std::vector<std::string> systems{std::string{ours}};
     for (auto const& system : systems_of(figures))
         if (system != ours) systems.push_back(system);
-    std::string page =
-        "# What it costs\n\n"
-        "Written by `./antler bench --markdown` from bench/results/antler.json and bench/rivals.json: do not "
-        "edit.\n\n"
-        "Instructions, of any privilege level, for one operation of a small S-mode guest, counted by QEMU\n"
-        "(`-icount shift=0,sleep=off`), where an instruction is a nanosecond: such counts are exact and come "
-        "out\n"
-        "the same in every run. `native` is the same guest on QEMU's firmware, without a hypervisor. A goal "
-        "is a\n"
-        "figure that Antler must not exceed. `wake_1ms` is a time, in nanoseconds; `list_latency` is one "
-        "too, in milliseconds by the clock on the wall, the median of 100, and differs from run to run. An "
-        "instruction count says "
-        "nothing\n"
-        "about caches and page walks, which cost nothing here; on silicon they do.\n\n";
+    std::string page{head};
+    page += picture("exits", "bars: instructions of each kind of exit, under each system");
+    page += picture("devices", "bars: instructions of memory, harts and devices, under each system");
     page += markdown_table(figures, systems);
-    page += "\n## How the figures came about\n\n";
-    for (auto const& [name, value] : own.circumstances) page += fmt::format("* {}: {}\n", name, value);
-    page += "\nThe others, measured once and kept in bench/rivals.json:\n\n";
-    for (auto const& [name, value] : rivals.circumstances) page += fmt::format("* {}: {}\n", name, value);
+    page += scale_words;
+    page += picture("scale-switch", "curves: a switch and a wake-up, by the number of VMs");
+    page += picture("scale-start", "curve: the start, by the number of VMs");
+    page += curve_table(records.part("scale").figures, "VMs");
+    page += picture("scale-vcpus", "curves: interrupts between harts, by the number of vCPUs");
+    page += curve_table(records.part("scale").figures, "vCPUs");
+    page += size_words;
+    page += size_table(records.part("size").figures);
+    page += circumstances("\n## How the figures came about\n\n", records.part(exits_part));
+    page += circumstances("\nKVM:\n\n", records.part("kvm"));
+    page += circumstances("\nScale:\n\n", records.part("scale"));
+    page += circumstances("\nSize:\n\n", records.part("size"));
+    page += circumstances("\nThe others, measured once and kept in bench/rivals.json:\n\n", records.rivals);
     return page;
+}
+
+void write_pages(Path const& root, Records const& records) {
+    auto const docs = root / "docs";
+    std::filesystem::create_directories(docs / "benchmarks");
+    for (auto const& [name, text] : benchmarks_pictures(records))
+        write_file(docs / "benchmarks" / (name + ".svg"), as_bytes(text));
+    write_file(docs / "benchmarks.md", as_bytes(benchmarks_page(records)));
 }
 
 }  // namespace antler::cli

@@ -15,7 +15,6 @@
 #include "cli/failure.hpp"
 #include "cli/manual.hpp"
 #include "cli/operator_commands.hpp"
-#include "cli/promises.hpp"
 #include "cli/run_command.hpp"
 #include "cli/spelling.hpp"
 #include "cli/symbolize.hpp"
@@ -92,7 +91,6 @@ struct CheckOptions {
     Path file{};
     bool json = false;
     bool schema = false;
-    bool promises = false;
 };
 
 void add_build_guest(CommandTree& tree) {
@@ -107,21 +105,15 @@ void add_build_guest(CommandTree& tree) {
 
 void add_check(CommandTree& tree) {
     auto const command = add<CheckOptions>(
-        tree, "check", "Say what a description makes, or what is wrong with it", [](auto const& o) {
-            if (o.promises) return promises_command();
-            return o.schema ? schema_command() : check_command(o.file, o.json);
-        });
+        tree, "check", "Say what a description makes, or what is wrong with it",
+        [](auto const& o) { return o.schema ? schema_command() : check_command(o.file, o.json); });
     auto* const file = command.words->add_option("FILE", command.options->file, "The machine's description");
     command.words->add_flag("--json", command.options->json, "For programs");
     auto* const schema = command.words->add_flag("--schema-markdown", command.options->schema,
                                                  "Print every key there is, as Markdown");
     schema->excludes(file);
-    command.words
-        ->add_flag("--promises-markdown", command.options->promises,
-                   "Print what Antler promises, as Markdown")
-        ->excludes(file);
     command.words->parse_complete_callback([options = command.options] {
-        if (options->file.empty() && !options->schema && !options->promises) throw CLI::RequiredError{"FILE"};
+        if (options->file.empty() && !options->schema) throw CLI::RequiredError{"FILE"};
     });
 }
 
@@ -148,23 +140,15 @@ void add_test(CommandTree& tree) {
     command.words->add_flag("--json", options.json, "For programs");
 }
 
-void add_fuzz(CommandTree& tree) {
-    auto const command =
-        add<TestOptions>(tree, "fuzz", "Let fuzzers look for what breaks Antler", [](auto options) {
-            options.stages = {"fuzz"};
-            return run_tests(options);
-        });
-    auto& options = *command.options;
-    command.words->add_option("NAME", options.filter, "Only fuzzers with this in their name");
-    command.words->add_flag("--long", options.long_form, "Each for ten minutes, or ten million inputs");
-    command.words->add_option("--jobs", options.jobs, "So many at once; one for each processor if left out");
-}
-
 void add_bench(CommandTree& tree) {
     auto const command = add<BenchOptions>(
         tree, "bench", "Measure what exits and boots cost, beside native and others", bench_command);
     auto& options = *command.options;
     command.words->add_option("--row", options.rows, "Only this row; may be given again")
+        ->allow_extra_args(false);
+    command.words
+        ->add_option("--part", options.parts,
+                     "Only this part; may be given again. Without it all, and with --row or --check `exits`")
         ->allow_extra_args(false);
     command.words->add_flag("--json", options.json, "Print the figures for programs");
     command.words->add_flag("--check", options.check,
@@ -172,7 +156,7 @@ void add_bench(CommandTree& tree) {
     command.words->add_flag("--save", options.save,
                             "Put the figures on record, in bench/results and docs/benchmarks.md");
     command.words->add_flag("--markdown", options.markdown,
-                            "Print docs/benchmarks.md from the record; nothing is run");
+                            "Write docs/benchmarks.md and its pictures from the record; nothing is run");
     command.words->add_option("--explain", options.explain,
                               "Print where the instructions of this row's exits go, by function");
 }
@@ -255,7 +239,6 @@ CommandTree make_command_tree() {
     add_doctor(tree);
     add_operator_commands(tree);
     add_test(tree);
-    add_fuzz(tree);
 
     add_bench(tree);
     add_symbolize(tree);

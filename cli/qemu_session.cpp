@@ -12,8 +12,11 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
+#include <stop_token>
 #include <thread>
 
 #include "cli/console.hpp"
@@ -272,14 +275,29 @@ int exit_code(SessionResult const& result) {
     return static_cast<int>(ExitCode::internal);
 }
 
-Recording run_and_record(QemuMachine machine, std::chrono::seconds limit) {
+Recording run_and_record(QemuMachine machine, std::chrono::seconds limit, std::string_view until) {
     BlockedSignals const blocked;
     WorkDirectory const work;
     machine.console_file = work.path() / "console";
     SessionOptions options;
     options.limit = limit;
+    std::atomic<pid_t> qemu = 0;
+    options.started = [&](pid_t pid) { qemu = pid; };
     Recording recording;
-    recording.result = run_session(machine, options);
+    {
+        // Ended by whoever reads the file.
+        std::jthread const reader{[&](std::stop_token const& over) {
+            constexpr std::chrono::milliseconds pause{50};
+            while (!until.empty() && !over.stop_requested()) {
+                std::this_thread::sleep_for(pause);
+                if (qemu == 0 || !std::filesystem::exists(machine.console_file)) continue;
+                if (!as_text(read_file(machine.console_file)).contains(until)) continue;
+                ::kill(qemu, SIGKILL);
+                return;
+            }
+        }};
+        recording.result = run_session(machine, options);
+    }
     if (std::filesystem::exists(machine.console_file))
         recording.console = as_text(read_file(machine.console_file));
     // The session itself has heard nothing.

@@ -71,8 +71,10 @@ struct Recording {
     SessionResult result;
     std::string console;
 };
+// With `until` the machine ends when its console has said that.
 // The console goes through a file: with a socket QEMU's counts of instructions are not the same in every run.
-[[nodiscard]] Recording run_and_record(QemuMachine machine, std::chrono::seconds limit);
+[[nodiscard]] Recording run_and_record(QemuMachine machine, std::chrono::seconds limit,
+                                       std::string_view until = {});
 
 // While this lives, signals that end us wait for a file descriptor to read them from.
 class BlockedSignals {

@@ -1,6 +1,7 @@
 // Sleeps again and again, and says how late it was woken: what a person at a prompt would feel.
 #include <array>
 
+#include "guests/lib/device_tree.hpp"
 #include "guests/lib/guest.hpp"
 
 namespace antler::guests {
@@ -12,6 +13,8 @@ constexpr u64 naps_a_second = 100;
 }  // namespace
 
 void run() {
+    // For ever, as one of many who are there and want nothing.
+    while (told("rests")) wait_for_interrupt();
     csr::sie::set(irq::bit(irq::timer));
     auto const hertz = guest().hertz;
     auto const micros = [&](u64 ticks) { return ticks * 1'000'000 / hertz; };

@@ -43,8 +43,7 @@ bool open_virtio(System& all, ControlPort& port) {
 
 // The second one that the board's tree names, or one behind PCI.
 std::optional<platform::BoardUart> find_serial(System& all) {
-    auto const& second = all.board.second_uart;
-    if (second && !all.wanted.has(second->registers.start)) return second;
+    if (all.board.second_uart) return all.board.second_uart;
     return all.pci ? platform::find_serial_pci(*all.pci, all.house) : std::nullopt;
 }
 

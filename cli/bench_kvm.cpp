@@ -1,0 +1,121 @@
+// The same guests in a Linux with KVM.
+#include "cli/bench_kvm.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
+
+#include "cli/bench_boards.hpp"
+#include "cli/bench_entry.hpp"
+#include "cli/bench_measure.hpp"
+#include "cli/doctor.hpp"
+#include "cli/failure.hpp"
+#include "cli/kvm_host.hpp"
+#include "cli/qemu_session.hpp"
+#include "cli/work_directory.hpp"
+
+namespace antler::cli {
+namespace {
+
+constexpr std::chrono::minutes patience{20};  // the emulator inside the emulator, on a computer that is busy
+constexpr std::size_t shown_of_a_failure = 1000;
+
+class KvmBench {
+public:
+    KvmBench(std::vector<std::string> const& wanted, std::vector<std::string>& problems)
+        : wanted_{wanted}, problems_{problems} {}
+
+    Record run() {
+        record_.circumstances = {
+            {"command", "./antler bench --part kvm --save"},
+            {"cpu", default_cpu},
+            {"icount", "shift=0,sleep=off: an instruction of any privilege is a nanosecond"},
+            {"linux", KvmHost::kernel() + ", and its kvm.ko with halt_poll_ns=0"},
+            {"qemu", parse_qemu_version(
+                         capture({required_qemu().string(), "--version"}, std::chrono::minutes{1}).output)},
+            {"vmm", fmt::format("Debian's qemu-system-riscv {} for riscv64, -accel kvm", KvmHost::qemu())},
+            {"kvm", "the guest's board is QEMU's virt with a PLIC; its devices, virtio too, are QEMU's own"},
+            {"kvm_aia", "the host has an APLIC and IMSICs, and so has the guest"},
+            {"kvm_huge", "the guest's memory is in huge pages that were allocated before (-mem-prealloc)"}};
+        for (auto const& one : kvm_runs())
+            if (std::ranges::any_of(one.rows, [&](auto row) { return is_wanted(row); })) measure(one);
+        return record_;
+    }
+
+private:
+    [[nodiscard]] bool is_wanted(std::string_view row) const {
+        return wanted_.empty() || std::ranges::find(wanted_, row) != wanted_.end();
+    }
+
+    std::string boot(KvmRun const& one) {
+        KvmGuests guests{.script = std::string{one.script}};
+        for (auto const guest : one.guests) guests.files.emplace_back(guest, guest_elf(std::string{guest}));
+        if (one.linux_kernel) {
+            guests.files.emplace_back("linux", BenchBoards::kernel());
+            guests.files.emplace_back("initramfs", boards_.initramfs());
+            guests.files.emplace_back("entry", padded_entry());
+        }
+        auto const transcript =
+            run_and_record(host_.machine({.harts = one.harts, .aia = one.aia}, guests), patience);
+        if (transcript.result.end == SessionEnd::signalled) throw Failure{ExitCode::internal, "Interrupted."};
+        if (auto const firmware = parse_boot(transcript.console).firmware)
+            record_.circumstances["firmware"] = *firmware;
+        return transcript.console;
+    }
+
+    void measure(KvmRun const& one) {
+        fmt::print(stderr, "antler: bench: {} ({})\n", one.what, one.system);
+        auto const console = boot(one);
+        std::size_t known = 0;
+        auto figures = parse_guest_output(console, one.system);
+        if (one.linux_kernel) add_boot(console, one.system, figures);
+        for (auto figure : figures) {
+            if (one.aia && one.harts > 1) figure.row = kvm_row(figure.row);
+            if (std::ranges::find(one.rows, figure.row) == one.rows.end()) continue;
+            ++known;
+            if (is_wanted(figure.row)) record_.figures.push_back(figure);
+        }
+        if (known != 0) return;
+        auto const tail = console.substr(console.size() - std::min(console.size(), shown_of_a_failure));
+        problems_.push_back(fmt::format("{} ({}) did not say its figures; its console ended with:\n{}",
+                                        one.what, one.system, tail));
+    }
+
+    // As large as the kernel, for to load it takes time of the guest.
+    Path padded_entry() {
+        auto program = entry_program();
+        program.resize(std::filesystem::file_size(BenchBoards::kernel()));
+        auto const file = work_.path() / "entry.bin";
+        write_file(file, as_bytes(program));
+        return file;
+    }
+
+    static void add_boot(std::string const& console, std::string_view system, Figures& figures) {
+        auto const entered = least_after(console, "entry "), marked = least_after(console, "linux marker ");
+        if (entered && marked)
+            figures.push_back(
+                {"linux_boot", std::string{system}, (*marked - *entered) * instructions_per_tick});
+        if (auto const exits = least_after(console, "exits "))
+            figures.push_back({"linux_exits", std::string{system}, *exits});
+    }
+
+    std::vector<std::string> const& wanted_;
+    std::vector<std::string>& problems_;
+    BlockedSignals blocked_;
+    WorkDirectory work_;
+    KvmHost host_{work_.path()};
+    BenchBoards boards_{work_.path()};
+    Record record_;
+};
+
+}  // namespace
+
+Record measure_kvm(std::vector<std::string> const& wanted, std::vector<std::string>& problems) {
+    return KvmBench{wanted, problems}.run();
+}
+
+}  // namespace antler::cli

@@ -1,0 +1,203 @@
+// What grows with the number of VMs and of vCPUs.
+#include "cli/bench_scale.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <chrono>
+#include <cstdio>
+
+#include "cli/bench_boards.hpp"
+#include "cli/bench_measure.hpp"
+#include "cli/doctor.hpp"
+#include "cli/failure.hpp"
+#include "cli/qemu_session.hpp"
+#include "cli/work_directory.hpp"
+
+namespace antler::cli {
+namespace {
+
+constexpr std::chrono::minutes patience{10};
+constexpr std::array<u32, 8> vms{1, 2, 4, 8, 16, 32, 64, most_vms_measured};
+constexpr std::array<u32, 5> vcpus{1, 2, 4, 8, 16};
+
+constexpr std::string_view machine =
+    "[machine]\nharts = {}\nmemory = \"4G\"\nicount = true\n[hypervisor]\nlog = \"debug\"\n";
+
+class ScaleBench {
+public:
+    ScaleBench(std::vector<std::string> const& wanted, std::vector<std::string>& problems)
+        : wanted_{wanted}, problems_{problems} {}
+
+    Record run() {
+        record_.circumstances = {
+            {"command", "./antler bench --part scale --save"},
+            {"cpu", default_cpu},
+            {"icount", "shift=0,sleep=off: an instruction of any privilege is a nanosecond"},
+            {"qemu", parse_qemu_version(
+                         capture({required_qemu().string(), "--version"}, std::chrono::minutes{1}).output)}};
+        for (auto const count : vms) {
+            fmt::print(stderr, "antler: bench: {} VMs ({})\n", count, ours);
+            if (count > 1 && is_wanted("switch")) switches(count);
+            if (is_wanted("wake")) wake_up(count);
+            if (is_wanted("start") || is_wanted("memory")) start(count);
+        }
+        for (auto const count : vcpus) {
+            if (!is_wanted("ipi_vcpus") && !is_wanted("hart_start_vcpus") && !is_wanted("memory_vcpus"))
+                break;
+            fmt::print(stderr, "antler: bench: {} vCPUs on 8 harts ({})\n", count, ours);
+            smp(count);
+        }
+        for (auto& sentence : missed_growth(record_.figures)) problems_.push_back(std::move(sentence));
+        return record_;
+    }
+
+private:
+    [[nodiscard]] bool is_wanted(std::string_view curve) const {
+        return wanted_.empty() || std::ranges::find(wanted_, curve) != wanted_.end();
+    }
+
+    std::string boot(std::string const& description, std::string_view until) {
+        auto const transcript = run_and_record(boards_.described(description), patience, until);
+        if (transcript.result.end == SessionEnd::signalled) throw Failure{ExitCode::internal, "Interrupted."};
+        if (auto const firmware = parse_boot(transcript.console).firmware)
+            record_.circumstances["firmware"] = *firmware;
+        return transcript.console;
+    }
+
+    void keep(std::string_view curve, u32 at, std::optional<double> value) {
+        if (!value) {
+            problems_.push_back(fmt::format("{}/{} was not said.", curve, at));
+            return;
+        }
+        if (is_wanted(curve))
+            record_.figures.push_back({fmt::format("{}/{}", curve, at), std::string{ours}, *value});
+    }
+
+    static std::string others(u32 count, std::string_view guest, std::string_view words) {
+        if (count == 0) return {};
+        return fmt::format(
+            "[vm.other]\ncount = {}\nmemory = {{ size = \"16M\" }}\n"
+            "payload = {{ kernel = \"{}\", cmdline = \"{}\" }}\n",
+            count, guest_elf(std::string{guest}).string(), words);
+    }
+
+    // All on one hart, each giving it to the next one: what one round takes, by how many there are.
+    void switches(u32 count) {
+        auto const console =
+            boot(fmt::format(machine, 1) +
+                     fmt::format("[vm.ask]\nmemory = {{ size = \"16M\" }}\n"
+                                 "payload = {{ kernel = \"{}\", cmdline = \"talks few\" }}\n",
+                                 guest_elf("pingpong").string()) +
+                     others(count - 1, "pingpong", "listens"),
+                 "bench done");
+        auto seen = number_after(console, "[ask] bench world_switch_seen ");
+        constexpr double own_instructions =
+            3;  // of a turn of the guest's loop, which it has taken off for two
+        if (seen) seen = (*seen + own_instructions) * 2 / count - own_instructions;
+        keep("switch", count, seen);
+    }
+
+    // One is woken by its timer where the others of its hart sleep.  They come first, and sleep when it
+    // starts.
+    void wake_up(u32 count) {
+        auto const console =
+            boot(fmt::format(machine, 1) +
+                     fmt::format("[vm.ask]\nmemory = {{ size = \"256M\" }}\n"
+                                 "payload = {{ kernel = \"{}\", cmdline = \"row=wake_1ms\" }}\n",
+                                 guest_elf("bench").string()) +
+                     others(count - 1, "nap", "rests"),
+                 "bench done");
+        keep("wake", count, number_after(console, count == 1 ? "bench wake_1ms " : "[ask] bench wake_1ms "));
+    }
+
+    // Until the first guest runs, and what a VM costs besides its memory.
+    void start(u32 count) {
+        auto const console = boot(fmt::format(machine, 8) + others(count, "nap", "rests"), "antler: start ");
+        auto const ticks = number_after(console, "antler: start ");
+        keep("start", count, ticks ? std::optional{*ticks * instructions_per_tick} : std::nullopt);
+        keep("memory", count, number_behind(console, fmt::format("tables and state of other-{} ", count)));
+    }
+
+    void smp(u32 count) {
+        auto const console =
+            boot(fmt::format(machine, 8) +
+                     fmt::format("[vm.bench]\ncpus = {{ boot_vcpus = {} }}\n"
+                                 "memory = {{ size = \"256M\" }}\ninterrupts = \"plic\"\n"
+                                 "payload = {{ kernel = \"{}\", cmdline = \"row=ipi_pingpong\" }}\n",
+                                 count, guest_elf("bench").string()),
+                 "bench done");
+        if (count > 1) {
+            keep("ipi_vcpus", count, number_after(console, "bench ipi_pingpong "));
+            keep("hart_start_vcpus", count, number_after(console, "bench hart_start "));
+        }
+        keep("memory_vcpus", count, number_behind(console, "tables and state of bench "));
+    }
+
+    // Anywhere in a line.
+    static std::optional<double> number_behind(std::string_view console, std::string_view mark) {
+        auto const at = console.find(mark);
+        if (at == std::string_view::npos) return std::nullopt;
+        auto const text = console.substr(at + mark.size());
+        double value = 0;
+        auto const parsed = std::from_chars(text.data(), text.data() + text.size(), value);
+        return parsed.ec == std::errc{} ? std::optional{value} : std::nullopt;
+    }
+
+    std::vector<std::string> const& wanted_;
+    std::vector<std::string>& problems_;
+    BlockedSignals blocked_;
+    WorkDirectory work_;
+    BenchBoards boards_{work_.path()};
+    Record record_;
+};
+
+}  // namespace
+
+std::vector<Curve> const& scale_curves() {
+    static std::vector<Curve> const curves{
+        {"switch", "from one VM's wfi into the next VM, all on one hart, instructions", "VMs"},
+        {"wake", "lateness of a wake-up after 1 ms, beside VMs that sleep, ns", "VMs"},
+        {"start", "first instruction until a guest's, 8 harts, instructions", "VMs"},
+        {"memory", "tables and state of a VM with one vCPU, KiB", "VMs"},
+        {"ipi_vcpus", "IPI and back, 8 harts, instructions", "vCPUs"},
+        {"hart_start_vcpus", "hart_start until its first IPI, 8 harts, instructions", "vCPUs"},
+        {"memory_vcpus", "tables and state of a VM, KiB", "vCPUs"},
+    };
+    return curves;
+}
+
+std::vector<std::pair<double, double>> points_of(Figures const& figures, std::string_view curve,
+                                                 std::string_view system) {
+    std::vector<std::pair<double, double>> points;
+    for (auto const& figure : figures) {
+        if (figure.system != system) continue;
+        std::string_view const row{figure.row};
+        auto const slash = row.find('/');
+        if (slash == std::string_view::npos || row.substr(0, slash) != curve) continue;
+        double at = 0;
+        auto const number = row.substr(slash + 1);
+        if (std::from_chars(number.data(), number.data() + number.size(), at).ec == std::errc{})
+            points.emplace_back(at, figure.instructions);
+    }
+    std::ranges::sort(points);
+    return points;
+}
+
+std::vector<std::string> missed_growth(Figures const& figures) {
+    auto const two = find(figures, "switch/2", ours);
+    auto const most = find(figures, fmt::format("switch/{}", most_vms_measured), ours);
+    if (!two || !most || *most <= *two * switch_growth_goal) return {};
+    return {
+        fmt::format("A switch takes {:.0f} instructions where {} VMs share a hart, and {:.0f} where two do; "
+                    "the goal is no more than {} times that.",
+                    *most, most_vms_measured, *two, switch_growth_goal)};
+}
+
+Record measure_scale(std::vector<std::string> const& wanted, std::vector<std::string>& problems) {
+    return ScaleBench{wanted, problems}.run();
+}
+
+}  // namespace antler::cli
