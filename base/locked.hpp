@@ -25,6 +25,7 @@ enum class Rank : u8 {
     disks,
     vm_memory,
     device,
+    loans,
     input,
     vm_list
 };

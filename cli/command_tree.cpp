@@ -15,6 +15,7 @@
 #include "cli/failure.hpp"
 #include "cli/manual.hpp"
 #include "cli/operator_commands.hpp"
+#include "cli/promises.hpp"
 #include "cli/run_command.hpp"
 #include "cli/spelling.hpp"
 #include "cli/symbolize.hpp"
@@ -91,6 +92,7 @@ struct CheckOptions {
     Path file{};
     bool json = false;
     bool schema = false;
+    bool promises = false;
 };
 
 void add_build_guest(CommandTree& tree) {
@@ -105,15 +107,21 @@ void add_build_guest(CommandTree& tree) {
 
 void add_check(CommandTree& tree) {
     auto const command = add<CheckOptions>(
-        tree, "check", "Say what a description makes, or what is wrong with it",
-        [](auto const& o) { return o.schema ? schema_command() : check_command(o.file, o.json); });
+        tree, "check", "Say what a description makes, or what is wrong with it", [](auto const& o) {
+            if (o.promises) return promises_command();
+            return o.schema ? schema_command() : check_command(o.file, o.json);
+        });
     auto* const file = command.words->add_option("FILE", command.options->file, "The machine's description");
     command.words->add_flag("--json", command.options->json, "For programs");
     auto* const schema = command.words->add_flag("--schema-markdown", command.options->schema,
                                                  "Print every key there is, as Markdown");
     schema->excludes(file);
+    command.words
+        ->add_flag("--promises-markdown", command.options->promises,
+                   "Print what Antler promises, as Markdown")
+        ->excludes(file);
     command.words->parse_complete_callback([options = command.options] {
-        if (options->file.empty() && !options->schema) throw CLI::RequiredError{"FILE"};
+        if (options->file.empty() && !options->schema && !options->promises) throw CLI::RequiredError{"FILE"};
     });
 }
 
@@ -138,6 +146,18 @@ void add_test(CommandTree& tree) {
     command.words->add_option("--jobs", options.jobs, "So many at once; one for each processor if left out");
     command.words->add_flag("--list", options.list, "Name the tests instead of running them");
     command.words->add_flag("--json", options.json, "For programs");
+}
+
+void add_fuzz(CommandTree& tree) {
+    auto const command =
+        add<TestOptions>(tree, "fuzz", "Let fuzzers look for what breaks Antler", [](auto options) {
+            options.stages = {"fuzz"};
+            return run_tests(options);
+        });
+    auto& options = *command.options;
+    command.words->add_option("NAME", options.filter, "Only fuzzers with this in their name");
+    command.words->add_flag("--long", options.long_form, "Each for ten minutes, or ten million inputs");
+    command.words->add_option("--jobs", options.jobs, "So many at once; one for each processor if left out");
 }
 
 void add_bench(CommandTree& tree) {
@@ -239,6 +259,7 @@ CommandTree make_command_tree() {
     add_doctor(tree);
     add_operator_commands(tree);
     add_test(tree);
+    add_fuzz(tree);
 
     add_bench(tree);
     add_symbolize(tree);

@@ -73,14 +73,14 @@ std::string event_line(Said const& said) {
     }
     if (said.type() == Type::event_hart_stuck) {
         auto const event = said.as<wire::HartStuck>();
-        auto line =
-            fmt::format("hart {} has served no interrupt for {} ms; ", event.index, event.silent / 1'000'000);
-        line +=
-            event.vm.empty() ? "it runs no guest" : fmt::format("it serves {}, at {:x}", event.vm, event.pc);
         // The words that `antler symbolize` looks for.
-        if (event.own_pc != 0) line += fmt::format("; it is itself at image+{:#x}", event.own_pc);
-        if (event.own_caller != 0) line += fmt::format(", last called from image+{:#x}", event.own_caller);
-        return line;
+        if (event.own_pc != 0)
+            return fmt::format("hart {} is at image+{:#x}, last called from image+{:#x}", event.index,
+                               event.own_pc, event.own_caller);
+        auto const guest = event.vm.empty() ? std::string{"it runs no guest"}
+                                            : fmt::format("it serves {}, at {:x}", event.vm, event.pc);
+        return fmt::format("hart {} has served no interrupt for {} ms; {}", event.index,
+                           event.silent / 1'000'000, guest);
     }
     if (said.type() == Type::event_log) return without_end(said.as<wire::LogLine>().text);
     if (said.type() == Type::event_lost)

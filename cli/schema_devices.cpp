@@ -10,7 +10,7 @@ namespace antler::cli {
 namespace {
 
 [[nodiscard]] bool is_board_device(std::string_view text) {
-    return abi::parse_pci_place(text).has_value();
+    return text.starts_with('/') || abi::parse_pci_place(text).has_value();
 }
 
 constexpr std::array rows{
@@ -200,13 +200,16 @@ constexpr std::array rows{
         .key = "host",
         .shape = Shape::text,
         .fallback = "",
-        .sentence = "The function of PCI, as in `0000:00:02.0`; the board needs an IOMMU for it.",
+        .sentence =
+            "A function of PCI, as in `0000:00:02.0`, for which the board needs an IOMMU; or the path of a "
+            "device in "
+            "the board's tree, as in `/soc/serial@10002000`, that is known to reach no memory by itself.",
         .store = [](Target to, Value const& v) { to.device->host = v.text; },
         .required = true,
         .least = 1,
         .most = abi::pack::longest_device,
         .good = is_board_device,
-        .form = "a function such as \"0000:00:02.0\""},
+        .form = "a function such as \"0000:00:02.0\" or a path such as \"/soc/rtc@101000\""},
 };
 
 }  // namespace

@@ -11,7 +11,10 @@ namespace {
 
 constexpr int budget_seconds = 5 * 60;
 
-void fuzz(Path const& program, int seconds, TestReport& report) {
+// So many inputs are enough for the long form.
+constexpr int enough_inputs = 10'000'000;
+
+void fuzz(Path const& program, int seconds, bool long_form, TestReport& report) {
     auto const name = program.filename().string();
     auto const corpus = build_directory() / "corpus" / name;
     std::filesystem::create_directories(corpus);
@@ -23,6 +26,7 @@ void fuzz(Path const& program, int seconds, TestReport& report) {
                                    "-verbosity=1",
                                    fmt::format("-artifact_prefix={}/{}-", log_folder().string(), name),
                                    corpus.string()};
+    if (long_form) words.push_back(fmt::format("-runs={}", enough_inputs));
     auto const seeds = root_directory() / "tests" / "fuzz" / "corpus" / name.substr(5);
     if (std::filesystem::exists(seeds)) words.push_back(seeds.string());
     auto result = run_logged(name, words, seconds + 60);
@@ -50,9 +54,10 @@ TestStage fuzz_stage(TestOptions const& options) {
     int const seconds = options.long_form ? 600 : std::clamp(share, 5, 20);
     if (options.long_form) stage.budget_seconds = 600 * count / static_cast<int>(options.jobs) + 60;
     for (auto const& program : programs)
-        stage.tasks.push_back(
-            {.name = program.filename().string(),
-             .run = [program, seconds](TestReport& report) { fuzz(program, seconds, report); }});
+        stage.tasks.push_back({.name = program.filename().string(),
+                               .run = [program, seconds, more = options.long_form](TestReport& report) {
+                                   fuzz(program, seconds, more, report);
+                               }});
     return stage;
 }
 

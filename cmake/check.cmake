@@ -38,7 +38,7 @@ foreach(folder IN ITEMS isa abi memory backend device sched hart platform vm sbi
     endif()
     file(GLOB sources CONFIGURE_DEPENDS ${place}/*.cpp)
     if(folder STREQUAL "platform")
-        list(FILTER sources INCLUDE REGEX "/(board|board_pci|driver_queue|hart_interrupts|host_aplic|host_imsic|host_plic|iommu|iommus|virtio_block|virtio_device)\\.cpp$") # the rest needs a RISC-V machine
+        list(FILTER sources INCLUDE REGEX "/(board|board_device|board_pci|driver_queue|hart_interrupts|host_aplic|host_imsic|host_plic|iommu|iommus|virtio_block|virtio_device)\\.cpp$") # the rest needs a RISC-V machine
     endif()
     if(sources)
         add_library(portable-${folder} STATIC ${sources})

@@ -61,6 +61,9 @@ foreach(folder IN LISTS guest_folders)
         if(name STREQUAL "micro" OR name STREQUAL "busy") # talks as guests/net does
             list(APPEND guest_sources ${CMAKE_SOURCE_DIR}/guests/net/card.cpp ${CMAKE_SOURCE_DIR}/guests/net/talk.cpp)
         endif()
+        if(name STREQUAL "victim") # holds registers as guests/fpv does
+            list(APPEND guest_sources ${CMAKE_SOURCE_DIR}/guests/fpv/registers.S)
+        endif()
         antler_image(guest-${name} ${CMAKE_SOURCE_DIR}/guests/lib/guest.ld
             SOURCES ${guest_sources} $<TARGET_OBJECTS:guest-library> LINK -static)
         target_compile_options(guest-${name} PRIVATE -fno-pie)

@@ -1,32 +1,12 @@
 // One end of a channel: what is put into shared memory is seen at the other end, and the bell is heard there.
+#include "guests/lib/channel.hpp"
 #include "guests/lib/devices.hpp"
 
 namespace antler::guests {
 namespace {
 
-struct Channel {
-    u64 memory = 0;
-    u64 bytes = 0;
-    u64 bell = 0;
-    u32 source = 0;
-};
-
 constexpr u64 status = 0, ring = 4, heard = 8;
 constexpr u32 was_rung = 1, is_present = 2;
-
-Channel find_channel() {
-    auto const tree = device_tree();
-    abi::FdtWalk walk{tree};
-    while (walk.next()) {
-        if (!walk.node().compatible("antler,channel")) continue;
-        auto const registers = walk.node().property("reg");
-        auto const interrupts = walk.node().property("interrupts");
-        if (!registers || !interrupts) continue;
-        return {registers->number_at(0, 2).value_or(0), registers->number_at(2, 2).value_or(0),
-                registers->number_at(4, 2).value_or(0), interrupts->cell(0).value_or(0)};
-    }
-    give_up("there is no channel");
-}
 
 // Sleeps until the bell is heard by an interrupt.
 bool wait_for_bell(Channel const& channel, Wires const& wires) {

@@ -9,6 +9,7 @@
 // and never a guest-page fault, whatever the instruction.                                [norm:hedeleg_acc]
 #include "guests/csrs/csrs.hpp"
 #include "guests/lib/device_tree.hpp"
+#include "guests/lib/encode.hpp"
 
 namespace antler::guests::csrs {
 namespace {
@@ -23,51 +24,32 @@ struct Row {
     bool plain;  // a device has to take it, if it has the width
 };
 
-constexpr u32 load_i(u32 funct3) {
-    return 10 << 15 | funct3 << 12 | 11 << 7 | 0x03;
-}
-constexpr u32 store_i(u32 funct3) {
-    return 12 << 20 | 10 << 15 | funct3 << 12 | 0x23;
-}
-constexpr u32 amo(u32 funct5, u32 funct3, u32 rs2 = 12) {
-    return funct5 << 27 | rs2 << 20 | 10 << 15 | funct3 << 12 | 11 << 7 | 0x2f;
-}
-constexpr u32 load_f(u32 funct3) {
-    return 10 << 15 | funct3 << 12 | 12 << 7 | 0x07;
-}
-constexpr u32 store_f(u32 funct3) {
-    return 12 << 20 | 10 << 15 | funct3 << 12 | 0x27;
-}
-// Unit-stride and strided vector accesses of v8 (stride in a2), unmasked.
-constexpr u32 vector(u32 mop, u32 funct3, bool stores, u32 rs2) {
-    return 1U << 25 | mop << 26 | rs2 << 20 | 10 << 15 | funct3 << 12 | 8 << 7 | (stores ? 0x27U : 0x07U);
-}
-constexpr u32 cbo(u32 which) {
-    return which << 20 | 10 << 15 | 2 << 12 | 0x0f;
-}
+using encode::amo;
+using encode::cbo;
+using encode::vector;
 
 constexpr std::array rows{
-    Row{"lb", Kind::load, load_i(0), 1, true},
-    Row{"lbu", Kind::load, load_i(4), 1, true},
-    Row{"lh", Kind::load, load_i(1), 2, true},
-    Row{"lhu", Kind::load, load_i(5), 2, true},
-    Row{"lw", Kind::load, load_i(2), 4, true},
-    Row{"lwu", Kind::load, load_i(6), 4, true},
-    Row{"ld", Kind::load, load_i(3), 8, true},
-    Row{"sb", Kind::store, store_i(0), 1, true},
-    Row{"sh", Kind::store, store_i(1), 2, true},
-    Row{"sw", Kind::store, store_i(2), 4, true},
-    Row{"sd", Kind::store, store_i(3), 8, true},
+    Row{"lb", Kind::load, encode::load(0), 1, true},
+    Row{"lbu", Kind::load, encode::load(4), 1, true},
+    Row{"lh", Kind::load, encode::load(1), 2, true},
+    Row{"lhu", Kind::load, encode::load(5), 2, true},
+    Row{"lw", Kind::load, encode::load(2), 4, true},
+    Row{"lwu", Kind::load, encode::load(6), 4, true},
+    Row{"ld", Kind::load, encode::load(3), 8, true},
+    Row{"sb", Kind::store, encode::store(0), 1, true},
+    Row{"sh", Kind::store, encode::store(1), 2, true},
+    Row{"sw", Kind::store, encode::store(2), 4, true},
+    Row{"sd", Kind::store, encode::store(3), 8, true},
     Row{"c.lw", Kind::load, 0x410c, 4, true},
     Row{"c.ld", Kind::load, 0x610c, 8, true},
     Row{"c.sw", Kind::store, 0xc110, 4, true},
     Row{"c.sd", Kind::store, 0xe110, 8, true},
-    Row{"flh", Kind::load, load_f(1), 2, false},
-    Row{"flw", Kind::load, load_f(2), 4, false},
-    Row{"fld", Kind::load, load_f(3), 8, false},
-    Row{"fsh", Kind::store, store_f(1), 2, false},
-    Row{"fsw", Kind::store, store_f(2), 4, false},
-    Row{"fsd", Kind::store, store_f(3), 8, false},
+    Row{"flh", Kind::load, encode::load_float(1), 2, false},
+    Row{"flw", Kind::load, encode::load_float(2), 4, false},
+    Row{"fld", Kind::load, encode::load_float(3), 8, false},
+    Row{"fsh", Kind::store, encode::store_float(1), 2, false},
+    Row{"fsw", Kind::store, encode::store_float(2), 4, false},
+    Row{"fsd", Kind::store, encode::store_float(3), 8, false},
     Row{"lr.w", Kind::load, amo(2, 2, 0), 4, false},
     Row{"lr.d", Kind::load, amo(2, 3, 0), 8, false},
     Row{"sc.w", Kind::conditional, amo(3, 2), 4, false},

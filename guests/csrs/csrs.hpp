@@ -4,62 +4,11 @@
 #include <string_view>
 
 #include "guests/lib/guest.hpp"
-#include "isa/cause.hpp"
+#include "guests/lib/run_code.hpp"
 
 namespace antler::guests::csrs {
 
 using isa::Exception;
-
-// How one instruction ended.
-struct Outcome {
-    u64 cause = no_trap;
-    u64 tval{};
-    u64 epc{};
-    u64 result{};  // a1 behind it
-};
-
-enum class Mode : u8 { supervisor, user };
-inline constexpr std::array modes{Mode::supervisor, Mode::user};
-[[nodiscard]] constexpr std::string_view name(Mode mode) {
-    return mode == Mode::supervisor ? "S" : "U";
-}
-
-// What the instruction finds: a0 is its address or operand, a2 its data.
-struct Operands {
-    u64 a0{};
-    u64 a2{};
-};
-
-// Runs the code at `code`, which ends with `ret` for S-mode and with `ecall` for U-mode.
-[[nodiscard]] Outcome run_code(Mode mode, u64 code, Operands operands = {});
-[[nodiscard]] constexpr u32 last_instruction(Mode mode) {
-    return mode == Mode::supervisor ? 0x0000'8067 : 0x0000'0073;
-}
-
-// A page that one instruction is written to and run in.
-class CodePage {
-public:
-    CodePage() : at_{take_pages(1)} {}
-    [[nodiscard]] u64 at() const { return at_; }
-    [[nodiscard]] Outcome run(Mode mode, u32 instruction, Operands operands = {}) const {
-        write(mode, instruction);
-        return run_code(mode, at_, operands);
-    }
-
-private:
-    void write(Mode mode, u32 instruction) const {
-        auto const compressed = (instruction & 3) != 3;
-        if (compressed) {
-            store<u16>(at_, static_cast<u16>(instruction));
-            store<u16>(at_ + 2, 0x0001);  // c.nop
-        } else {
-            store<u32>(at_, instruction);
-        }
-        store<u32>(at_ + 4, last_instruction(mode));
-        fence_i();
-    }
-    u64 at_;
-};
 
 // One number for all outcomes, so that two machines can be compared.  FNV-1a over their bytes.
 class Digest {
@@ -95,7 +44,7 @@ public:
     void expect(bool good, std::string_view name, Mode mode, Outcome const& outcome) {
         if (good) return;
         if (wrong_++ < 10)
-            say("  {} in {}-mode: cause {} tval {:x} epc {:x}", name, guests::csrs::name(mode), outcome.cause,
+            say("  {} in {}-mode: cause {} tval {:x} epc {:x}", name, guests::name(mode), outcome.cause,
                 outcome.tval, outcome.epc);
     }
 

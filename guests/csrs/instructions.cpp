@@ -8,6 +8,7 @@
 //   ebreak, c.ebreak                         breakpoint
 //   encodings that mean nothing              illegal instruction
 #include "guests/csrs/csrs.hpp"
+#include "guests/lib/encode.hpp"
 
 namespace antler::guests::csrs {
 namespace {
@@ -24,13 +25,8 @@ constexpr Allowed breakpoint{Exception::breakpoint};
 constexpr Allowed fine{no_trap};
 constexpr Allowed fine_or_illegal{no_trap, Exception::illegal_instruction};
 
-// rd a1, rs1 a0, rs2 a2
-constexpr u32 hypervisor(u32 funct7, u32 rs2, u32 rd) {
-    return funct7 << 25 | rs2 << 20 | 10 << 15 | 4 << 12 | rd << 7 | 0x73;
-}
-constexpr u32 fence(u32 funct7, u32 rs1, u32 rs2) {
-    return funct7 << 25 | rs2 << 20 | rs1 << 15 | 0x73;
-}
+using encode::fence;
+using encode::hypervisor;
 
 constexpr std::array rows{
     Row{"hlv.b", hypervisor(0x30, 0, 11), illegal, illegal},

@@ -8,6 +8,7 @@
 //   a number that is not implemented         illegal instruction
 //   fflags, frm, fcsr and vector CSRs        illegal instruction with FS or VS off  [norm:mstatus_fs_op]
 #include "guests/csrs/csrs.hpp"
+#include "guests/lib/encode.hpp"
 
 namespace antler::guests::csrs {
 namespace {
@@ -15,18 +16,8 @@ namespace {
 namespace number = isa::csr_number;
 
 constexpr u32 registers = 4096;
-enum class Op : u8 { read, write, set, clear };
+using Op = encode::CsrOp;
 constexpr std::array ops{Op::read, Op::write, Op::set, Op::clear};
-
-constexpr u64 a0 = 10, a1 = 11;
-
-// csrrs a1, csr, x0; csrrw, csrrs, csrrc a1, csr, a0
-[[nodiscard]] constexpr u32 encode(Op op, u32 csr) {
-    constexpr u32 system = 0x73;
-    auto const funct = op == Op::write ? 1U : op == Op::clear ? 3U : 2U;
-    auto const source = op == Op::read ? 0U : a0;
-    return static_cast<u32>(csr << 20 | source << 15 | funct << 12 | a1 << 7 | system);
-}
 
 // All of them, each with its return, so that code is changed once.
 class Table {
@@ -34,7 +25,7 @@ public:
     explicit Table(Mode mode) : at_{take_pages(registers * ops.size() * 8 / page_bytes)} {
         for (u32 csr = 0; csr < registers; ++csr)
             for (auto const op : ops) {
-                store<u32>(code(op, csr), encode(op, csr));
+                store<u32>(code(op, csr), encode::csr(op, csr));
                 store<u32>(code(op, csr) + 4, last_instruction(mode));
             }
         fence_i();
@@ -79,7 +70,7 @@ void check_one(Verdict& verdict, bool emulates_htimedelta, Mode mode, u32 csr, O
     bool good = outcome.cause == illegal || (!forbidden && outcome.cause == no_trap);
     // The trap is at the instruction, and tells which one, or nothing.
     if (outcome.cause == illegal)
-        good = good && outcome.epc == code && (outcome.tval == 0 || outcome.tval == encode(op, csr));
+        good = good && outcome.epc == code && (outcome.tval == 0 || outcome.tval == encode::csr(op, csr));
     TextBuffer<32> text;
     if (!good) print(text, "csr {:x}, op {}", csr, static_cast<u32>(op));
     verdict.expect(good, text.view(), mode, outcome);

@@ -1,5 +1,6 @@
 // Random instructions in U-mode, in a stretch of memory where nothing that they may do hurts.
 #include "guests/csrs/csrs.hpp"
+#include "guests/lib/random.hpp"
 
 namespace antler::guests::csrs {
 namespace {
@@ -7,18 +8,6 @@ namespace {
 constexpr u32 ecall = 0x0000'0073;
 constexpr u64 arena_bytes = 4 << 20;
 constexpr u64 storms = 6000;
-
-// SplitMix64: the same storm in every run.
-struct Random {
-    u64 state;
-    u64 next() {
-        state += 0x9e37'79b9'7f4a'7c15;
-        auto z = state;
-        z = (z ^ z >> 30) * 0xbf58'476d'1ce4'e5b9;
-        z = (z ^ z >> 27) * 0x94d0'49bb'1331'11eb;
-        return z ^ z >> 31;
-    }
-};
 
 // Jumps to itself never come back; what depends on the time is not compared.
 [[nodiscard]] bool is_excluded(u32 bits) {

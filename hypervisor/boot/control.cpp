@@ -43,7 +43,8 @@ bool open_virtio(System& all, ControlPort& port) {
 
 // The second one that the board's tree names, or one behind PCI.
 std::optional<platform::BoardUart> find_serial(System& all) {
-    if (all.board.second_uart) return all.board.second_uart;
+    auto const& second = all.board.second_uart;
+    if (second && !all.wanted.has(second->registers.start)) return second;
     return all.pci ? platform::find_serial_pci(*all.pci, all.house) : std::nullopt;
 }
 

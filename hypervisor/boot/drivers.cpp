@@ -101,6 +101,24 @@ Result<bool> listen_to(System& all, std::optional<platform::BoardWire> wire,
     return core != nullptr;
 }
 
+Result<platform::HartInterrupts*> listen_for_guest(System& all, platform::BoardWire wire,
+                                                   platform::InterruptHandler& handler,
+                                                   platform::Aftermath how, u32 hart) {
+    // A hart that runs opens its own file only.
+    auto const first = all.harts_run.load() ? this_boot_core().index : hart;
+    auto const tried = all.harts_run.load() ? 1 : all.core_count;
+    if (all.interrupts.count() == platform::InterruptTable::most) return Err{Error::full};
+    for (u32 i = 0; i < tried; ++i) {
+        auto& core = *all.cores[(first + i) % all.core_count];
+        if (!core.interrupts.enable(wire)) continue;
+        TRY(all.interrupts.add(wire.line(), handler));
+        all.interrupts.end_with(handler, how);
+        if (&core == &this_boot_core()) core.interrupts.open();
+        return &core.interrupts;
+    }
+    return Err{Error::not_supported};
+}
+
 std::optional<platform::HostImsic::Message> listen_to_messages(System& all,
                                                                platform::InterruptHandler& handler) {
     // Lines that no wire has.

@@ -7,6 +7,7 @@
 #include "base/result.hpp"
 #include "base/types.hpp"
 #include "platform/board.hpp"
+#include "platform/hart_interrupts.hpp"
 #include "platform/host_imsic.hpp"
 #include "platform/interrupt_table.hpp"
 
@@ -21,6 +22,12 @@ struct System;
 // is true; a device without a wire is asked now and then.  Before the other harts run.
 [[nodiscard]] Result<bool> listen_to(System& all, std::optional<platform::BoardWire> wire,
                                      platform::InterruptHandler& handler);
+
+// The same for a wire that a VM has on loan, at any time: on the hart with this index while the others do not
+// run yet, else on this one.
+[[nodiscard]] Result<platform::HartInterrupts*> listen_for_guest(System& all, platform::BoardWire wire,
+                                                                 platform::InterruptHandler& handler,
+                                                                 platform::Aftermath how, u32 hart);
 
 // The same for a device that sends messages: which, and where to.  None where no hart has a file.
 [[nodiscard]] std::optional<platform::HostImsic::Message> listen_to_messages(

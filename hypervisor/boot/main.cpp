@@ -247,7 +247,7 @@ void create_vms(System& all, control::Pack const& pack) {
             ? Result<control::Pack>{Err{Error::not_found}}
             : control::Pack::open({reinterpret_cast<u8 const*>(pack_range.start.raw()), pack_range.size},
                                   pack_range.start);
-    if (pack) all.wanted = wanted_functions(pack.value());
+    if (pack) all.wanted = wanted_devices(all, pack.value());
     open_drivers(all);
     open_disks(all);
     read_clock(all);
@@ -308,6 +308,7 @@ extern "C" [[noreturn]] void antler_boot(u64 hart_id, u64 device_tree, u64 start
         say("antler: the firmware's device tree cannot be understood\n");
         end_machine(all, true);
     }
+    all.board_tree = tree.value();
     find_console(all);
     auto const* const described = all.board.hart(hart_id);
     all.features = hart::probe(described != nullptr ? described->features() : isa::Features{});

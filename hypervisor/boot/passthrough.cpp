@@ -82,14 +82,35 @@ void LentFunction::reset() {
     function_.write(pci::place::command, pci::command::memory | pci::command::no_interrupt);
 }
 
-Result<void> Loans::refuse(std::string_view host, std::string_view why, Error error) const {
-    say("antler: {}: device {}: {}\n", machine_.name(), host, why);
+Result<void> Loans::refuse(std::string_view host, std::string_view why, Error error,
+                           std::string_view neighbour) const {
+    say("antler: {}: device {}: {}{}{}\n", machine_.name(), host, why, neighbour.empty() ? "" : " ",
+        neighbour);
     return Err{error};
 }
 
 Result<void> Loans::add(std::string_view host, memory::Store& store) {
+    return abi::parse_pci_place(host) ? add_function(host, store) : add_device(host, store);
+}
+
+Result<void> Loans::add_device(std::string_view host, memory::Store& store) {
+    auto& device = *TRY(store.make<LentBoardDevice>());
+    device.path = host;
+    if (auto const refused = find_lendable(all_, host, device.of_board))
+        return refuse(host, refused->why, refused->error, refused->neighbour);
+    devices_[device_count_++] = &device;
+    auto const lent = lend(all_, machine_, store, device);
+    return lent ? lent : refuse(host, "there is no room for it in the VM", lent.error());
+}
+
+bool Loans::has(platform::BoardDevice const& device) const {
+    for (u32 i = 0; i < device_count_; ++i)
+        if (devices_[i]->overlaps(device)) return true;
+    return false;
+}
+
+Result<void> Loans::add_function(std::string_view host, memory::Store& store) {
     auto const place = abi::parse_pci_place(host);
-    if (!place) return refuse(host, "it is no function of PCI", Error::not_supported);
     std::optional<platform::PciFunction> found{};
     u32 in_group = 0;
     if (all_.pci && place->domain == 0 && place->bus == 0) {
@@ -164,6 +185,7 @@ Result<void> Loans::map(std::string_view name, vm::PciPassthrough& shown, vm::Pc
 }
 
 void Loans::give_back() {
+    for (; device_count_ > 0; --device_count_) take_back(*devices_[device_count_ - 1]);
     for (; count_ > 0; --count_) {
         auto& lent = *functions_[count_ - 1];
         lent.reset();
@@ -173,14 +195,18 @@ void Loans::give_back() {
     all_.iommus->messages.close(all_.frames, machine_);
 }
 
-Wanted wanted_functions(control::Pack const& pack) {
+Wanted wanted_devices(System const& all, control::Pack const& pack) {
     Wanted wanted;
     for (u32 index = 0; index < pack.vm_count(); ++index) {
         auto const description = pack.describe(index);
         if (!description) continue;
         for (usize i = 0; i < description.value().device_count; ++i) {
-            auto const place = abi::parse_pci_place(description.value().devices[i]);
+            auto const host = description.value().devices[i];
+            auto const place = abi::parse_pci_place(host);
             if (place && wanted.count < Wanted::most) wanted.requesters[wanted.count++] = place->requester();
+            if (place || wanted.device_count == Wanted::most) continue;
+            auto const found = platform::find_device(all.board_tree, all.board, host);
+            if (found.device) wanted.registers[wanted.device_count++] = found.device->registers[0].start;
         }
     }
     return wanted;
@@ -192,6 +218,7 @@ Result<void> add_devices(System& all, Life& life) {
     life.loans = TRY(life.store.make<Loans>(all, *life.vm));
     for (usize i = 0; i < description.device_count; ++i)
         TRY(life.loans->add(description.devices[i], life.store));
+    life.vm->machine().open_lent();
     return {};
 }
 

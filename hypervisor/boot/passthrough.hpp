@@ -4,6 +4,7 @@
 #include <array>
 #include <optional>
 
+#include "boot/lent_devices.hpp"
 #include "control/pack_reader.hpp"
 #include "memory/store.hpp"
 #include "platform/iommus.hpp"
@@ -53,32 +54,45 @@ public:
 
     // Refused with a sentence at the console.
     [[nodiscard]] Result<void> add(std::string_view host, memory::Store& store);
+    [[nodiscard]] bool has(platform::BoardDevice const& device) const;
     // The VM runs no more: nothing of it reaches memory or interrupts afterwards.
     void give_back();
 
 private:
-    [[nodiscard]] Result<void> refuse(std::string_view host, std::string_view why, Error error) const;
+    [[nodiscard]] Result<void> add_function(std::string_view host, memory::Store& store);
+    [[nodiscard]] Result<void> add_device(std::string_view host, memory::Store& store);
+    [[nodiscard]] Result<void> refuse(std::string_view host, std::string_view why, Error error,
+                                      std::string_view neighbour = {}) const;
     [[nodiscard]] Result<void> map(std::string_view name, vm::PciPassthrough& shown, vm::PciHost& host);
 
     System& all_;
     vm::Vm& machine_;
     std::array<LentFunction*, vm::max_devices> functions_{};
     u32 count_ = 0;
+    std::array<LentBoardDevice*, vm::max_devices> devices_{};
+    u32 device_count_ = 0;
     bool has_messages_ = false;
 };
 
-// Functions that VMs of this pack are to have: the house keeps its hands off them.
+// What VMs of this pack are to have: the house keeps its hands off.
 struct Wanted {
     static constexpr usize most = 64;
     std::array<u16, most> requesters{};
     usize count = 0;
+    std::array<Hpa, most> registers{};
+    usize device_count = 0;
     [[nodiscard]] bool has(u16 requester) const {
         for (usize i = 0; i < count; ++i)
             if (requesters[i] == requester) return true;
         return false;
     }
+    [[nodiscard]] bool has(Hpa start) const {
+        for (usize i = 0; i < device_count; ++i)
+            if (registers[i] == start) return true;
+        return false;
+    }
 };
-[[nodiscard]] Wanted wanted_functions(control::Pack const& pack);
+[[nodiscard]] Wanted wanted_devices(System const& all, control::Pack const& pack);
 
 // Those of its description; its vCPUs are there.
 [[nodiscard]] Result<void> add_devices(System& all, Life& life);

@@ -16,6 +16,7 @@
 #include "boot/entropy.hpp"
 #include "boot/image.hpp"
 #include "boot/iommus.hpp"
+#include "boot/lent_wires.hpp"
 #include "boot/lives.hpp"
 #include "boot/lot.hpp"
 #include "boot/networks.hpp"
@@ -68,6 +69,7 @@ struct PortInterrupt final : platform::InterruptHandler {
 struct System {
     platform::Firmware firmware{};
     platform::Board board{};
+    abi::FdtReader board_tree{};  // what it was read from
     Locked<Console, Rank::console> console{};
     backend::PortBacklog backlog{};  // the console's, and under its lock
     Locked<Output, Rank::output> output{};
@@ -87,6 +89,7 @@ struct System {
     bool files = false;  // harts have interrupt files, which messages are sent to
     std::optional<platform::PciBridge> pci{};
     std::optional<BoardIommus> iommus{};
+    LentWires lent_wires{};
     Wanted wanted{};  // by VMs of the board's pack
     platform::VirtioBoard virtio{};
     PortInterrupt port_interrupt{};

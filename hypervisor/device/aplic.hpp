@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "device/device.hpp"
+#include "device/outside_wires.hpp"
 #include "device/source_set.hpp"
 #include "isa/aplic.hpp"
 
@@ -53,6 +54,12 @@ public:
         }
         act(source);
     }
+    // This wire is one of the board's from now on.
+    void come_from(u32 source, OutsideWires& outside) {
+        if (!exists(source)) return;
+        outside_ = &outside;
+        lent_.assign(source, true);
+    }
     struct Input {
         Aplic* aplic{};
         u32 source{};
@@ -74,7 +81,10 @@ public:
         }
         if (auto const word = word_of(offset, reg::setip)) return u64{pending_.word(*word)};
         if (auto const word = word_of(offset, reg::setie)) return u64{enabled_.word(*word)};
-        if (auto const word = word_of(offset, reg::in_clrip)) return u64{inputs(*word)};
+        if (auto const word = word_of(offset, reg::in_clrip)) {
+            if (sends()) look_again(lent_ & wires_);
+            return u64{inputs(*word)};
+        }
         return u64{0};
     }
 
@@ -183,6 +193,8 @@ private:
     // Of a level the bit is a copy of the input, or where messages are sent only ever set while it is high.
     void set_pending(u32 source) {
         if (!is_active(source)) return;
+        if (sends() && lent_.test(source) && wires_.test(source) && !outside_->look(source))
+            set_source(source, false);
         if (isa::aplic::is_level(modes_[source]) && (!sends() || !rectified(source))) return;
         pending_.assign(source, true);
         act(source);
@@ -324,7 +336,7 @@ private:
             case reg::idc_idelivery: return idc_[hart].delivery ? 1 : 0;
             case reg::idc_iforce: return idc_[hart].force ? 1 : 0;
             case reg::idc_ithreshold: return idc_[hart].threshold;
-            case reg::idc_topi: return top(hart).raw();
+            case reg::idc_topi: look_again(served_); return top(hart).raw();
             case reg::idc_claimi: return claim(hart);
             default: return 0;
         }
@@ -341,13 +353,27 @@ private:
         }
         update(hart);
     }
+    // Whether wires of the board that the guest has seen to are high still.  What is claimed is looked at the
+    // next time: then it was served.
+    void look_again(Sources const& which) {
+        which.for_each([&](u32 source) {
+            if (!wires_.test(source) || !outside_->look(source)) {
+                served_.assign(source, false);
+                set_source(source, false);
+            }
+        });
+    }
+
     // Nothing to claim takes back a forced interrupt.                                      [aia AdvPLIC 8.1]
     [[nodiscard]] u32 claim(u32 hart) {
+        look_again(served_);
         auto const taken = top(hart);
         if (taken.source == 0) {
             idc_[hart].force = false;
         } else if (!isa::aplic::is_level(modes_[taken.source])) {
             pending_.assign(taken.source, false);
+        } else if (lent_.test(taken.source)) {
+            served_.assign(taken.source, true);
         }
         update(hart);
         return taken.raw();
@@ -363,6 +389,9 @@ private:
     Sources wires_{};
     Sources pending_{};
     Sources enabled_{};
+    Sources lent_{};    // the board's
+    Sources served_{};  // of these: claimed while they were high
+    OutsideWires* outside_ = nullptr;
     std::array<Idc, max_harts> idc_{};
 };
 

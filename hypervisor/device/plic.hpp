@@ -9,6 +9,7 @@
 
 #include "base/seams.hpp"
 #include "device/device.hpp"
+#include "device/outside_wires.hpp"
 
 namespace antler::device {
 
@@ -48,6 +49,13 @@ public:
         if (source == 0 || source >= sources || level == levels_.test(source)) return;
         levels_.assign(source, level);
         if (level) offer(source);
+    }
+
+    // This wire is one of the board's from now on.
+    void come_from(u32 source, OutsideWires& outside) {
+        if (source == 0 || source >= sources) return;
+        outside_ = &outside;
+        lent_.assign(source, true);
     }
 
     // What a device is given as its line.
@@ -218,7 +226,9 @@ private:
         if (source == 0 || source >= sources || !context_[n].enabled.test(source)) return;
         if (!claimed_.test(source)) return;
         claimed_.assign(source, false);
-        if (levels_.test(source)) offer(source);
+        if (!levels_.test(source)) return;
+        if (lent_.test(source) && !outside_->look(source)) return levels_.assign(source, false);
+        offer(source);
     }
 
     u32 contexts_;
@@ -227,6 +237,8 @@ private:
     Sources levels_{};   // the wires
     Sources pending_{};  // through the gateway, not claimed
     Sources claimed_{};  // claimed, not completed: the gateway is shut
+    Sources lent_{};     // the board's
+    OutsideWires* outside_ = nullptr;
     std::array<Context, max_contexts> context_{};
 };
 

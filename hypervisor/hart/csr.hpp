@@ -25,6 +25,9 @@ using satp = Csr<isa::Satp, 0x180>;
 using scounteren = Csr<isa::Scounteren, 0x106>;
 using senvcfg = Csr<isa::Senvcfg, 0x10a>;
 using sstateen0 = Csr<isa::Sstateen0, 0x10c>;
+using fcsr = Csr<u64, 0x003>;
+using vstart = Csr<u64, 0x008>;
+using vcsr = Csr<u64, 0x00f>;
 
 // What it grants to a guest, and learns from its traps.
 using hstatus = Csr<isa::Hstatus, 0x600>;

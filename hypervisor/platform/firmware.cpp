@@ -60,6 +60,10 @@ void Firmware::set_timer(u64 when) const {
     }
 }
 
+void Firmware::fence_instructions(u64 hart_id) const {
+    (void)call(Eid::rfence, RfenceFid::remote_fence_i, 1, hart_id);
+}
+
 bool Firmware::take_events(u64 entry, u64 argument) const {
     using Fid = SupervisorEventsFid;
     if (!events_) return false;

@@ -23,6 +23,9 @@ public:
     void send_ipi(u64 hart_id) const;
     void set_timer(u64 when) const;
 
+    // Comes back when that hart was in the firmware and has forgotten which instructions it knew.
+    void fence_instructions(u64 hart_id) const;
+
     // Software events, which reach a hart that takes no interrupts.  Registers one of the calling hart that
     // other harts may raise; false: the firmware has no such thing.
     [[nodiscard]] bool take_events(u64 entry, u64 argument) const;

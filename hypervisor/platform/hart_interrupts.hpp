@@ -20,10 +20,17 @@ public:
     // A hart belongs to one APLIC.                                                            [aia AdvPLIC]
     [[nodiscard]] Result<void> enable(BoardWire wire) {
         if (wire.controller != place_.controller) return Err{Error::not_found};
-        constexpr u32 priority = 1;
-        domain_->connect(wire, isa::aplic::Target::direct(place_.index, priority));
+        connect(wire);
         return {};
     }
+    void close(u32 line) const { domain_->close(line & isa::aplic::most_sources); }
+    // QEMU 10 leaves a level pending that fell unclaimed, so its source begins anew.
+    void open(BoardWire wire) const {
+        if (!isa::aplic::is_level(wire.mode)) return domain_->open(wire);
+        domain_->disconnect(wire);
+        connect(wire);
+    }
+    [[nodiscard]] bool is_high(BoardWire wire) const { return domain_->is_high(wire.source); }
     void open() const { domain_->open_hart(place_.index); }
     // Zero: none; else BoardWire::line().
     [[nodiscard]] u32 claim() const {
@@ -32,6 +39,11 @@ public:
     }
 
 private:
+    void connect(BoardWire wire) const {
+        constexpr u32 priority = 1;
+        domain_->connect(wire, isa::aplic::Target::direct(place_.index, priority));
+    }
+
     HostAplic* domain_;
     BoardHart::AplicPlace place_;
 };
@@ -52,6 +64,12 @@ public:
         if (imsic == nullptr) return Err{Error::not_found};
         return imsic->enable_message(line);
     }
+    // From any hart, where this one closed the wire (Aftermath::closed): it hears of it again.
+    void open(BoardWire wire);
+    // From any hart: nobody hears of the wire until then; what came already is served.
+    void close(BoardWire wire);
+    // Whether a closed wire is high; where that cannot be told, it must be opened.
+    [[nodiscard]] std::optional<bool> is_high(BoardWire wire);
     // On the hart itself, when it starts and whenever a wire was added: firmware may have closed everything.
     void open();
 

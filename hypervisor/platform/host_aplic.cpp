@@ -15,7 +15,7 @@ bool HostAplic::start(aplic::Delivery how) {
     return mmio_read<u32>(base_ + aplic::domaincfg) == wanted.raw;
 }
 
-void HostAplic::connect(BoardWire wire, aplic::Target target) {
+void HostAplic::connect(BoardWire wire, aplic::Target target) const {
     // The target has no known value until the source is active.                             [aia AdvPLIC 5.2]
     write(aplic::sourcecfg + 4 * u64{wire.source}, aplic::Sourcecfg::of(wire.mode).raw);
     write(aplic::target + 4 * u64{wire.source}, target.raw);

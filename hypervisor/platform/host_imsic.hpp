@@ -41,6 +41,13 @@ public:
         mmio_write<u32>(file_ + isa::seteipnum_le, call_identity);
     }
 
+    // From any hart, of a wire that was enabled here.
+    void open(BoardWire wire) const { (*wires_)[wire.controller].open(wire); }
+    void close(u32 line) const { (*wires_)[line >> 10].close(line & isa::aplic::most_sources); }
+    [[nodiscard]] bool is_high(BoardWire wire) const {
+        return (*wires_)[wire.controller].is_high(wire.source);
+    }
+
     enum class Came : u8 { nothing, call, wire };
     struct Claimed {
         Came what{};

@@ -13,13 +13,18 @@ namespace antler::platform {
 // A driver that a device's interrupt wakes, on any hart, while that hart holds no lock.
 class InterruptHandler {
 public:
-    // Lowers the device's line before it returns.  Several devices may share a line, so there may be
-    // nothing to do.  Bounded: what is left over is done when the line is raised again.
+    // Lowers the device's line before it returns, or somebody does later: see Aftermath.  Several devices may
+    // share a line, so there may be nothing to do.  Bounded: what is left over is done when the line is
+    // raised again.
     virtual void interrupted() = 0;
 
 protected:
     ~InterruptHandler() = default;
 };
+
+// What follows when a handler has returned: the line is low, or its wire stays closed until somebody opens
+// it, or the next rise is heard.
+enum class Aftermath : u8 { lowered, closed, passed };
 
 // Filled by one hart, read by all.  A handler stays for as long as the machine runs.
 class InterruptTable {
@@ -30,9 +35,24 @@ public:
     [[nodiscard]] Result<void> add(std::optional<u32> line, InterruptHandler& handler) {
         auto const count = count_.load(std::memory_order_relaxed);
         if (count == most) return Err{Error::full};
-        entries_[count] = {line, &handler};
+        entries_[count].line = line;
+        entries_[count].handler = &handler;
         count_.store(count + 1, std::memory_order_release);  // readers see a whole entry
         return {};
+    }
+
+    // By that hart too; the handler is there.
+    void end_with(InterruptHandler const& handler, Aftermath how) {
+        for (auto& entry : entries_)
+            if (entry.handler == &handler) entry.aftermath.store(how, std::memory_order_release);
+    }
+    // A line that is closed has one handler.
+    [[nodiscard]] Aftermath aftermath(u32 line) const {
+        auto found = Aftermath::lowered;
+        for_each([&](Entry const& entry) {
+            if (entry.line == line) found = entry.aftermath.load(std::memory_order_acquire);
+        });
+        return found;
     }
 
     // True when somebody listens to this line.
@@ -53,15 +73,19 @@ public:
         return found;
     }
 
-    // Everybody, as if all had interrupted: for boards without a wire.
+    // Everybody who lowers lines, as if all had interrupted: for boards without a wire.
     void poll() const {
-        for_each([](Entry const& entry) { entry.handler->interrupted(); });
+        for_each([](Entry const& entry) {
+            if (entry.aftermath.load(std::memory_order_acquire) == Aftermath::lowered)
+                entry.handler->interrupted();
+        });
     }
 
 private:
     struct Entry {
         std::optional<u32> line{};
         InterruptHandler* handler = nullptr;
+        std::atomic<Aftermath> aftermath = Aftermath::lowered;
     };
     template <class Body>
     void for_each(Body&& body) const {

@@ -161,6 +161,7 @@ struct Core : hart::Hart {
         more    // units do too, or other harts or a guest want to know of it
     };
     [[nodiscard]] Outlook outlook(Vcpu const& from) const;
+    [[nodiscard]] static u64 unit_words(Vcpu const& vcpu);
     template <Outlook what, class Otherwise>
     [[nodiscard]] Vcpu* hand_over(Vcpu& from, Otherwise const& otherwise);
     [[nodiscard]] Vcpu& hand_over_more(Vcpu& from);

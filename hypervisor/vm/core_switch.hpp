@@ -18,6 +18,16 @@ template <Core::Outlook what>
     if (what != Outlook::plain && team != nullptr && native != waits_natively) tell_native(native);
 }
 
+// What sstatus may not tell of: QEMU 10 calls the guest's own field dirty when VS-mode writes fcsr, vcsr or
+// vstart, and not the hypervisor's. [norm:vsstatus_fs_op] [norm:vsstatus_vs_op]
+[[gnu::always_inline]] inline u64 Core::unit_words(Vcpu const& vcpu) {
+    using S = isa::Sstatus;
+    // Who has vectors has floating point.
+    if ((vcpu.sstatus & S::vs::mask) != 0)
+        return hart::csr::fcsr::read_raw() | hart::csr::vcsr::read_raw() | hart::csr::vstart::read_raw();
+    return (vcpu.sstatus & S::fs::mask) != 0 ? hart::csr::fcsr::read_raw() : 0;
+}
+
 [[gnu::always_inline]] inline auto Core::outlook(Vcpu const& from) const -> Outlook {
     auto const* const waiting = queue.first();
     if (must_choose || waiting == nullptr || inbox.load(std::memory_order_relaxed) != nullptr ||
@@ -25,8 +35,8 @@ template <Core::Outlook what>
         [[unlikely]]
         return Outlook::busy;
     auto const& first = static_cast<Vcpu const&>(*waiting);
-    bool const alone =
-        team == nullptr && !isa::Sstatus::sd::get(from.sstatus) && (first.changed.raw | tainted.raw) == 0;
+    bool const alone = team == nullptr && !isa::Sstatus::sd::get(from.sstatus) &&
+                       (first.changed.raw | tainted.raw) == 0 && unit_words(from) == 0;
     auto const beside = static_cast<u8>(from.beside() | first.beside());
     if (alone && beside == 0) [[likely]]
         return Outlook::plain;

@@ -9,6 +9,23 @@ namespace antler::vm {
 using isa::ContextStatus;
 using S = isa::Sstatus;
 
+namespace {
+
+// A write of fcsr, vcsr or vstart alone may have left no trace in sstatus (Core::unit_words).
+bool has_written_floats(Vcpu const& vcpu) {
+    auto const status = S::fs::get(vcpu.sstatus);
+    return status == ContextStatus::dirty ||
+           (status != ContextStatus::off && hart::csr::fcsr::read_raw() != vcpu.floats.f[32]);
+}
+bool has_written_vector(Vcpu const& vcpu) {
+    auto const status = S::vs::get(vcpu.sstatus);
+    return status == ContextStatus::dirty ||
+           (status != ContextStatus::off && (hart::csr::vstart::read_raw() != vcpu.vector.state[0] ||
+                                             hart::csr::vcsr::read_raw() != vcpu.vector.state[3]));
+}
+
+}  // namespace
+
 void Core::open_units() {
     hart::csr::sstatus::set_bits(S::fs::mask | (vector_bytes != 0 ? S::vs::mask : 0));
 }
@@ -34,10 +51,9 @@ void Core::bring_units(Vcpu& vcpu) {
 }
 
 void Core::park_units(Vcpu& vcpu) {
-    bool const floats = S::fs::get(vcpu.sstatus) == ContextStatus::dirty;
-    bool const vector = S::vs::get(vcpu.sstatus) == ContextStatus::dirty;
-    if (!floats && !vector) return;
     open_units();
+    bool const floats = has_written_floats(vcpu);
+    bool const vector = has_written_vector(vcpu);
     if (floats) {
         hart::save(vcpu.floats);
         floats_owner = &vcpu;

@@ -9,6 +9,7 @@
 #include "isa/extensions.hpp"
 #include "vm/channel.hpp"
 #include "vm/device_tree_interrupts.hpp"
+#include "vm/device_tree_lent.hpp"
 #include "vm/device_tree_pci.hpp"
 #include "vm/machine.hpp"
 
@@ -206,6 +207,7 @@ void write_soc(FdtWriter& tree, GuestTreeOptions const& options) {
     tree.end_node();
 
     if (options.pci != nullptr) write_pci(tree, *options.pci, wires);
+    write_lent(tree, options.lent, wires);
     for (u32 slot = 0; slot < options.slots; ++slot) {
         auto const place = slot_place(slot);
         write_device(tree, "virtio_mmio", place.registers);
@@ -276,8 +278,9 @@ usize guest_tree_room(GuestTreeOptions const& options) {
     constexpr usize each_slot = 160;
     constexpr usize each_channel = 256;
     auto const pci = options.pci != nullptr ? pci_node_room : 0;
-    return fixed + pci + options.slots * each_slot + options.channels.size() * each_channel +
-           options.command_line.size() + options.rng_seed.size() + options.vcpus * (each_cpu + 4 * known);
+    return fixed + pci + lent_room(options.lent) + options.slots * each_slot +
+           options.channels.size() * each_channel + options.command_line.size() + options.rng_seed.size() +
+           options.vcpus * (each_cpu + 4 * known);
 }
 
 Result<std::span<u8>> write_guest_tree(std::span<u8> buffer, GuestTreeOptions const& options) {

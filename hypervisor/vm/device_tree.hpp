@@ -14,6 +14,7 @@ namespace antler::vm {
 
 class ChannelEnd;
 class PciHost;
+struct LentDevice;
 
 struct GuestTreeOptions {
     u32 vcpus = 1;  // hart ids 0 to vcpus - 1
@@ -27,6 +28,7 @@ struct GuestTreeOptions {
     u32 identities = 0;            // of an interrupt file
     u32 slots = 0;                 // of virtio devices on mmio
     PciHost const* pci = nullptr;  // none
+    std::span<LentDevice const> lent{};
     bool watchdog = false;
     bool flash = false;
 

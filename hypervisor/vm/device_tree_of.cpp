@@ -4,6 +4,7 @@
 #include <array>
 
 #include "vm/device_tree.hpp"
+#include "vm/lent_devices.hpp"
 #include "vm/outside.hpp"
 #include "vm/vm.hpp"
 
@@ -25,6 +26,8 @@ GuestTreeOptions options_of(Vm const& vm, std::span<u8 const> seed) {
         .identities = vm.identities(),
         .slots = vm.machine().mmio_count(),
         .pci = vm.machine().pci(),
+        .lent =
+            vm.machine().lent() != nullptr ? vm.machine().lent()->devices() : std::span<LentDevice const>{},
         .watchdog = vm.machine().has_watchdog(),
         .flash = vm.machine().has_flash(),
         .host_extensions = vm.host_isa().extensions,

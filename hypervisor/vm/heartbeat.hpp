@@ -9,20 +9,20 @@ namespace antler::vm {
 // looks, so a heartbeat that stands still from look to look is a hart that takes no interrupts.
 class HeartbeatWatch {
 public:
-    enum class Verdict : u8 { fine, ask, locate, stuck };
+    enum class Verdict : u8 { fine, ask, stuck, still_stuck };
 
-    // Called every `period`.  `ask`: interrupt it.  `locate`: it was asked and does not answer, so that it
-    // must be asked where it is by something stronger.  `stuck`: it has not answered for more than a second;
-    // said once, until it beats again.
+    // Called every `period`.  `ask`: interrupt it.  `stuck`: it was asked and did not answer for more than a
+    // second; said once, until it beats again, and `still_stuck` at the look after that.
     [[nodiscard]] Verdict look(u64 beat) {
         if (beat != last_) {
             last_ = beat;
             silent_looks_ = 0;
             return Verdict::fine;
         }
-        if (beat == 0 || silent_looks_ > looks_of_a_second) return Verdict::fine;  // not here yet, or known
-        if (++silent_looks_ > looks_of_a_second) return Verdict::stuck;
-        return silent_looks_ == looks_of_a_second ? Verdict::locate : Verdict::ask;
+        if (beat == 0 || silent_looks_ > looks_of_a_second + 1) return Verdict::fine;  // not here yet, or known
+        ++silent_looks_;
+        if (silent_looks_ <= looks_of_a_second) return Verdict::ask;
+        return silent_looks_ == looks_of_a_second + 1 ? Verdict::stuck : Verdict::still_stuck;
     }
 
     static constexpr u64 period_milliseconds = 400;

@@ -6,6 +6,7 @@
 #include "hart/fence.hpp"
 #include "vm/channel.hpp"
 #include "vm/kept_flash.hpp"
+#include "vm/lent_devices.hpp"
 #include "vm/net_card.hpp"
 #include "vm/outside.hpp"
 #include "vm/virtio_front.hpp"
@@ -90,6 +91,7 @@ void Machine::reset(u32 vcpus) {
         put_cells(devices);
         if (kept_ != nullptr) devices.variables_flash.cells() = cells;
         if (pci_ != nullptr) pci_->reset();
+        if (lent_ != nullptr) lent_->power_on(devices.wires);
         for (u32 i = 0; i < slot_count_; ++i) slots_[i]->reset();
         for (auto* const end : channels()) end->reset();
         input_waits_.store(true, std::memory_order_relaxed);
@@ -108,6 +110,19 @@ Result<PciHost*> Machine::need_pci(memory::Store& store) {
     auto* const host = TRY(store.make<PciHost>(vm_, lines));
     TRY(host->attach(bus_, vm_.ram().range()));
     return pci_ = host;
+}
+
+Result<LentDevices*> Machine::need_lent(memory::Store& store) {
+    if (lent_ == nullptr) lent_ = TRY(store.make<LentDevices>());
+    return lent_;
+}
+
+void Machine::open_lent() {
+    if (lent_ != nullptr) devices_.with([&](Devices& devices) { lent_->power_on(devices.wires); });
+}
+
+void Machine::board_line_rises(u32 source) {
+    devices_.with([&](Devices& devices) { lent_->rise(devices.wires, source); });
 }
 
 Result<SlotWire> Machine::next_wire(memory::Store& store, VirtioBus where) {

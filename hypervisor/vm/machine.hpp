@@ -29,6 +29,7 @@ class Vm;
 class ChannelEnd;
 class KeptFlash;
 class PciHost;
+class LentDevices;
 struct SlotWire;
 struct Channel;
 
@@ -115,6 +116,13 @@ public:
     // None unless something is behind it.
     [[nodiscard]] PciHost const* pci() const { return pci_; }
     [[nodiscard]] Result<PciHost*> need_pci(memory::Store& store);
+    // None unless the board lends it something.
+    [[nodiscard]] LentDevices const* lent() const { return lent_; }
+    [[nodiscard]] Result<LentDevices*> need_lent(memory::Store& store);
+    // From any hart: the board's wire of this source rises.
+    void board_line_rises(u32 source);
+    // Before the VM starts, when all are there.
+    void open_lent();
     // The next channel; its end lies in the store.
     [[nodiscard]] Result<void> add_channel(memory::Store& store, Channel& channel, u32 side);
     [[nodiscard]] std::span<ChannelEnd* const> channels() const {
@@ -271,6 +279,7 @@ private:
     Timebase timebase_;
     ImsicPages imsic_pages_;
     PciHost* pci_ = nullptr;
+    LentDevices* lent_ = nullptr;
     std::array<VirtioSlot*, max_slots> slots_{};
     u32 slot_count_ = 0;
     u32 mmio_count_ = 0;                              // of them

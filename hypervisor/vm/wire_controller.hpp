@@ -47,6 +47,11 @@ public:
         std::get_if<Aplic>(&which_)->set_source(source, level);
     }
 
+    // This source is a wire of the board's.
+    void come_from(u32 source, device::OutsideWires& outside) {
+        match(which_, [&](auto& one) { one.come_from(source, outside); });
+    }
+
     [[nodiscard]] device::Device& registers() {
         return match(which_, [](auto& one) -> device::Device& { return one; });
     }

@@ -354,5 +354,54 @@ TEST_P(AplicTest, IsConsistentAfterAnyRestoredState) {
     }
 }
 
+// A board whose wires are high as long as a test says.
+struct BoardWires final : OutsideWires {
+    bool high = false;
+    u32 looks = 0;
+    bool look(u32) override {
+        ++looks;
+        return high;
+    }
+};
+
+TEST_P(Direct, AsksTheBoardAboutAWireThatWasClaimedBefore) {
+    BoardWires board;
+    aplic.come_from(50, board);
+    open(50, Mode::level1);
+    board.high = true;
+    aplic.set_source(50, true);
+    EXPECT_EQ(claim(0), 50u);
+    EXPECT_EQ(board.looks, 0u) << "nobody can have served it";
+    EXPECT_EQ(claim(0), 50u) << "it is high still";
+    EXPECT_EQ(board.looks, 1u);
+    board.high = false;
+    EXPECT_EQ(heard.levels, 1u);
+    EXPECT_EQ(in(idc(0, reg::idc_topi)), 0u);
+    EXPECT_EQ(heard.levels, 0u);
+    EXPECT_EQ(board.looks, 2u);
+    EXPECT_EQ(claim(0), 0u);
+    EXPECT_EQ(board.looks, 2u) << "it is low until the board tells";
+    aplic.set_source(50, true);
+    EXPECT_EQ(claim(0), 50u);
+}
+
+TEST_P(Messages, AsksTheBoardWhenTheGuestAsksForALevelAgain) {
+    BoardWires board;
+    aplic.come_from(50, board);
+    open(50, Mode::level1, 1, 7);
+    board.high = true;
+    aplic.set_source(50, true);
+    EXPECT_EQ(messages(), (MessageList{{1, 7}}));
+    out(reg::setipnum, 50);
+    EXPECT_EQ(messages(), (MessageList{{1, 7}})) << "it is high still";
+    board.high = false;
+    out(reg::setipnum, 50);
+    EXPECT_TRUE(messages().empty());
+    aplic.set_source(50, true);
+    EXPECT_EQ(messages(), (MessageList{{1, 7}}));
+    EXPECT_FALSE(bit(reg::in_clrip, 50)) << "who looks at the input looks at the board";
+    EXPECT_EQ(board.looks, 3u);
+}
+
 }  // namespace
 }  // namespace antler::device

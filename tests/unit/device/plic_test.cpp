@@ -245,5 +245,37 @@ TEST_F(PlicTest, StaysConsistentWhateverASnapshotSays) {
     EXPECT_EQ(levels, 0u);
 }
 
+// A board whose wires are high as long as a test says.
+struct BoardWires final : OutsideWires {
+    bool high = false;
+    u32 looks = 0;
+    bool look(u32) override {
+        ++looks;
+        return high;
+    }
+};
+
+TEST_F(PlicTest, AsksTheBoardWhenAWireOfItsWasServed) {
+    BoardWires board;
+    plic.come_from(50, board);
+    priority(50, 1);
+    enable(0, 50);
+    board.high = true;
+    plic.set_source(50, true);
+    EXPECT_EQ(claim(0), 50u);
+    EXPECT_EQ(board.looks, 0u);
+    complete(0, 50);
+    EXPECT_EQ(board.looks, 1u);
+    EXPECT_TRUE(pending(50)) << "it is high still";
+    EXPECT_EQ(claim(0), 50u);
+    board.high = false;
+    complete(0, 50);
+    EXPECT_FALSE(pending(50));
+    complete(0, 50);
+    EXPECT_EQ(board.looks, 2u) << "nothing was served";
+    plic.set_source(50, true);
+    EXPECT_EQ(levels, 1u) << "the board has told of the next one";
+}
+
 }  // namespace
 }  // namespace antler::device

@@ -3,27 +3,16 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdio>
 #include <cstdlib>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "abi/fdt_writer.hpp"
+#include "tests/unit/platform/boards.hpp"
 
 namespace antler::platform {
 namespace {
-
-// tests/unit/platform/boards/NAME.dts, compiled.
-std::vector<u8> compiled(std::string const& name) {
-    auto const command =
-        "dtc -q -I dts -O dtb " ANTLER_SOURCE_DIR "/tests/unit/platform/boards/" + name + ".dts";
-    auto* const pipe = popen(command.c_str(), "r");
-    std::vector<u8> bytes;
-    for (int c = 0; pipe != nullptr && (c = std::fgetc(pipe)) != EOF;) bytes.push_back(static_cast<u8>(c));
-    if (pipe != nullptr) pclose(pipe);
-    return bytes;
-}
 
 class Boards : public testing::Test {
 protected:

@@ -199,6 +199,88 @@ TEST(HostPlic, CompletesWhatItClaimed) {
     EXPECT_EQ(interrupts.served(), 1u);
 }
 
+// A handler that looks at what is open while it is called.
+struct Watcher final : InterruptHandler {
+    u32* word = nullptr;
+    u32 seen = 0;
+    u32 times = 0;
+    void interrupted() override {
+        seen = *word;
+        ++times;
+    }
+};
+
+TEST(HostPlic, DoesNotCompleteWhatIsServedLater) {
+    Registers plic{0x20'3000};
+    HartInterrupts interrupts;
+    interrupts.come_by(HostPlic{plic.range().start, 1});
+    InterruptTable table;
+    Counter device;
+    ASSERT_TRUE(interrupts.enable({10}));
+    ASSERT_TRUE(table.add(10, device));
+    table.end_with(device, Aftermath::closed);
+    plic.at(0x20'1004) = 10;
+    EXPECT_FALSE(interrupts.serve(table));
+    EXPECT_EQ(device.times, 1u);
+    // Reading takes nothing away here, so only a write can have changed it.
+    plic.at(0x20'1004) = 0;
+    EXPECT_FALSE(interrupts.is_high({10})) << "a PLIC cannot tell";
+    interrupts.open(BoardWire{10});
+    EXPECT_EQ(plic.at(0x20'1004), 10u);
+    table.poll();
+    EXPECT_EQ(device.times, 1u) << "nobody asks for what a guest serves";
+}
+
+TEST(AplicHart, ClosesAWireBeforeItsGuestHearsOfIt) {
+    Registers wires{aplic::idcs + 4 * aplic::idc_bytes};
+    BoardAplic const board{.registers = wires.range(), .sources = 96};
+    HostAplic domain{board};
+    ASSERT_TRUE(domain.start(aplic::Delivery::direct));
+    HartInterrupts interrupts;
+    interrupts.come_by(AplicHart{domain, {.controller = 0, .index = 2}});
+    InterruptTable table;
+    Watcher device;
+    device.word = &wires.at(aplic::clrienum);
+    ASSERT_TRUE(interrupts.enable({40}));
+    ASSERT_TRUE(table.add(40, device));
+    table.end_with(device, Aftermath::closed);
+    wires.at(aplic::idcs + 2 * aplic::idc_bytes + aplic::idc_claimi) = aplic::Topi::of(40, 1).raw;
+    EXPECT_FALSE(interrupts.serve(table));
+    EXPECT_EQ(device.times, 1u);
+    EXPECT_EQ(device.seen, 40u);
+    wires.at(aplic::in_clrip + 4) = 1u << 8;
+    EXPECT_EQ(interrupts.is_high({40}), true);
+    wires.at(aplic::in_clrip + 4) = 0;
+    EXPECT_EQ(interrupts.is_high({40}), false);
+    wires.at(aplic::setienum) = 0;
+    interrupts.open(BoardWire{40});
+    EXPECT_EQ(wires.at(aplic::setienum), 40u);
+    EXPECT_EQ(wires.at(aplic::target + 4 * 40), aplic::Target::direct(2, 1).raw);
+}
+
+TEST(HostImsic, AsksForNoFurtherMessageOfWhatIsServedLater) {
+    Desk desk;
+    Watcher device;
+    device.word = &desk.wires.at(aplic::clrienum);
+    ASSERT_TRUE(desk.interrupts.enable({10}));
+    ASSERT_TRUE(desk.table.add(10, device));
+    desk.interrupts.open();
+    for (auto const how : {Aftermath::closed, Aftermath::passed, Aftermath::lowered}) {
+        desk.table.end_with(device, how);
+        desk.wires.at(aplic::clrienum) = desk.wires.at(aplic::setipnum) = 0;
+        desk.raise(10);
+        EXPECT_FALSE(desk.interrupts.serve(desk.table));
+        EXPECT_EQ(device.seen, how == Aftermath::closed ? 10u : 0u);
+        EXPECT_EQ(desk.wires.at(aplic::setipnum), how == Aftermath::lowered ? 10u : 0u);
+    }
+    EXPECT_EQ(device.times, 3u);
+    desk.interrupts.close(BoardWire{10});
+    EXPECT_EQ(desk.wires.at(aplic::clrienum), 10u);
+    desk.interrupts.open(BoardWire{10});
+    EXPECT_EQ(desk.wires.at(aplic::setienum), 10u);
+    EXPECT_EQ(desk.wires.at(aplic::setipnum), 10u) << "it may be high already";
+}
+
 TEST(HartInterrupts, AreNoneWhereNoControllerReachesTheHart) {
     HartInterrupts interrupts;
     InterruptTable table;

@@ -373,6 +373,20 @@ TEST_F(Units, AreSavedOnlyWhenDirty) {
     EXPECT_EQ(isa::Sstatus::fs::get(first_.sstatus), isa::ContextStatus::clean);
 }
 
+// QEMU says nothing of a write to fcsr by a guest; whoever came next had its rounding mode.
+TEST_F(Units, AreSavedWhenOnlyTheirControlRegisterWasWrittenAndNobodySaysSo) {
+    RecordProperty("rules", "norm:vsstatus_fs_op");
+    ASSERT_NO_FATAL_FAILURE(switch_over());
+    auto& writes = *world_.core().current;
+    csr::fcsr::write_raw(0x60);
+    ASSERT_NO_FATAL_FAILURE(switch_over());
+    ASSERT_NE(world_.core().current, &writes);
+    EXPECT_EQ(csr::fcsr::read_raw(), 0U);
+    ASSERT_NO_FATAL_FAILURE(switch_over());
+    ASSERT_EQ(world_.core().current, &writes);
+    EXPECT_EQ(csr::fcsr::read_raw(), 0x60U);
+}
+
 TEST_F(Units, AreLoadedOnlyWhenAnotherHadThem) {
     auto* const one = world_.run();
     one->sstatus |= fs_dirty;
