@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <random>
 #include <set>
 #include <sstream>
 
@@ -241,6 +242,10 @@ private:
         for (auto const& node : steps) {
             auto const* step = node.as_table();
             if (auto const* again = step != nullptr ? (*step)["steps"].as_array() : nullptr) {
+                if ((*step)["walk"]) {
+                    walk(scenario, *step, *again);
+                    continue;
+                }
                 auto const times = (*step)["repeat"].value_or(1);
                 auto const long_times = (*step)["repeat_long"].value_or(times);
                 for (int i = 0; i < (long_form_ ? long_times : times); ++i) add_steps(scenario, *again);
@@ -259,6 +264,7 @@ private:
             if (!made.ask.empty()) {
                 made.answer = patterns((*step)["expect"]);
                 made.exit = (*step)["exit"].value_or(0);
+                made.may_refuse = (*step)["may_refuse"].value_or(false);
                 made.times = (*step)["times"].value_or(1);
                 made.median_below = (*step)["median_below"].value_or(0);
                 made.same = patterns((*step)["same"]);
@@ -269,6 +275,18 @@ private:
             if (auto const text = (*step)["expect"].value<std::string>()) made.expect = pattern(*text);
             scenario.dialogue.push_back(std::move(made));
         }
+    }
+    // So many steps, each any of these: the same in every run, as the seed says.
+    void walk(Scenario& scenario, toml::table const& step, toml::array const& steps) const {
+        auto const times = step["walk"].value_or(1);
+        auto const long_times = step["walk_long"].value_or(times);
+        std::minstd_rand random{static_cast<u32>(step["seed"].value_or(1))};
+        for (int i = 0; i < (long_form_ ? long_times : times) && !steps.empty(); ++i) {
+            toml::array one;
+            one.push_back(*steps[random() % steps.size()].as_table());
+            add_steps(scenario, one);
+        }
+        if (long_form_ && long_times > times) scenario.timeout_seconds *= long_times / times;
     }
     [[nodiscard]] std::vector<DialogueStep> at_terminal(toml::array const* steps) const {
         std::vector<DialogueStep> made;

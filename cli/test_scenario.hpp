@@ -26,8 +26,9 @@ struct DialogueStep {
     std::vector<std::string> ask{};
     std::vector<Pattern> answer{};
     int exit = 0;
-    int times = 1;         // so often, and
-    int median_below = 0;  // the median of all takes fewer milliseconds
+    bool may_refuse = false;  // exit code 2 is as good
+    int times = 1;            // so often, and
+    int median_below = 0;     // the median of all takes fewer milliseconds
     // Its lines that match are those that matched when the same was asked first.
     std::vector<Pattern> same{};
     // Or so many bytes of noise into the control channel, and gone without a word.

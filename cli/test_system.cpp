@@ -238,7 +238,8 @@ private:
         said.append(got.output);
         Sequence expected{step.answer};
         expected.look_at(said);
-        bool const ended = !got.timed_out && WIFEXITED(got.status) && WEXITSTATUS(got.status) == step.exit;
+        bool const ended =
+            !got.timed_out && WIFEXITED(got.status) && ends_well(step, WEXITSTATUS(got.status));
         if (ended && expected.done() && is_same(step, said)) {
             asked_until_.reset();
             took_.push_back(std::chrono::duration<double, std::milli>(Clock::now() - asked_at).count());
@@ -255,6 +256,10 @@ private:
                        : fmt::format("`antler {}` ended with {} instead of exit code {}",
                                      fmt::join(step.ask, " "), end_of_process(got.status), step.exit);
         return false;
+    }
+
+    [[nodiscard]] static bool ends_well(DialogueStep const& step, int code) {
+        return code == step.exit || (step.may_refuse && code == static_cast<int>(ExitCode::bad_input));
     }
 
     // Whether the lines that match are those of the first time.

@@ -2,6 +2,7 @@
 //
 //   seed=N        the first life's; each next life has the next one
 //   actions=N     in all lives
+//   again         every life has the first seed
 //   life=N        in one life, 1000 without
 //   verbose       says every action before it is done
 //
@@ -99,7 +100,7 @@ void run() {
     auto const channel = find_channel();
     auto& ledger = ledger_of(channel);
     auto const life = ledger.lives.fetch_add(1);
-    auto const seed = number_of("seed=") + life;
+    auto const seed = number_of("seed=") + (told("again") ? 0 : life);
     auto const goal = number_of("actions=");
     auto const most = number_of("life=") != 0 ? number_of("life=") : 1000;
     auto const verbose = told("verbose");

@@ -8,6 +8,8 @@ namespace {
     say("");
     say("{}: hart {} cause {:x} tval {:x} pc {:x} ra {:x} sp {:x} sstatus {:x}", why, hart.id, hart.scause,
         hart.stval, hart.pc, hart.x[1], hart.x[2], hart.sstatus);
+    for (usize i = 5; i < 29; i += 4)
+        say("  x{} {:x} {:x} {:x} {:x}", i, hart.x[i], hart.x[i + 1], hart.x[i + 2], hart.x[i + 3]);
     give_up(why);
 }
 

@@ -97,6 +97,27 @@ TEST(Scenarios, HaveDialoguesAndQuestionsForTheMonitor) {
     EXPECT_NE(one.description.find("unix:${monitor}"), std::string::npos) << one.description;
 }
 
+TEST(Scenarios, WalkTheSameWayInEveryRun) {
+    constexpr auto text = R"(
+        [scenario.x]
+        about = "it wanders"
+        guest = "hello"
+        dialogue = [{ walk = 50, walk_long = 80, seed = 3, steps = [{ type = "a" }, { ask = "list", may_refuse = true }] }]
+    )";
+    auto const one = scenarios(text).at(0);
+    auto const again = scenarios(text).at(0);
+    ASSERT_EQ(one.dialogue.size(), 50u);
+    usize typed = 0;
+    for (usize i = 0; i < one.dialogue.size(); ++i) {
+        EXPECT_EQ(one.dialogue[i].type, again.dialogue[i].type);
+        EXPECT_EQ(one.dialogue[i].may_refuse, one.dialogue[i].type.empty());
+        typed += one.dialogue[i].type == "a";
+    }
+    EXPECT_GT(typed, 5u);
+    EXPECT_LT(typed, 45u);
+    EXPECT_EQ(scenarios(text, true).at(0).dialogue.size(), 80u);
+}
+
 TEST(Scenarios, ThatAreWrongAreToldApartByLineAndColumn) {
     EXPECT_EQ(complaint("[scenario.x]\nabout = \"a\"\nexpekt = []\n").substr(0, 48),
               "some.toml:3:10: A scenario has no key `expekt`; ");
