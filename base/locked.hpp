@@ -46,6 +46,16 @@ public:
         return std::forward<Body>(body)(value_);
     }
 
+    // The same if nobody has it now; false: somebody has, and nothing was done.  It waits for nobody, so it
+    // has no place in the order; the body takes no lock.
+    template <class Body>
+    [[nodiscard, gnu::always_inline]] bool try_with(Body&& body) {
+        if (taken_.exchange(1, std::memory_order_acquire) != 0) return false;
+        std::forward<Body>(body)(value_);
+        taken_.store(0, std::memory_order_release);
+        return true;
+    }
+
 private:
     struct Guard {
         explicit Guard(Locked& l) : lock{l} {

@@ -42,9 +42,18 @@ if(EXISTS ${CMAKE_SOURCE_DIR}/hypervisor/boot/image.ld)
         LINK -Wl,-pie -Wl,--no-dynamic-linker -Wl,-z,norelro -Wl,-z,text)
 endif()
 
+if(TARGET hypervisor)
+    add_custom_command(TARGET hypervisor POST_BUILD
+        COMMAND sh ${CMAKE_SOURCE_DIR}/cmake/check_lanes.sh $<TARGET_FILE:hypervisor> VERBATIM)
+endif()
+
 # The ecall lane finds the guest's own values in every register that it does not use.
 set_source_files_properties(${CMAKE_SOURCE_DIR}/hypervisor/hart/lane.cpp PROPERTIES COMPILE_OPTIONS
     "-Wno-register;-ffixed-x5;-ffixed-x12;-ffixed-x13;-ffixed-x14;-ffixed-x15;-ffixed-x16;-ffixed-x17;-ffixed-x29;-ffixed-x30;-ffixed-x31")
+
+# So does the device lane, with more that it may use.
+set_source_files_properties(${CMAKE_SOURCE_DIR}/hypervisor/vm/device_lane.cpp PROPERTIES COMPILE_OPTIONS
+    "-ffixed-x1;-ffixed-x8;-ffixed-x9;-ffixed-x16;-ffixed-x17;-ffixed-x18;-ffixed-x19;-ffixed-x20;-ffixed-x21;-ffixed-x22;-ffixed-x23;-ffixed-x24;-ffixed-x25;-ffixed-x26;-ffixed-x27;-ffixed-x29;-ffixed-x30;-ffixed-x31")
 
 # Every folder under guests/ is one guest, but for lib/, which is in all of them, and linux/.
 file(GLOB guest_library CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/guests/lib/*.cpp ${CMAKE_SOURCE_DIR}/guests/lib/*.S)

@@ -38,6 +38,22 @@ template <Xlen X = native>
                        .length = static_cast<u8>(2 + (raw & 2))};
 }
 
+// The same questions one by one, for who asks few of them: what is_plain_load_word() or is_plain_load_byte()
+// affirms, plain_access() knows as a load of a sign-extended word, or of a byte whatever its sign.
+[[nodiscard]] constexpr bool is_plain_load_word(u64 htinst) {
+    return (htinst & ~u64{0xf82}) == 0x2001;
+}
+[[nodiscard]] constexpr bool is_plain_load_byte(u64 htinst) {
+    if ((htinst & ~u64{0xf80}) == 0x0003) return true;
+    return (htinst & ~u64{0xf82}) == 0x4001;
+}
+[[nodiscard]] constexpr u32 load_register(u64 htinst) {
+    return static_cast<u32>(htinst) >> 7 & 31;
+}
+[[nodiscard]] constexpr u64 told_length(u64 htinst) {
+    return 2 + (htinst & 2);
+}
+
 static_assert(plain_access(0x0000'4583) == PlainAccess{false, false, 1, 11, 4});  // lbu a1
 static_assert(plain_access(0x00b0'2021) == PlainAccess{true, false, 4, 11, 2});   // c.sw a1
 static_assert(!plain_access(0x0000'3007) && !plain_access(0x3020) && !plain_access(0));

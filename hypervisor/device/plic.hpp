@@ -88,6 +88,31 @@ public:
         return u64{source < sources ? priorities_[source] : u8{0}};
     }
 
+    // What read() of an aligned word would answer; false: it would change something, for it claims.
+    [[nodiscard, gnu::always_inline]] bool glance(Offset offset, u32& value) const {
+        value = 0;
+        if (offset >= context_base) {
+            auto const context = context_of((offset - context_base) / context_stride);
+            if (context >= contexts_) return true;
+            auto const& its = context_[context];
+            auto const place = offset % context_stride;
+            if (place == threshold_offset) value = its.threshold;
+            if (place != claim_offset) return true;
+            auto const& enabled = its.enabled.words;
+            return ((pending_.words[0] & enabled[0]) | (pending_.words[1] & enabled[1])) == 0;
+        }
+        if (offset >= enable_base) {
+            auto const context = context_of((offset - enable_base) / enable_stride);
+            if (context < contexts_)
+                value = context_[context].enabled.word((offset - enable_base) % enable_stride / 4);
+        } else if (offset >= pending_base) {
+            value = pending_.word((offset - pending_base) / 4);
+        } else if (offset / 4 < sources) {
+            value = priorities_[offset / 4];
+        }
+        return true;
+    }
+
     [[nodiscard]] Result<void> write(Offset offset, Width width, u64 value) override {
         if (width != Width::word || offset % 4 != 0 || offset >= region_bytes)
             return Err{Error::not_supported};

@@ -44,6 +44,18 @@ public:
         return {};
     }
 
+    // What read() of the line status would answer; false: that has consequences, for an error goes, or the
+    // guest is found to listen.
+    [[nodiscard, gnu::always_inline]] bool glance_at_line_status(u32& value) {
+        if (line_errors_ != 0) return false;
+        if (received_ == 0 && idle_polls_ < polls_that_mean_listening) {
+            if (idle_polls_ == polls_that_mean_listening - 1) return false;
+            ++idle_polls_;
+        }
+        value = line_status();
+        return true;
+    }
+
     // How many bytes receive() takes now.  In loopback the outside is disconnected.
     [[nodiscard]] u32 room() const {
         if (loopback()) return 0;

@@ -14,38 +14,75 @@ antler_trap:
     sd    t0, ANTLER_GUEST_X(5)(tp)
     csrr  t0, scause
     addi  t0, t0, -10                       // environment call from VS-mode [norm:H_cause_ecall]
-    bnez  t0, full_exit
+    bnez  t0, not_a_call
     sd    t1, ANTLER_GUEST_X(6)(tp)
     sd    t2, ANTLER_GUEST_X(7)(tp)
     sd    t3, ANTLER_GUEST_X(28)(tp)
     sd    ra, ANTLER_GUEST_X(1)(tp)
     jal   antler_ecall_lane                 // t0: not zero when it answered, in a0 and a1
+    beqz  t0, unanswered_call
+    csrr  t0, sepc
+    addi  t0, t0, 4
+    csrw  sepc, t0
     ld    t1, ANTLER_GUEST_X(6)(tp)
     ld    t2, ANTLER_GUEST_X(7)(tp)
     ld    t3, ANTLER_GUEST_X(28)(tp)
     ld    ra, ANTLER_GUEST_X(1)(tp)
-    beqz  t0, full_exit
-    csrr  t0, sepc
-    addi  t0, t0, 4
-    csrw  sepc, t0
     ld    t0, ANTLER_GUEST_X(5)(tp)
     csrrw tp, sscratch, tp
     sret
 
-full_exit:
+    // The device lane: ANTLER_LANE_REGISTERS are what it may use, and what it may load.
+not_a_call:
+    addi  t0, t0, 10 - 21                   // load guest-page fault [norm:H_cause_load_guest_page_fault]
+    bnez  t0, full_exit
     sd    ra, ANTLER_GUEST_X(1)(tp)
-    sd    sp, ANTLER_GUEST_X(2)(tp)
-    sd    gp, ANTLER_GUEST_X(3)(tp)
     sd    t1, ANTLER_GUEST_X(6)(tp)
     sd    t2, ANTLER_GUEST_X(7)(tp)
-    sd    s0, ANTLER_GUEST_X(8)(tp)
-    sd    s1, ANTLER_GUEST_X(9)(tp)
+    sd    t3, ANTLER_GUEST_X(28)(tp)
     sd    a0, ANTLER_GUEST_X(10)(tp)
     sd    a1, ANTLER_GUEST_X(11)(tp)
     sd    a2, ANTLER_GUEST_X(12)(tp)
     sd    a3, ANTLER_GUEST_X(13)(tp)
     sd    a4, ANTLER_GUEST_X(14)(tp)
     sd    a5, ANTLER_GUEST_X(15)(tp)
+    jal   antler_device_lane                // a0: the length of the instruction that it answered, or zero
+    beqz  a0, unanswered_load
+    csrr  t0, sepc
+    add   t0, t0, a0
+    csrw  sepc, t0
+    ld    ra, ANTLER_GUEST_X(1)(tp)
+    ld    t0, ANTLER_GUEST_X(5)(tp)
+    ld    t1, ANTLER_GUEST_X(6)(tp)
+    ld    t2, ANTLER_GUEST_X(7)(tp)
+    ld    t3, ANTLER_GUEST_X(28)(tp)
+    ld    a0, ANTLER_GUEST_X(10)(tp)
+    ld    a1, ANTLER_GUEST_X(11)(tp)
+    ld    a2, ANTLER_GUEST_X(12)(tp)
+    ld    a3, ANTLER_GUEST_X(13)(tp)
+    ld    a4, ANTLER_GUEST_X(14)(tp)
+    ld    a5, ANTLER_GUEST_X(15)(tp)
+    csrrw tp, sscratch, tp
+    sret
+
+    // Each label has saved what the one above it has, and more.
+full_exit:
+    sd    ra, ANTLER_GUEST_X(1)(tp)
+    sd    t1, ANTLER_GUEST_X(6)(tp)
+    sd    t2, ANTLER_GUEST_X(7)(tp)
+    sd    t3, ANTLER_GUEST_X(28)(tp)
+unanswered_call:
+    sd    a0, ANTLER_GUEST_X(10)(tp)
+    sd    a1, ANTLER_GUEST_X(11)(tp)
+    sd    a2, ANTLER_GUEST_X(12)(tp)
+    sd    a3, ANTLER_GUEST_X(13)(tp)
+    sd    a4, ANTLER_GUEST_X(14)(tp)
+    sd    a5, ANTLER_GUEST_X(15)(tp)
+unanswered_load:
+    sd    sp, ANTLER_GUEST_X(2)(tp)
+    sd    gp, ANTLER_GUEST_X(3)(tp)
+    sd    s0, ANTLER_GUEST_X(8)(tp)
+    sd    s1, ANTLER_GUEST_X(9)(tp)
     sd    a6, ANTLER_GUEST_X(16)(tp)
     sd    a7, ANTLER_GUEST_X(17)(tp)
     sd    s2, ANTLER_GUEST_X(18)(tp)
@@ -58,7 +95,6 @@ full_exit:
     sd    s9, ANTLER_GUEST_X(25)(tp)
     sd    s10, ANTLER_GUEST_X(26)(tp)
     sd    s11, ANTLER_GUEST_X(27)(tp)
-    sd    t3, ANTLER_GUEST_X(28)(tp)
     sd    t4, ANTLER_GUEST_X(29)(tp)
     sd    t5, ANTLER_GUEST_X(30)(tp)
     sd    t6, ANTLER_GUEST_X(31)(tp)
@@ -73,7 +109,7 @@ full_exit:
     mv    a0, tp
     ld    sp, ANTLER_GUEST_STACK(tp)
     ld    tp, ANTLER_GUEST_HART(tp)
-    call  antler_guest_exit                 // returns the registers of the vCPU to run
+    jal   antler_guest_exit                 // returns the registers of the vCPU to run
 
 // [[noreturn]] void antler_enter_guest(GuestRegisters*)
 .globl antler_enter_guest

@@ -8,6 +8,9 @@
 #define ANTLER_GUEST_STACK 280
 #define ANTLER_GUEST_HART 288
 
+// What the device lane may use and load: ra, t0 to t3, a0 to a5.
+#define ANTLER_LANE_REGISTERS 0x1000fce2
+
 #define ANTLER_HART_FIXUP 0
 #define ANTLER_HART_SAVED_SP 8
 #define ANTLER_HART_FAULT_STACK 16

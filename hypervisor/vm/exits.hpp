@@ -5,6 +5,7 @@
 #include "base/seams.hpp"
 #include "hart/trap.hpp"
 #include "vm/core_switch.hpp"
+#include "vm/device_lane.hpp"
 #include "vm/emulate.hpp"
 #include "vm/explain.hpp"
 #include "vm/memory_fault.hpp"
@@ -122,6 +123,10 @@ template <class Enter>
     return true;
 }
 
+[[nodiscard, gnu::always_inline]] inline bool is_load_fault() {
+    return hart::csr::scause::read_raw() == static_cast<u64>(isa::Exception::load_guest_page_fault);
+}
+
 // Whether the hart's own word of an access to a device is to be had.
 [[nodiscard, gnu::always_inline]] inline bool may_be_quick(Vcpu const& vcpu) {
     return vcpu.home->trusts_traps;
@@ -131,6 +136,12 @@ template <ExitServices<Vcpu> Services>
 [[nodiscard]] inline Vcpu& turn(Vcpu& vcpu, isa::DecodeOptions const& options, Services& services) {
     Vcpu* next = nullptr;
     if (wait_turn(vcpu, [&](Vcpu& chosen) { next = &chosen; })) return *next;
+    if (is_load_fault()) {
+        if (auto const length = device_lane(vcpu); length != 0) {
+            vcpu.pc += length;
+            return vcpu;
+        }
+    }
     if (is_data_fault() && may_be_quick(vcpu) && quick_device_access(vcpu)) return vcpu.home->settle();
     return full_turn(vcpu, options, services);
 }

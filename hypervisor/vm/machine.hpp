@@ -38,6 +38,8 @@ inline constexpr GpaRange test_region{Gpa{0x10'0000}, 0x1000};
 inline constexpr GpaRange rtc_region{Gpa{0x10'1000}, 0x1000};
 inline constexpr GpaRange watchdog_region{Gpa{0x10'2000}, 0x1000};  // not on that board
 inline constexpr GpaRange uart_region{Gpa{0x1000'0000}, 0x100};
+inline constexpr Gpa uart_line_status =
+    uart_region.start + static_cast<u64>(device::uart::Register::line_status);
 inline constexpr GpaRange code_flash_region{Gpa{0x2000'0000}, device::CfiFlash::region_bytes};
 inline constexpr GpaRange variables_flash_region{Gpa{0x2200'0000}, device::CfiFlash::region_bytes};
 inline constexpr u32 rtc_source = 11;
@@ -105,6 +107,22 @@ public:
     }
     [[nodiscard]] Result<void> write(Gpa at, device::Width width, u64 value) {
         return access(at, [&](device::Bus::Hit hit) { return hit.device->write(hit.offset, width, value); });
+    }
+
+    // What the guest would read; false: it is not known without consequences, or somebody has the devices
+    // just now.  For the device lane.
+    [[nodiscard, gnu::always_inline]] bool glance_at_line_status(u32& value) {
+        bool known = false;
+        return devices_.try_with([&](Devices& devices) __attribute__((always_inline)) {
+            known = devices.uart.glance_at_line_status(value);
+        }) && known;
+    }
+    [[nodiscard, gnu::always_inline]] bool glance_at_plic(device::Offset offset, u32& value) {
+        bool known = false;
+        return devices_.try_with([&](Devices& devices) __attribute__((always_inline)) {
+            auto const* const plic = devices.wires.plic();
+            known = plic != nullptr && plic->glance(offset, value);
+        }) && known;
     }
 
     // Before the VM starts: a virtio device in the next free slot, and what it is wired to; what that takes

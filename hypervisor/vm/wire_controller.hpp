@@ -52,6 +52,7 @@ public:
         match(which_, [&](auto& one) { one.come_from(source, outside); });
     }
 
+    [[nodiscard]] Plic* plic() { return std::get_if<Plic>(&which_); }
     [[nodiscard]] device::Device& registers() {
         return match(which_, [](auto& one) -> device::Device& { return one; });
     }

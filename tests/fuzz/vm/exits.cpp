@@ -29,6 +29,7 @@ void one_run(fuzz::Input bytes) {
                           .memory_bytes = u64{8} << 20});
     auto* running = &world.start(vm);
     isa::DecodeOptions const options{.ignore_htinst = (flags & 32) != 0, .ignore_htval = (flags & 64) != 0};
+    world.core().trusts_traps = !options.ignore_htinst && !options.ignore_htval;
     if ((flags & 128) != 0) world.start(vm, 1);
     u32 turns = 0;
     while (!bytes.empty() && ++turns < 200) {

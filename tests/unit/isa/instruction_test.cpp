@@ -231,6 +231,14 @@ TEST(TrapInstruction, TheShortWayForDevicesSaysTheSameOrNothing) {
                                memory->file == RegisterFile::integer && memory->address_offset == 0;
             auto const quick = plain_access(value | upper);
             ASSERT_EQ(quick.has_value(), plain) << std::hex << (value | upper);
+            auto const whole = value | upper;
+            if (is_plain_load_word(whole) || is_plain_load_byte(whole)) {
+                ASSERT_TRUE(plain && memory->is_load()) << std::hex << whole;
+                ASSERT_EQ(memory->width, is_plain_load_word(whole) ? 4 : 1);
+                ASSERT_TRUE(memory->sign_extend || is_plain_load_byte(whole));
+                ASSERT_EQ(memory->reg, load_register(whole));
+                ASSERT_EQ(memory->length, told_length(whole));
+            }
             if (!plain) continue;
             ASSERT_EQ(quick->store, !memory->is_load());
             ASSERT_EQ(quick->sign_extend, memory->sign_extend);
