@@ -20,7 +20,6 @@ namespace antler::cli {
 namespace {
 
 constexpr std::chrono::seconds patience{300};
-constexpr u64 loaded_at = 0x8020'0000;  // where QEMU's firmware starts what -kernel names
 constexpr std::size_t shapes_shown = 3;
 
 std::string hex(u64 value) {

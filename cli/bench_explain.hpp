@@ -10,6 +10,8 @@
 
 namespace antler::cli {
 
+inline constexpr u64 loaded_at = 0x8020'0000;  // where QEMU's firmware starts what -kernel names
+
 // Runs the machine with every instruction of the hypervisor logged.  Throws Failure.
 [[nodiscard]] ExitTrace trace_exits(QemuMachine machine, Path const& hypervisor);
 

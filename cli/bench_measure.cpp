@@ -9,11 +9,13 @@
 #include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <fstream>
 
 #include "cli/bench_explain.hpp"
 #include "cli/doctor.hpp"
 #include "cli/failure.hpp"
 #include "cli/file.hpp"
+#include "cli/symbolize.hpp"
 
 namespace antler::cli {
 namespace {
@@ -88,6 +90,27 @@ ExitTrace Bench::traced(Load load) {
     return trace_exits(boards_.under_antler(load), hypervisor_elf());
 }
 
+// How often the hypervisor was entered, for QEMU writes down each time that its first instruction is come to.
+void Bench::measure_counted(Run const& one) {
+    auto machine = boards_.under_antler(one.load);
+    auto const entry = SymbolTable::read(hypervisor_elf()).find("antler_trap");
+    if (!entry) throw Failure{ExitCode::internal, "The hypervisor's ELF file has lost its symbols."};
+    auto const log = work_.path() / "entries";
+    for (auto const& word : {std::string{"-d"}, std::string{"exec"}, std::string{"-D"}, log.string(),
+                             std::string{"-dfilter"}, fmt::format("{:#x}+4", loaded_at + *entry)})
+        machine.extra.push_back(word);
+    auto const console = boot(machine);
+    if (!number_after(console, "marker ")) {
+        problems_.push_back(fmt::format("{}: Linux did not come to its marker.", one.what));
+        return;
+    }
+    std::ifstream lines{log};
+    double count = 0;
+    for (std::string line; std::getline(lines, line);) count += line.starts_with("Trace ") ? 1 : 0;
+    for (auto const row : one.rows)
+        if (is_wanted(row)) keep({std::string{row}, std::string{ours}, count});
+}
+
 // Where the exits of a row go.
 std::string Bench::explain_row(std::string const& row) {
     for (auto const& one : all_runs()) {
@@ -107,6 +130,7 @@ void Bench::measure(Run const& one) {
     auto const system = one.where == Where::antler ? ours : native;
     fmt::print(stderr, "antler: bench: {} ({})\n", one.what, system);
     if (one.load.traced) return measure_traced(one);
+    if (one.load.counted) return measure_counted(one);
     auto const console = run_load(one, one.load);
     auto figures = parse_guest_output(console, system);
     if (auto const booted = one.load.linux_kernel ? shortest_boot(one, console) : std::nullopt)

@@ -38,6 +38,7 @@ private:
     void measure(Run const& one);
     void measure_traced(Run const& one);
     void measure_list();
+    void measure_counted(Run const& one);
     ExitTrace traced(Load load);
     std::string run_load(Run const& one, Load const& load);
     std::optional<double> shortest_boot(Run const& one, std::string const& first);

@@ -27,6 +27,7 @@ std::vector<Run> const& all_runs() {
          // One hart: where several take turns, the time that one measures passes for all.
          {"demand_2m", "interrupts_off"}},
         {"Linux", Where::antler, {.linux_kernel = true}, {"linux_boot"}},
+        {"Linux, its exits counted", Where::antler, {.linux_kernel = true, .counted = true}, {"linux_exits"}},
         {"two guests on a switch", Where::antler, {.network = true}, {"net_64", "net_1500", "net_exits"}},
         {"a guest on a disk", Where::antler, {.disk = true}, {"block_4k", "block_4k_write"}},
         {"two VMs that take turns", Where::antler, {.pair = true}, {"world_switch_seen"}},

@@ -23,6 +23,7 @@ struct Load {
     bool messages = false;  // the board has an APLIC and IMSICs; its rows end with _msi
     bool aia = false;       // and so have the guests; its rows end with _aia
     bool traced = false;    // what counts is what QEMU writes down
+    bool counted = false;   // what counts is how often it is left
 };
 
 enum class Where { antler, native };
