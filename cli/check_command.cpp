@@ -81,6 +81,7 @@ void print_json(PreparedMachine const& prepared) {
           {"cpu", machine.cpu},
           {"aia", machine.aia},
           {"icount", machine.icount},
+          {"spare_disks", machine.spare_disks.value_or(0)},
           {"qemu_args", machine.qemu_args}}},
         {"hypervisor",
          {{"on_panic", hypervisor.on_panic}, {"ignore", hypervisor.ignore}, {"log", hypervisor.log}}},

@@ -35,7 +35,8 @@ struct MachineDescription {
     std::string cpu{};  // QEMU's -cpu
     std::string aia{};  // QEMU's -M virt,aia=
     bool icount = false;
-    std::string control{};  // what the control channel is
+    std::string control{};             // what the control channel is
+    std::optional<u32> spare_disks{};  // always there once it is checked
     std::vector<std::string> qemu_args{};
     Places places{};
 };

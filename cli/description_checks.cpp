@@ -235,6 +235,10 @@ void check_memory(Description& description) {
 void check_description(Description& description, Catalogue const& catalogue) {
     auto& machine = description.machine;
     if (machine.cpu.empty()) machine.cpu = machine.aia == "none" ? cpu_without_aia : cpu_with_aia;
+    // A board that somebody puts together, or that is the same in every run, has nothing but what it was
+    // given.
+    bool const plain = !machine.icount && machine.qemu_args.empty() && machine.control != "none";
+    if (!machine.spare_disks) machine.spare_disks = plain ? 4 : 0;
     repeat_vms(description);
     for (auto& vm : description.vms) {
         check_hidden(vm);

@@ -98,11 +98,15 @@ Instance Instance::make_exactly(std::string const& name) {
 }
 
 void write_instance_record(Path const& directory, InstanceRecord const& record) {
+    auto spares = nlohmann::ordered_json::array();
+    for (auto const& spare : record.spares)
+        spares.push_back({{"file", spare.file}, {"reads", spare.reads}, {"vms", spare.vms}});
     nlohmann::ordered_json const json{{"description", record.description},
                                       {"qemu", record.qemu},
                                       {"drives", record.drives},
                                       {"vms", record.vms},
-                                      {"vsock", record.vsock}};
+                                      {"vsock", record.vsock},
+                                      {"spares", spares}};
     auto const text = json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
     write_file(directory / "record.json", as_bytes(text));
 }
@@ -116,6 +120,9 @@ InstanceRecord read_instance_record(Path const& directory) {
         record.drives = json.value("drives", record.drives);
         record.vms = json.value("vms", record.vms);
         record.vsock = json.value("vsock", false);
+        for (auto const& spare : json.value("spares", nlohmann::json::array()))
+            record.spares.push_back({spare.value("file", ""), spare.value("reads", false),
+                                     spare.value("vms", std::vector<std::string>{})});
     } catch (std::exception const&) {
         return {};  // it is not there yet
     }

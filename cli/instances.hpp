@@ -42,6 +42,13 @@ struct FoundInstance {
     Path control{};
 };
 
+// A drive for the disk of a VM that comes later; its number is its place among them.
+struct SpareDisk {
+    std::string file{};              // behind it; empty: it is free
+    bool reads = false;              // nobody writes there
+    std::vector<std::string> vms{};  // whose disk it is
+};
+
 // What those that come later may want to know of a machine; a file in its folder.
 struct InstanceRecord {
     std::string description{};                    // the file that it was made from
@@ -49,6 +56,7 @@ struct InstanceRecord {
     std::map<std::string, std::string> drives{};  // image file → serial number on the board
     std::vector<std::string> vms{};               // that it started with
     bool vsock = false;                           // one of them has one
+    std::vector<SpareDisk> spares{};
 };
 void write_instance_record(Path const& directory, InstanceRecord const& record);
 [[nodiscard]] InstanceRecord read_instance_record(Path const& directory);

@@ -12,8 +12,10 @@
 
 #include "cli/byte_size.hpp"
 #include "cli/description.hpp"
+#include "cli/disk_images.hpp"
 #include "cli/instances.hpp"
 #include "cli/machine_build.hpp"
+#include "cli/spare_disks.hpp"
 #include "cli/vsock_server.hpp"
 
 namespace antler::cli {
@@ -21,19 +23,6 @@ namespace {
 
 using std::chrono::milliseconds;
 using wire::Type;
-
-// The drives of a machine are there from its start; a new VM finds its own among them.
-void find_drives(Description& description, InstanceRecord const& record) {
-    for (auto& vm : description.vms)
-        for (auto& disk : vm.disks) {
-            if (disk.path.empty() || disk.ramdisk) continue;
-            auto const found = record.drives.find(std::filesystem::absolute(disk.file).string());
-            if (found == record.drives.end())
-                complain(disk.places.of("path"),
-                         fmt::format("the machine was started without the disk \"{}\".", disk.path));
-            disk.host = found->second;
-        }
-}
 
 // On one line of a terminal, over what it said before; nowhere else.
 class Progress {
@@ -77,32 +66,68 @@ void send_pack(ControlClient& client, std::string const& name, Bytes const& pack
                what);
 }
 
+[[nodiscard]] Path directory_of(Asked const& asked) {
+    return (asked.socket.empty() ? find_instance(asked.machine).control : asked.socket).parent_path();
+}
+
+std::vector<std::string> names_of_vms(ControlClient& client) {
+    std::vector<std::string> names;
+    auto const all = must(client.ask(Type::list, wire::Nothing{}), "Cannot list the virtual machines");
+    for (auto const& item : all.items) names.emplace_back(item.as<wire::VmInfo>().name);
+    return names;
+}
+
+void create_one(HeldRecord& held, ControlClient& client, Description const& description,
+                VmDescription const& vm, bool start) {
+    auto one = description;
+    one.vms = {vm};
+    auto const before = names_of_vms(client);
+    if (std::ranges::find(before, vm.name) != before.end())
+        throw Failure{ExitCode::bad_input,
+                      fmt::format("`{}` cannot be created: a VM of that name exists already.", vm.name)};
+    try {
+        for (auto& disk : one.vms.front().disks) find_drive(held, vm.name, disk);
+        // It is charged for every page of its pack.
+        auto const machine = prepare_machine(std::move(one), page_bytes);
+        send_pack(client, vm.name, machine.pack.bytes(), start);
+    } catch (...) {
+        give_back_drives(held, vm.name);
+        throw;
+    }
+}
+
 }  // namespace
 
 int create_command(CreateOptions const& options) {
     auto description = read_description(options.file);
     refuse_none(description);
-    auto const directory = options.socket.empty() ? find_instance(options.machine).control.parent_path()
-                                                  : options.socket.parent_path();
-    auto record = read_instance_record(directory);
-    find_drives(description, record);
+    auto const directory = directory_of(options);
+    make_images(description);
+    refuse_none(description);
+    HeldRecord held{directory};
     auto client = client_of(options);
+    give_back_drives_of_others(held, names_of_vms(client));
     nlohmann::ordered_json names = nlohmann::ordered_json::array();
     for (auto const& vm : description.vms) {
-        auto one = description;
-        one.vms = {vm};
-        // It is charged for every page of its pack.
-        auto const machine = prepare_machine(std::move(one), page_bytes);
-        send_pack(client, vm.name, machine.pack.bytes(), !options.off);
+        create_one(held, client, description, vm, !options.off);
         names.push_back(vm.name);
+        auto& record = held.record;
         record.vsock = record.vsock || vm.vsock_cid != 0;
         if (std::ranges::find(record.vms, vm.name) == record.vms.end()) record.vms.push_back(vm.name);
         if (!options.json) fmt::print("{}\n", vm.name);
     }
-    if (record.qemu != 0) write_instance_record(directory, record);
-    if (record.vsock) start_vsock_server(directory / "control");
+    held.keep();
+    if (held.record.vsock) start_vsock_server(directory / "control");
     if (options.json) fmt::print("{}\n", nlohmann::ordered_json{{"created", names}}.dump(2));
     return 0;
+}
+
+int undefine_command(Asked const& asked, std::string const& vm) {
+    auto const directory = directory_of(asked);
+    auto const code = act_command(asked, Type::undefine, vm);
+    HeldRecord held{directory};
+    give_back_drives(held, vm);
+    return code;
 }
 
 int stop_command(Asked const& asked) {

@@ -12,6 +12,9 @@ struct CreateOptions : Asked {
 // `antler create FILE`: the VMs of a description become VMs of a machine that runs.
 int create_command(CreateOptions const& options);
 
+// `antler undefine VM`: it is forgotten, and the drives that were its own wait for another.
+int undefine_command(Asked const& asked, std::string const& vm);
+
 // `antler stop`: ends a machine with all its VMs, at once.
 int stop_command(Asked const& asked);
 

@@ -138,7 +138,10 @@ void add_acts(CommandTree& tree) {
     add_act(tree, "reboot", "Start one virtual machine again, as if reset", Type::reboot);
     add_act(tree, "suspend", "Stop a virtual machine where it is", Type::suspend);
     add_act(tree, "resume", "Let a suspended virtual machine go on", Type::resume);
-    add_act(tree, "undefine", "Forget a virtual machine that is off", Type::undefine);
+    auto const undefine = add<OneVm>(tree, "undefine", "Forget a virtual machine that is off",
+                                     [](auto const& o) { return undefine_command(o, o.vm); });
+    add_vm(*undefine.first, undefine.second->vm);
+    add_where(*undefine.first, *undefine.second);
     add_act(tree, "powerbutton", "Press a virtual machine's power button", Type::power_button);
 }
 
@@ -163,7 +166,8 @@ void add_settings(CommandTree& tree) {
         ->check(CLI::IsMember({"up", "down"}));
     add_where(*link.first, *link.second);
     auto const share = add<ShareOptions>(
-        tree, "schedinfo", "Say how large a virtual machine's share of the harts is", share_command);
+        tree, "schedinfo", "Say, or change, how large a virtual machine's share of the harts is",
+        share_command);
     add_vm(*share.first, share.second->vm);
     share.first->add_option("--weight", share.second->weight, "Beside others; 256 is usual");
     share.first->add_option("--cap", share.second->cap, "At most, in percent of one hart; 0: no limit");

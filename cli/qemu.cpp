@@ -1,6 +1,8 @@
 // The machine that QEMU is asked for.
 #include "cli/qemu.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cctype>
 #include <string_view>
@@ -8,6 +10,7 @@
 #include "abi/control.hpp"
 #include "base/units.hpp"
 #include "cli/failure.hpp"
+#include "cli/spare_disks.hpp"
 
 namespace antler::cli {
 
@@ -47,9 +50,28 @@ void add_control(Arguments& words, QemuMachine const& machine, Slots& slots) {
     }
 }
 
+// At the end of the bus, so that no other device has another place because of them.
+void add_spare_disks(Arguments& words, QemuMachine const& machine) {
+    auto const add = [&](auto const&... more) { (words.emplace_back(more), ...); };
+    if (!machine.monitor.empty())
+        add("-chardev", "socket,id=qemu,server=on,wait=off,path=" + without_commas(machine.monitor), "-mon",
+            "chardev=qemu,mode=control");
+    for (u32 i = 0; i < machine.spare_disks; ++i) {
+        auto const node = spare_node(i);
+        add("-blockdev", "driver=null-co,read-zeroes=on,node-name=" + node +
+                             "-0,size=" + std::to_string(spare_disk_bytes));
+        add("-blockdev", "driver=raw,discard=unmap,node-name=" + node + ",file=" + node + "-0");
+        add("-device",
+            "virtio-blk-pci,disable-legacy=on,disable-modern=off,addr=" + fmt::format("{:#x}", 31 - i) +
+                ",drive=" + node + ",serial=" + spare_serial(i) + ",werror=report,rerror=report");
+    }
+}
+
 void add_devices(Arguments& words, QemuMachine const& machine) {
     auto const add = [&](auto const&... more) { (words.emplace_back(more), ...); };
-    if (machine.control.empty() && machine.drives.empty() && machine.uplinks.empty()) return;
+    if (machine.control.empty() && machine.drives.empty() && machine.uplinks.empty() &&
+        machine.spare_disks == 0)
+        return;
     Slots slots;
     add("-global", "virtio-mmio.force-legacy=false");
     if (!machine.control.empty()) add_control(words, machine, slots);
@@ -73,6 +95,7 @@ void add_devices(Arguments& words, QemuMachine const& machine) {
         add("-netdev", options);
         add("-device", slots.next("virtio-net") + ",netdev=" + id);
     }
+    add_spare_disks(words, machine);
 }
 
 }  // namespace

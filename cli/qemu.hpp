@@ -37,6 +37,8 @@ struct QemuMachine {
     bool wait_for_console = false;  // the machine starts when somebody has connected to it
     std::vector<QemuDrive> drives{};
     std::vector<QemuUplink> uplinks{};
+    u32 spare_disks = 0;               // drives with nothing behind them yet
+    Path monitor{};                    // QEMU's own control socket is here; empty: there is none
     Path control{};                    // the control channel is a socket here; empty: there is none
     bool control_serial = false;       // it is a serial port behind PCI
     std::vector<std::string> extra{};  // what the user adds, last, so that it wins

@@ -21,6 +21,7 @@
 #include "cli/instances.hpp"
 #include "cli/machine_build.hpp"
 #include "cli/qemu_session.hpp"
+#include "cli/spare_disks.hpp"
 #include "cli/vsock_server.hpp"
 #include "cli/work_directory.hpp"
 
@@ -85,6 +86,7 @@ InstanceRecord record_of(Description const& description, QemuMachine const& mach
     InstanceRecord record{.description = std::filesystem::absolute(description.file).string()};
     for (auto const& drive : machine.drives) record.drives.emplace(drive.file.string(), drive.serial);
     for (auto const& vm : description.vms) record.vms.push_back(vm.name);
+    record.spares.resize(machine.spare_disks);
     for (auto const& vm : description.vms) record.vsock = record.vsock || vm.vsock_cid != 0;
     return record;
 }
@@ -198,6 +200,8 @@ int run_command(RunOptions const& options) {
         options.name ? Instance::make_exactly(*options.name) : Instance::make(options.file.stem().string());
     add_board_devices(machine, description);
     machine.console_socket = made.directory() / "console";
+    machine.spare_disks = description.machine.spare_disks.value_or(0);
+    if (machine.spare_disks != 0) machine.monitor = qemu_monitor_socket(made.directory());
     if (description.machine.control != "none") machine.control = made.control();
     machine.wait_for_console = !options.detach;
     Descriptor const errors{

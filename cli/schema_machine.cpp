@@ -54,6 +54,15 @@ constexpr std::array rows{
         .store = [](Target to, Value const& v) { to.machine->control = v.text; },
         .words = "virtio|uart|none"},
     Row{.section = Section::machine,
+        .key = "spare_disks",
+        .shape = Shape::number,
+        .fallback = "",
+        .sentence = "How many drives wait for image files of VMs that `antler create` makes later. Without "
+                    "it 4, and none "
+                    "with `icount`, `qemu_args` or no `control`.",
+        .store = [](Target to, Value const& v) { to.machine->spare_disks = static_cast<u32>(v.number); },
+        .most = most_spare_disks},
+    Row{.section = Section::machine,
         .key = "qemu_args",
         .shape = Shape::words,
         .fallback = "[]",

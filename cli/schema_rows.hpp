@@ -8,6 +8,7 @@ namespace antler::cli {
 
 inline constexpr u64 most_memory = 1024_GiB;
 inline constexpr u64 most_path = 4095;
+inline constexpr u32 most_spare_disks = 16;
 
 [[nodiscard]] std::span<Row const> machine_rows();  // machine, hypervisor, switch
 [[nodiscard]] std::span<Row const> vm_rows();

@@ -39,7 +39,7 @@ constexpr std::array rows{
         .key = "cpus.cap",
         .shape = Shape::number,
         .fallback = "0",
-        .sentence = "The most time it gets, in percent of one hart; 0 is no limit.",
+        .sentence = "The most time that each of its vCPUs gets, in percent of one hart; 0 is no limit.",
         .store = [](Target to, Value const& v) { to.vm->cap = static_cast<u32>(v.number); },
         .most = 100 * abi::pack::most_vcpus},
     Row{.section = Section::vm,

@@ -214,12 +214,19 @@ private:
         return socket;
     }
 
+    // What is about this computer, or about nothing that runs, takes no machine.
+    static bool asks_a_machine(std::vector<std::string> const& words) {
+        constexpr std::array<std::string_view, 4> others{"machines", "names", "completion", "manual"};
+        return words.empty() || std::ranges::find(others, words.front()) == others.end();
+    }
+
     // Another `antler` asks; what is not so yet may be so a little later.
     bool has_answered(DialogueStep const& step) {
         if (!asked_until_) asked_until_ = Clock::now() + 3 * grace;
         auto words = step.ask;
-        bool const named =
-            std::ranges::any_of(words, [](std::string const& word) { return word.contains("${machine}"); });
+        bool const named = !asks_a_machine(words) || std::ranges::any_of(words, [](std::string const& word) {
+            return word.contains("${machine}");
+        });
         for (auto& word : words)
             word = with_word(with_word(word, "${machine}", machine_), "${other}", other_.string());
         words.insert(words.begin(), words_.front());

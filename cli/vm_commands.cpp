@@ -409,9 +409,15 @@ int pin_command(PinOptions const& options) {
 
 int share_command(ShareOptions const& options) {
     auto client = client_of(options);
-    (void)must(client.ask(Type::set_share, wire::SetShare{options.vm, options.weight, options.cap}),
-               about(options.vm));
-    if (options.json) print({{"vm", options.vm}, {"status", "ok"}});
+    auto const answer = must(client.ask(Type::vm_info, wire::VmName{options.vm}), about(options.vm));
+    auto const now = answer.body<wire::VmInfo>();
+    wire::SetShare const share{options.vm, options.weight.value_or(now.weight),
+                               options.cap.value_or(now.cap)};
+    if (options.weight || options.cap) (void)must(client.ask(Type::set_share, share), about(options.vm));
+    if (options.json) print({{"vm", options.vm}, {"weight", share.weight}, {"cap", share.cap}});
+    if (!options.json && !options.weight && !options.cap)
+        fmt::print("Weight  {}\nCap     {}\n", share.weight,
+                   share.cap == 0 ? "none" : fmt::format("{} %", share.cap));
     return 0;
 }
 

@@ -58,8 +58,8 @@ int link_command(LinkOptions const& options);
 
 struct ShareOptions : Asked {
     std::string vm{};
-    u32 weight = 0;     // 0: as it is
-    u32 cap = ~u32{0};  // ~0: as it is
+    std::optional<u32> weight{};  // as it is, where it is left out
+    std::optional<u32> cap{};
 };
 int share_command(ShareOptions const& options);
 

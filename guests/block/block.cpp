@@ -191,6 +191,11 @@ void run() {
         auto const good = write_all(*drive, seed);
         check("some writes fit the overlay's memory, and the others are errors", good > 0 && good < pages);
         say("block: {} of {} pages fit", good, pages);
+    } else if (told("kept")) {
+        if (read_all(*drive, seed) == pages) return say("block: all is as it was written");
+        check_equal("every page is written", write_all(*drive, seed), pages);
+        check("a flush succeeds", ends_with(drive->ask(BlockType::flush, 0, 0), BlockStatus::ok));
+        say("block: all is new");
     } else if (drive->has(feature::read_only)) {
         test_read_only(*drive);
     } else {

@@ -233,17 +233,22 @@ Outcome Operations::act(wire::Type what, u32 id) {
 
 Outcome Operations::pin(u32 id, u32 index, u64 harts) {
     auto* const vm = running_vm(all_, id);
-    auto* const vcpu = vm != nullptr ? vm->vcpu(index) : nullptr;
+    if (vm == nullptr) return {wire::Status::bad_state, "it is off"};
+    bool const every = index == wire::every_vcpu;
+    auto* const vcpu = vm->vcpu(every ? 0 : index);
     if (vcpu == nullptr) return {wire::Status::not_found, "there is no such vCPU"};
     if ((harts & all_harts(all_)) == 0) return {wire::Status::invalid, "the board has none of these harts"};
-    vm->pin(*vcpu, harts);
+    if (!every) vm->pin(*vcpu, harts);
+    for (u32 id = 0; every && id < vm->description().vcpus; ++id) vm->pin(*vm->vcpu(id), harts);
     return {};
 }
 
 Outcome Operations::share(u32 id, u32 weight, u32 cap) {
     auto* const vm = running_vm(all_, id);
     if (vm == nullptr) return {wire::Status::bad_state, "it is off"};
-    if (weight == 0 || weight > most_weight) return {wire::Status::invalid, "a weight is from 1 to 65536"};
+    if (weight == 0) weight = vm->weight();
+    if (cap == ~u32{0}) cap = vm->cap();
+    if (weight > most_weight) return {wire::Status::invalid, "a weight is from 1 to 65536"};
     constexpr u32 percent = 100;
     if (cap > percent) return {wire::Status::invalid, "a cap is a percentage of one hart"};
     vm->set_share(weight, cap);

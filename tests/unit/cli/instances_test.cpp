@@ -49,6 +49,17 @@ TEST_F(Instances, a_machine_that_is_just_being_made_keeps_its_folder_while_other
     for (auto& looker : lookers) looker.join();
 }
 
+TEST_F(Instances, a_record_says_whose_the_spare_drives_are) {
+    auto const made = Instance::make("recorded");
+    write_instance_record(made.directory(), {.qemu = 7, .spares = {{}, {"/a.raw", true, {"one", "two"}}}});
+    auto const read = read_instance_record(made.directory());
+    ASSERT_EQ(read.spares.size(), 2u);
+    EXPECT_TRUE(read.spares[0].file.empty() && read.spares[0].vms.empty());
+    EXPECT_EQ(read.spares[1].file, "/a.raw");
+    EXPECT_TRUE(read.spares[1].reads);
+    EXPECT_EQ(read.spares[1].vms, (std::vector<std::string>{"one", "two"}));
+}
+
 TEST_F(Instances, a_machine_that_has_gone_is_nobody_and_its_name_is_free) {
     {
         auto const made = Instance::make("machine");

@@ -57,6 +57,20 @@ TEST(QemuArguments, PutTheControlChannelBehindOneSerialPortOnRequest) {
     EXPECT_FALSE(has_pair(port, "-chardev", "socket,id=control1,server=on,wait=off,path=/w/control.1"));
 }
 
+TEST(QemuArguments, PutSpareDrivesAtTheEndOfTheBus) {
+    auto machine = small();
+    EXPECT_FALSE(std::ranges::count(qemu_arguments("/q", machine, 0), "-blockdev"));
+    machine.spare_disks = 2;
+    machine.monitor = "/run/a,b/qemu";
+    auto const words = qemu_arguments("/q", machine, 0);
+    EXPECT_EQ(std::ranges::count(words, "-blockdev"), 4);
+    EXPECT_TRUE(has_pair(words, "-mon", "chardev=qemu,mode=control"));
+    EXPECT_TRUE(has_pair(words, "-chardev", "socket,id=qemu,server=on,wait=off,path=/run/a,,b/qemu"));
+    EXPECT_TRUE(has_pair(words, "-device",
+                         "virtio-blk-pci,disable-legacy=on,disable-modern=off,addr=0x1e,drive=spare1,"
+                         "serial=antler-spare-1,werror=report,rerror=report"));
+}
+
 TEST(QemuArguments, FixEverythingThatVariesWhenInstructionsAreCounted) {
     auto machine = small();
     machine.icount = true;
