@@ -34,6 +34,7 @@ constexpr std::array rows{
     BenchRow{"hart_start", "hart_start until its first IPI", 9'000},
     BenchRow{"ipi_pingpong", "IPI and back, both harts in wfi", 9'000},
     BenchRow{"hart_start_msi", "hart_start where harts have IMSICs", std::nullopt},
+    BenchRow{"hart_start_aia", "the same, both with interrupt files", std::nullopt},
     BenchRow{"ipi_pingpong_msi", "IPI and back where harts have IMSICs", std::nullopt},
     BenchRow{"ipi_aia", "message of a guest to its other hart and back, both in wfi", 1'000},
     BenchRow{"world_switch", "from one VM's wfi into another VM", 400},

@@ -20,7 +20,7 @@ std::vector<Run> const& all_runs() {
         {"the bench guest with AIA on two harts",
          Where::antler,
          {.harts = 2, .messages = true, .aia = true},
-         {"ipi_aia"}},
+         {"ipi_aia", "hart_start_aia"}},
         {"the bench guest with memory on demand",
          Where::antler,
          {.prefault = false},

@@ -221,8 +221,12 @@ void check_messages(u32 last) {
     for (auto const& count : traffic.taken) taken += count;
     check("and none is taken twice", taken <= traffic.rounds * harts);
     check_equal("none comes from nobody", traffic.strange, 0);
-    // Two harts that change one file at a time may leave its wire up for a moment.
-    check("and hardly any interrupt is without one", traffic.nothing * 100 <= taken);
+    // A board may be late to say that nothing is pending any more.                        [aia IMSIC 10]
+    if (told("exact")) {
+        check_equal("and no interrupt is without one", traffic.nothing, 0);
+    } else {
+        check("and hardly any interrupt is without one", traffic.nothing * 100 <= taken);
+    }
 
     // Somebody who waits.
     if (harts > 1) {

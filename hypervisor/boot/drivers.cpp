@@ -59,13 +59,21 @@ void open_controllers(System& all) {
     this_boot_core().interrupts.open();
 }
 
-// One hart for each line, so that no other one is woken in vain.
-[[nodiscard]] BootCore* connect(System& all, platform::BoardWire wire) {
-    for (u32 i = 0; i < all.core_count; ++i) {
-        auto& core = *all.cores[(wire.line() + i) % all.core_count];
-        if (core.interrupts.enable(wire)) return &core;
-    }
+// One hart for each line, so that no other one is woken in vain; those that will serve one guest only come
+// last.
+template <class Takes>
+[[nodiscard]] BootCore* find_hart(System& all, u32 line, Takes const& takes) {
+    auto const dedicated = all.team.dedicated.load(std::memory_order_relaxed);
+    for (bool const alone : {false, true})
+        for (u32 i = 0; i < all.core_count; ++i) {
+            auto& core = *all.cores[(line + i) % all.core_count];
+            if (((dedicated & vm::Team::bit(core.index)) != 0) == alone && takes(core)) return &core;
+        }
     return nullptr;
+}
+
+[[nodiscard]] BootCore* connect(System& all, platform::BoardWire wire) {
+    return find_hart(all, wire.line(), [&](BootCore& core) { return core.interrupts.enable(wire).ok(); });
 }
 
 void poll_now_and_then(System& all) {
@@ -123,14 +131,15 @@ std::optional<platform::HostImsic::Message> listen_to_messages(System& all,
                                                                platform::InterruptHandler& handler) {
     // Lines that no wire has.
     auto const line = static_cast<u16>(0x8000 | all.interrupts.count());
-    for (u32 i = 0; i < all.core_count; ++i) {
-        auto& core = *all.cores[(line + i) % all.core_count];
-        auto const message = core.interrupts.enable_message(line);
-        if (!message || !all.interrupts.add(line, handler)) continue;
-        if (&core == &this_boot_core()) core.interrupts.open();
-        return message.value();
-    }
-    return std::nullopt;
+    std::optional<platform::HostImsic::Message> found;
+    auto* const core = find_hart(all, line, [&](BootCore& candidate) {
+        auto const message = candidate.interrupts.enable_message(line);
+        if (!message || !all.interrupts.add(line, handler)) return false;
+        found = message.value();
+        return true;
+    });
+    if (core == &this_boot_core()) core->interrupts.open();
+    return found;
 }
 
 void open_drivers(System& all) {

@@ -1,7 +1,21 @@
 // vCPUs are dealt to harts in turn, among those that they may have.
 #include "boot/homes.hpp"
 
+#include "vm/outside.hpp"
+
 namespace antler::boot {
+
+u64 harts_to_dedicate(control::Pack const& pack) {
+    u64 harts = 0;
+    for (u32 index = 0; index < pack.vm_count(); ++index) {
+        auto const description = pack.describe(index);
+        if (!description || !description.value().share.dedicated) continue;
+        if (description.value().share.affinity.empty()) continue;  // they are chosen later
+        for (u32 id = 0; id < description.value().vcpus; ++id)
+            harts |= description.value().share.harts_of(id);
+    }
+    return harts;
+}
 
 Result<u32> find_home(System& all, vm::Vm const& vm, u32 vcpu) {
     using vm::Team;
@@ -21,8 +35,10 @@ Result<u32> find_home(System& all, vm::Vm const& vm, u32 vcpu) {
 void leave_homes(System& all, vm::Vm& vm) {
     if (!vm.is_dedicated()) return;
     for (u32 id = 0; id < vm.vcpu_count(); ++id)
-        if (auto const* const vcpu = vm.vcpu(id); vcpu != nullptr && vcpu->home != nullptr)
+        if (auto const* const vcpu = vm.vcpu(id); vcpu != nullptr && vcpu->home != nullptr) {
             all.team.dedicated.fetch_and(~vm::Team::bit(vcpu->home->index));
+            if (all.harts_run) vm::send_ipi(vcpu->home->index);  // it says that it is idle
+        }
 }
 
 }  // namespace antler::boot

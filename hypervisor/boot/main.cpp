@@ -6,6 +6,7 @@
 #include "boot/control.hpp"
 #include "boot/disks.hpp"
 #include "boot/drivers.hpp"
+#include "boot/homes.hpp"
 #include "boot/memory.hpp"
 #include "boot/report.hpp"
 #include "boot/system.hpp"
@@ -248,6 +249,8 @@ void create_vms(System& all, control::Pack const& pack) {
             : control::Pack::open({reinterpret_cast<u8 const*>(pack_range.start.raw()), pack_range.size},
                                   pack_range.start);
     if (pack) all.wanted = wanted_devices(all, pack.value());
+    // Until they are, so that no device of the board interrupts their guests.
+    if (pack) all.team.dedicated = harts_to_dedicate(pack.value());
     open_drivers(all);
     open_disks(all);
     read_clock(all);
@@ -268,6 +271,7 @@ void create_vms(System& all, control::Pack const& pack) {
         end_machine(all, false);
     }
     open_uplinks(all, pack.value());
+    all.team.dedicated = 0;
     create_vms(all, pack.value());
     if (all.vms_alive == 0) end_machine(all, all.any_crashed);
     start_harts(all);
@@ -365,8 +369,14 @@ void enter_next(vm::Vcpu& next) {
     __builtin_unreachable();
 }
 
+[[gnu::noinline]] void serve_rare_call(vm::Vcpu& vcpu) {
+    auto& all = *static_cast<BootCore&>(*vcpu.home).system;
+    enter_next(vm::call_turn(vcpu, all.services));
+    __builtin_unreachable();
+}
+
 [[gnu::noinline]] void serve_call_exit(vm::Vcpu& vcpu) {
-    if (!sbi::ipi::quick_send(vcpu)) return serve_rare_exit(vcpu);
+    if (!sbi::ipi::quick_send(vcpu)) return serve_rare_call(vcpu);
     enter_next(vcpu.home->settle());
     __builtin_unreachable();
 }

@@ -53,6 +53,8 @@ Extension const* find_extension(u64 id) {
 }
 
 Next Services::sbi_call(vm::Vcpu& vcpu) {
+    // Other harts wait for what it does, so it does not look for its row.
+    if (vcpu.x[17] == static_cast<u64>(Eid::hart_state)) return hart_state::handle_own(vcpu);
     auto const call = Call::of(vcpu);
     auto const* const row = find_extension(call.extension);
     if (row == nullptr) return answer(vcpu, Status::not_supported);  // [sbi binary-encoding]

@@ -16,14 +16,16 @@ bool can_begin_at(vm::Vm& vm, u64 address) {
     return address % 2 == 0 && vm.ram().contains(Gpa{address}, 2);
 }
 
-Next start(vm::Vcpu& caller, Call const& call) {
-    auto const [id, address, opaque] = std::array{call.a[0], call.a[1], call.a[2]};
+[[gnu::always_inline]] inline Next start(vm::Vcpu& caller, Call const& call) {
+    u64 const id = call.a[0];
+    u64 const address = call.a[1];
+    u64 const opaque = call.a[2];
     if (caller.vm.vcpu(id) == nullptr) return answer(caller, Status::invalid_param);
     if (!can_begin_at(caller.vm, address)) return answer(caller, Status::invalid_address);
     return answer(caller, caller.vm.start_hart(id, {.pc = address, .opaque = opaque}));
 }
 
-Next status(vm::Vcpu& caller, Call const& call) {
+[[gnu::always_inline]] inline Next status(vm::Vcpu& caller, Call const& call) {
     auto const* const target = caller.vm.vcpu(call.a[0]);
     if (target == nullptr) return answer(caller, Status::invalid_param);
     return answer(caller, Status::success, static_cast<u64>(target->hart_state.load()));
@@ -31,7 +33,7 @@ Next status(vm::Vcpu& caller, Call const& call) {
 
 // The caller sleeps until an interrupt is pending.  With a retentive suspend the call then returns; otherwise
 // the hart begins again at the address that was given.   [sbi ext-hsm]
-Next suspend(vm::Vcpu& caller, Call const& call) {
+[[gnu::always_inline]] inline Next suspend(vm::Vcpu& caller, Call const& call) {
     switch (static_cast<SuspendType>(call.narrow(0))) {
         case SuspendType::retentive: answer(caller, Status::success); break;
         case SuspendType::non_retentive:
@@ -45,9 +47,7 @@ Next suspend(vm::Vcpu& caller, Call const& call) {
     return Next::block;
 }
 
-}  // namespace
-
-Next handle(vm::Vcpu& vcpu, Call const& call) {
+[[gnu::always_inline]] inline Next dispatch(vm::Vcpu& vcpu, Call const& call) {
     auto const function = function_of(call, HartStateFid::hart_suspend);
     if (!function) return answer(vcpu, Status::not_supported);
     switch (*function) {
@@ -57,6 +57,17 @@ Next handle(vm::Vcpu& vcpu, Call const& call) {
         case HartStateFid::hart_suspend: return suspend(vcpu, call);
     }
     return answer(vcpu, Status::not_supported);
+}
+
+}  // namespace
+
+Next handle(vm::Vcpu& vcpu, Call const& call) {
+    return dispatch(vcpu, call);
+}
+
+// Of the call only what is looked at is read.
+Next handle_own(vm::Vcpu& vcpu) {
+    return dispatch(vcpu, Call::of(vcpu));
 }
 
 }  // namespace antler::sbi::hart_state

@@ -6,5 +6,7 @@
 namespace antler::sbi::hart_state {
 
 [[nodiscard]] Next handle(vm::Vcpu& vcpu, Call const& call);
+// The same for a vCPU that called just now.
+[[nodiscard]] Next handle_own(vm::Vcpu& vcpu);
 
 }  // namespace antler::sbi::hart_state

@@ -108,6 +108,19 @@ void Core::forget(Vcpu& vcpu) {
     must_choose = true;
 }
 
+void Core::abandon(Vcpu& vcpu) {
+    disown_units(vcpu);
+    if (current != &vcpu) return;
+    taint_units(vcpu);
+    if (vcpu.has_file) {
+        csr::hvictl::write({});
+        hart::fence_io();  // its messages, before the hart leaves its space
+    }
+    current = nullptr;
+    vcpu.loaded.store(false, std::memory_order_seq_cst);
+    csr::vsie::write({});
+}
+
 // Guest memory is seen while its VM is served here: a vCPU that is not gets its turn first, as wfi may end
 // for no reason, and does the work when it is loaded.
 void Core::serve_devices(Vcpu& vcpu) {
@@ -236,6 +249,7 @@ void Core::say_farewell() {
     while (hart::time() < end) hart::pause();
     if (floats_owner != nullptr && floats_owner->vm.is_leaving()) floats_owner = nullptr;
     if (vector_owner != nullptr && vector_owner->vm.is_leaving()) vector_owner = nullptr;
+    if (files.count != 0) take_files_of_leaving();
     // Whose space this hart still shows, though it runs nobody of it.
     if (current == nullptr)
         view.leave([] {
@@ -264,8 +278,8 @@ void Core::wait_idle() {
 void Core::wait_until_runnable() {
     slice_end = never;  // nobody's turn ends
     while (queue.empty()) {
-        set_timer();
         say_idle();
+        set_timer();
         // Interrupts stay off: wfi resumes when one is pending, and it is served here.
         bool const served = serve_interrupts();
         if (background.load(std::memory_order_relaxed)) look_after_machine();
@@ -277,6 +291,9 @@ void Core::wait_until_runnable() {
                    !background.load(std::memory_order_relaxed)) {
             wait_idle();
             note_closing();
+            // What ended the wait is answered here: the guest that it woke is not interrupted by it again.
+            static_cast<void>(serve_interrupts());
+            continue;
         }
         serve_inbox();
     }
@@ -295,7 +312,7 @@ Vcpu& Core::choose() {
     charge_current(hart::time());
     if (starting != nullptr) start_step();
     if (current != nullptr && current->place == Vcpu::Place::running) put_back(*current);
-    if (team != nullptr) share_work();
+    if (team != nullptr && (has_strangers || queue.size() > 1)) share_work();
     auto& next = take_next();
     // Somebody who starts meanwhile gets a step at every exit, and exits often enough.  So does what was
     // asked of this hart while it chose.
@@ -331,7 +348,7 @@ bool Core::load(Vcpu& vcpu) {
     vcpu.vm.enter_space(vcpu, *this);
     csr::vsatp::write({});
     hart::load_guest_csrs(vcpu.csrs, has);
-    bring_units(vcpu);
+    if ((vcpu.changed.raw | tainted.raw) != 0) bring_units(vcpu);
     if (vcpu.has_file) [[unlikely]]
         load_file(vcpu);
     // What was asked before `loaded` was seen is served before the guest runs.
@@ -357,6 +374,10 @@ Vcpu& Core::hand_over_more(Vcpu& from) {
 
 Vcpu& Core::hand_over_files(Vcpu& from) {
     return *hand_over<Outlook::files>(from, [this](Vcpu& next) { return &go_on_with(next); });
+}
+
+Vcpu& Core::hand_over_all(Vcpu& from) {
+    return *hand_over<Outlook::all>(from, [this](Vcpu& next) { return &go_on_with(next); });
 }
 
 Vcpu& Core::go_on_with(Vcpu& next) {

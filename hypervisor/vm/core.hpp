@@ -2,6 +2,7 @@
 // it.
 #pragma once
 
+#include <array>
 #include <atomic>
 
 #include "base/units.hpp"
@@ -47,15 +48,15 @@ struct Core : hart::Hart {
     u64 slice_end = never;                  // host time
     u64 poll_period = 0;                    // of a console that cannot interrupt; only one hart polls
     u64 poll_at = never;
-    u64 background_at = never;             // when this hart looks after the machine again
-    std::atomic<bool> background = false;  // it should at once
-    std::atomic<bool> farewell = false;    // a VM leaves
-    std::atomic<u64> heartbeat = 0;        // when it last served an interrupt, in host time
-    std::atomic<u64> idle_ticks = 0;       // it had nobody to serve; this hart's, glanced at by others
-    std::atomic<u64> idle_since = 0;       // it has had nobody since then; 0: it has
-    u64 watch_at = never;                  // when it looks after another hart
-    HeartbeatWatch watch{};
-    u64 timer_set = never;         // what the host timer was last told
+    u64 background_at = never;                 // when this hart looks after the machine again
+    std::atomic<bool> background = false;      // it should at once
+    std::atomic<bool> farewell = false;        // a VM leaves
+    std::atomic<u64> heartbeat = 0;            // when it last served an interrupt, in host time
+    std::atomic<u64> idle_ticks = 0;           // it had nobody to serve; this hart's, glanced at by others
+    std::atomic<u64> idle_since = 0;           // it has had nobody since then; 0: it has
+    u64 watch_at = never;                      // when it looks after other harts
+    std::array<HeartbeatWatch, 64> watches{};  // of those it looks after, by their index
+    u64 timer_set = never;                     // what the host timer was last told
     u64 quiet_until = never;       // what it is told but for turns and deadlines, as of the last set_timer()
     memory::HartView view{};       // what this hart sees
     Vcpu* floats_owner = nullptr;  // whose floating-point registers are in this hart
@@ -63,6 +64,18 @@ struct Core : hart::Hart {
     Units tainted{Units::floats | Units::vector};  // those that may not be zero
     u64 vector_bytes = 0;                          // of one vector register; zero: no V
     HartFiles files{};
+
+    // It serves one vCPU only.
+    [[nodiscard]] bool is_dedicated() const {
+        return team != nullptr && (team->dedicated.load(std::memory_order_relaxed) & Team::bit(index)) != 0;
+    }
+    // Somebody waits for it, from any hart: a glance.
+    [[nodiscard]] bool is_asked() const {
+        return inbox.load(std::memory_order_relaxed) != nullptr ||
+               arrivals.load(std::memory_order_relaxed) != nullptr ||
+               flushes_wait.load(std::memory_order_relaxed) || background.load(std::memory_order_relaxed) ||
+               farewell.load(std::memory_order_relaxed);
+    }
 
     // How long interrupts had to wait, in ticks, where the log asks for it.
     bool measures_closed = false;
@@ -142,12 +155,16 @@ struct Core : hart::Hart {
     void retire(Vcpu& vcpu);
     // Takes the vCPU's state out of this hart, and this hart off its mind.
     void forget(Vcpu& vcpu);
+    // The same where its state is nobody's any more: its hart was stopped.
+    void abandon(Vcpu& vcpu);
     // Lets the hypervisor touch the floating-point and vector registers for a moment.
     void open_units();
     // What it has in memory counts, not what is in this hart.
     void disown_units(Vcpu const& vcpu);
     // The vCPU's interrupt file becomes software; it is not loaded.  Nothing where it is already.
     void take_file(Vcpu& vcpu);
+    // It stands still for longer, and nobody else needs its file yet.
+    void rest_file(Vcpu& vcpu);
     // Whether VSEIP is raised by us: where it has no file of this hart.
     void set_external(Vcpu& vcpu, bool level);
 
@@ -158,7 +175,8 @@ struct Core : hart::Hart {
         busy,   // there is more to do
         plain,  // only the CSRs change
         files,  // and interrupt files
-        more    // units do too, or other harts or a guest want to know of it
+        more,   // units do too, or other harts or a guest want to know of it
+        all     // that, and interrupt files
     };
     [[nodiscard]] Outlook outlook(Vcpu const& from) const;
     [[nodiscard]] static u64 unit_words(Vcpu const& vcpu);
@@ -166,6 +184,7 @@ struct Core : hart::Hart {
     [[nodiscard]] Vcpu* hand_over(Vcpu& from, Otherwise const& otherwise);
     [[nodiscard]] Vcpu& hand_over_more(Vcpu& from);
     [[nodiscard]] Vcpu& hand_over_files(Vcpu& from);
+    [[nodiscard]] Vcpu& hand_over_all(Vcpu& from);
     [[nodiscard]] Vcpu& go_on_with(Vcpu& next);
     bool hands_over = false;    // it has every CSR that hand_over() expects
     bool trusts_traps = false;  // what it writes to htinst and htval is believed
@@ -191,6 +210,7 @@ private:
     void unload(Vcpu& vcpu);
     void bring_units(Vcpu& vcpu);
     void park_units(Vcpu& vcpu);
+    void taint_units(Vcpu const& vcpu);  // what it leaves in the hart is nobody's
     void load_file(Vcpu& vcpu);
     void unload_file(Vcpu& vcpu);
     void find_file(Vcpu& vcpu);
@@ -199,6 +219,7 @@ private:
     void watch_file(Vcpu const& vcpu, bool watch);
     [[nodiscard]] bool file_signals(Vcpu const& vcpu) const;
     [[nodiscard]] bool serve_files();
+    void take_files_of_leaving();
     void wait_until_runnable();
     void wait_idle();
     void charge_current(u64 now);
@@ -217,10 +238,6 @@ private:
         return team != nullptr && (team->crowded.load(std::memory_order_relaxed) & ~Team::bit(index)) != 0;
     }
     [[nodiscard]] bool pass_on(Vcpu& vcpu);
-    // It serves one vCPU only.
-    [[nodiscard]] bool is_dedicated() const {
-        return team != nullptr && (team->dedicated.load(std::memory_order_relaxed) & Team::bit(index)) != 0;
-    }
     void release_throttled(u64 now);
     [[nodiscard]] bool may_run(Vcpu const& vcpu) const;
     [[nodiscard]] Core* better_place(Vcpu const& vcpu, u64 harts) const;

@@ -81,9 +81,9 @@ void Core::serve_fences() {
 }
 
 void Core::serve_inbox() {
-    serve_flushes();
+    if (flushes_wait.load(std::memory_order_relaxed)) serve_flushes();
     auto* vcpu = inbox.exchange(nullptr, std::memory_order_acquire);
-    serve_arrivals();
+    if (arrivals.load(std::memory_order_relaxed) != nullptr) serve_arrivals();
     while (vcpu != nullptr) {
         auto* const next = vcpu->next_in_inbox;
         if (pass_on(*vcpu)) {
@@ -111,6 +111,7 @@ void Core::deliver_more(Vcpu& vcpu, u32 asked) {
     // First, for a hart that starts forgets the interrupts of its former life, not those that come with the
     // start.
     if (includes(asked, Request::start)) vcpu.vm.begin(vcpu);
+    if (asked == static_cast<u32>(Request::start)) return;  // it is where it will run
     raise_interrupts(vcpu, asked);
     if (includes(asked, Request::message)) serve_messages(vcpu);
     if (includes(asked, Request::fence)) vcpu.vm.serve_fences(vcpu, current == &vcpu);

@@ -55,8 +55,9 @@ namespace antler::vm {
 [[gnu::always_inline]] inline void Core::answer_call() {
     stop_if_panicking();
     if (!answer_quickly()) serve_inbox();
-    bool const alone =
-        team == nullptr || (queue.empty() && team->crowded.load(std::memory_order_relaxed) == 0);
+    // A hart that has nobody chooses anyway.
+    bool const alone = current == nullptr || team == nullptr ||
+                       (queue.empty() && team->crowded.load(std::memory_order_relaxed) == 0);
     if (!alone) look_around();
     if (background.load(std::memory_order_relaxed) || farewell.load(std::memory_order_relaxed))
         must_choose = true;

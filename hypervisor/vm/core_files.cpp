@@ -10,6 +10,7 @@
 namespace antler::vm {
 
 namespace csr = hart::csr;
+using abi::sbi::HartState;
 
 namespace {
 
@@ -20,11 +21,25 @@ constexpr u64 external_bit = isa::Hvip::bit(isa::Interrupt::vs_external);
 // [aia VSLevel 3.3]
 constexpr isa::Hvictl external_by_hand{isa::Hvictl::iid::set(isa::Hvictl::iprio::set(0, 255), 9)};
 
+// Zero: none of them stopped.
+u32 of_one_that_stopped(HartFiles const& files) {
+    for (u32 guest = 1; guest <= files.count; ++guest) {
+        auto const* const owner = files.owners[guest];
+        if (owner != nullptr && owner->hart_state.load(std::memory_order_relaxed) == HartState::stopped)
+            return guest;
+    }
+    return 0;
+}
+
 }  // namespace
 
 // A file stays with its vCPU until another one needs it more, and is not taken twice within a turn.
 void Core::find_file(Vcpu& vcpu) {
     auto guest = files.free();
+    if (guest == 0) {
+        guest = of_one_that_stopped(files);
+        if (guest != 0) take_file(*files.owners[guest]);
+    }
     if (guest == 0) {
         auto const now = hart::time();
         if (!vcpu.file->is_wanted() || now - files.taken_at < slice) return;
@@ -47,6 +62,17 @@ void Core::take_file(Vcpu& vcpu) {
     vcpu.hstatus = isa::Hstatus::vgein::set(vcpu.hstatus, 0);
     set_external(vcpu, vcpu.file->signals());
     wake_if_pending(vcpu);  // its file is not watched any more
+}
+
+void Core::rest_file(Vcpu& vcpu) {
+    watch_file(vcpu, false);
+}
+
+// Those that stopped and were never in anybody's way.
+void Core::take_files_of_leaving() {
+    for (u32 guest = 1; guest <= files.count; ++guest)
+        if (auto* const vcpu = files.owners[guest]; vcpu != nullptr && vcpu->vm.is_leaving())
+            take_file(*vcpu);
 }
 
 void Core::load_file(Vcpu& vcpu) {

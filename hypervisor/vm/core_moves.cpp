@@ -47,7 +47,6 @@ void Core::give_away(Vcpu& vcpu, Core& to) {
 }
 
 void Core::serve_arrivals() {
-    if (arrivals.load(std::memory_order_relaxed) == nullptr) return;
     auto* vcpu = arrivals.exchange(nullptr, std::memory_order_acquire);
     auto const now = hart::time();
     charge_current(now);
@@ -125,6 +124,7 @@ void Core::tell_crowd() {
 
 void Core::say_idle() {
     if (team == nullptr || is_dedicated()) return;
+    if (watch_at == never) watch_at = 0;  // it was dedicated, and is not any more
     waiting_count.store(0, std::memory_order_relaxed);
     team->crowded.fetch_and(~Team::bit(index));
     team->native.fetch_and(~Team::bit(index));

@@ -35,16 +35,19 @@ template <Core::Outlook what>
         [[unlikely]]
         return Outlook::busy;
     auto const& first = static_cast<Vcpu const&>(*waiting);
-    bool const alone = team == nullptr && !isa::Sstatus::sd::get(from.sstatus) &&
-                       (first.changed.raw | tainted.raw) == 0 && unit_words(from) == 0;
     auto const beside = static_cast<u8>(from.beside() | first.beside());
-    if (alone && beside == 0) [[likely]]
-        return Outlook::plain;
-    if (alone && (beside & Vcpu::beside_stolen) == 0) return Outlook::files;
-    bool const others =
-        team != nullptr && (has_strangers || charged_at >= balance_at ||
-                            (team->idle.load(std::memory_order_relaxed) & ~Team::bit(index)) != 0);
-    return others ? Outlook::busy : Outlook::more;
+    if (team == nullptr) [[likely]] {
+        if (!isa::Sstatus::sd::get(from.sstatus) && (first.changed.raw | tainted.raw) == 0 &&
+            unit_words(from) == 0) [[likely]] {
+            if (beside == 0) [[likely]]
+                return Outlook::plain;
+            if ((beside & Vcpu::beside_stolen) == 0) return Outlook::files;
+        }
+    } else if (has_strangers || charged_at >= balance_at ||
+               (team->idle.load(std::memory_order_relaxed) & ~Team::bit(index)) != 0) {
+        return Outlook::busy;
+    }
+    return (beside & Vcpu::beside_file) == 0 ? Outlook::more : Outlook::all;
 }
 
 // Whoever runs now has a slice, if anybody waits.
@@ -78,8 +81,8 @@ template <Core::Outlook what, class Otherwise>
     using Place = Vcpu::Place;
     namespace csr = hart::csr;
     constexpr hart::CsrSet everything{.henvcfg = true, .sstc = true, .stateen = true};
-    constexpr bool more = what == Outlook::more;
-    constexpr bool files_too = what != Outlook::plain;
+    constexpr bool more = what == Outlook::more || what == Outlook::all;
+    constexpr bool files_too = what == Outlook::files || what == Outlook::all;
     constexpr auto how = more ? Outlook::more : Outlook::plain;  // the turn begins
 
     auto const now = hart::time();

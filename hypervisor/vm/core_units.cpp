@@ -31,22 +31,21 @@ void Core::open_units() {
 }
 
 void Core::bring_units(Vcpu& vcpu) {
-    auto const lacks = [&](Vcpu* owner, u8 unit) {
-        return owner != &vcpu && (vcpu.changed.has(unit) || tainted.has(unit));
-    };
-    bool const floats = vcpu.vm.features().f && lacks(floats_owner, Units::floats);
-    bool const vector = vcpu.vector.registers != nullptr && lacks(vector_owner, Units::vector);
+    Units const needed{static_cast<u8>(vcpu.changed.raw | tainted.raw)};
+    bool const floats = needed.has(Units::floats) && floats_owner != &vcpu && vcpu.vm.features().f;
+    bool const vector =
+        needed.has(Units::vector) && vector_owner != &vcpu && vcpu.vector.registers != nullptr;
     if (!floats && !vector) return;
     open_units();
     if (floats) {
         hart::load(vcpu.floats);
         floats_owner = &vcpu;
-        tainted.set(Units::floats, vcpu.changed.has(Units::floats));
+        tainted.take(Units::floats, vcpu.changed);
     }
     if (vector) {
         hart::load(vcpu.vector);
         vector_owner = &vcpu;
-        tainted.set(Units::vector, vcpu.changed.has(Units::vector));
+        tainted.take(Units::vector, vcpu.changed);
     }
 }
 
@@ -68,6 +67,12 @@ void Core::park_units(Vcpu& vcpu) {
         tainted.set(Units::vector, true);
         vcpu.sstatus = S::vs::set(vcpu.sstatus, ContextStatus::clean);
     }
+}
+
+void Core::taint_units(Vcpu const& vcpu) {
+    open_units();
+    if (has_written_floats(vcpu)) tainted.set(Units::floats, true);
+    if (has_written_vector(vcpu)) tainted.set(Units::vector, true);
 }
 
 void Core::disown_units(Vcpu const& vcpu) {

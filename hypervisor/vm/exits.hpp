@@ -15,15 +15,18 @@
 
 namespace antler::vm {
 
+template <ExitServices<Vcpu> Services>
+[[nodiscard, gnu::always_inline]] inline Next call(Vcpu& vcpu, Services& services) {
+    vcpu.count(ExitKind::sbi);
+    vcpu.instruction_bytes = 4;
+    return services.sbi_call(vcpu);
+}
+
 // Leaving one kind of exit out is a build error.
 template <ExitServices<Vcpu> Services>
 [[nodiscard]] Next handle(Vcpu& vcpu, isa::Exit const& exit, Services& services) {
     return match(exit, overloaded{
-                           [&](isa::SbiCall) {
-                               vcpu.count(ExitKind::sbi);
-                               vcpu.instruction_bytes = 4;
-                               return services.sbi_call(vcpu);
-                           },
+                           [&](isa::SbiCall) { return call(vcpu, services); },
                            [&](isa::GuestPageFault const& fault) { return memory_fault(vcpu, fault); },
                            [&](isa::VirtualInstruction instruction) { return emulate(vcpu, instruction); },
                            [&](isa::HostInterrupt) {
@@ -58,14 +61,9 @@ template <ExitServices<Vcpu> Services>
     return hart::csr::scause::read() == isa::Scause::of(isa::Interrupt::supervisor_external);
 }
 
-// Any exit of the vCPU that this hart runs; returns the vCPU that runs next.
-template <ExitServices<Vcpu> Services>
-[[nodiscard, gnu::noinline]] Vcpu& full_turn(Vcpu& vcpu, isa::DecodeOptions const& options,
-                                             Services& services) {
-    auto& core = *vcpu.home;
-    core.note_closing();
-    auto const trap = hart::read_trap(vcpu);
-    switch (handle(vcpu, isa::decode_exit(trap, options), services)) {
+// What follows from an exit; returns the vCPU that runs next.
+[[nodiscard, gnu::always_inline]] inline Vcpu& end_turn(Core& core, Vcpu& vcpu, Next what) {
+    switch (what) {
         case Next::advance: vcpu.pc += vcpu.instruction_bytes; break;
         case Next::block:
             vcpu.pc += vcpu.instruction_bytes;
@@ -80,6 +78,24 @@ template <ExitServices<Vcpu> Services>
     return next;
 }
 
+// Any exit of the vCPU that this hart runs.
+template <ExitServices<Vcpu> Services>
+[[nodiscard, gnu::noinline]] Vcpu& full_turn(Vcpu& vcpu, isa::DecodeOptions const& options,
+                                             Services& services) {
+    auto& core = *vcpu.home;
+    core.note_closing();
+    auto const trap = hart::read_trap(vcpu);
+    return end_turn(core, vcpu, handle(vcpu, isa::decode_exit(trap, options), services));
+}
+
+// One that is known to be a call.
+template <ExitServices<Vcpu> Services>
+[[nodiscard, gnu::noinline]] Vcpu& call_turn(Vcpu& vcpu, Services& services) {
+    auto& core = *vcpu.home;
+    core.note_closing();
+    return end_turn(core, vcpu, call(vcpu, services));
+}
+
 template <class Enter>
 [[gnu::noinline]] void go_on_with(Core& core, Vcpu& next, Enter const& enter) {
     enter(core.go_on_with(next));
@@ -91,6 +107,10 @@ template <class Enter>
 template <class Enter>
 [[gnu::noinline]] void hand_over_files(Core& core, Vcpu& from, Enter const& enter) {
     enter(core.hand_over_files(from));
+}
+template <class Enter>
+[[gnu::noinline]] void hand_over_all(Core& core, Vcpu& from, Enter const& enter) {
+    enter(core.hand_over_all(from));
 }
 template <class Enter>
 [[gnu::noinline]] void wait_and_settle(Core& core, Vcpu& vcpu, Enter const& enter) {
@@ -113,10 +133,12 @@ template <class Enter>
             return nullptr;
         });
         if (next != nullptr) enter(*next);
-    } else if (outlook == Core::Outlook::files) {
-        hand_over_files(core, vcpu, enter);
     } else if (outlook == Core::Outlook::more) {
         hand_over_more(core, vcpu, enter);
+    } else if (outlook == Core::Outlook::files) {
+        hand_over_files(core, vcpu, enter);
+    } else if (outlook == Core::Outlook::all) {
+        hand_over_all(core, vcpu, enter);
     } else {
         wait_and_settle(core, vcpu, enter);
     }

@@ -74,6 +74,7 @@ struct Units {
     static constexpr u8 floats = 1, vector = 2;
     u8 raw = 0;
     [[nodiscard]] bool has(u8 unit) const { return (raw & unit) != 0; }
+    void take(u8 unit, Units from) { raw = static_cast<u8>((raw & ~unit) | (from.raw & unit)); }
     void set(u8 unit, bool value) { raw = static_cast<u8>(value ? raw | unit : raw & ~unit); }
 };
 

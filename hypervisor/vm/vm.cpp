@@ -206,8 +206,12 @@ void Vm::begin(Vcpu& vcpu) {
 
 // What it keeps of before the stop is from this life.
 void Vm::begin_file(Vcpu& vcpu) {
-    if (vcpu.file->life != starts_) vcpu.file->reset();
+    if (vcpu.file->life != starts_) {
+        vcpu.home->take_file(vcpu);
+        vcpu.file->reset();
+    }
     vcpu.file->life = starts_;
+    if (vcpu.file->guest() != 0) return;
     vcpu.file->collect();
     vcpu.home->set_external(vcpu, vcpu.file->signals());
 }
@@ -297,8 +301,13 @@ void Vm::stopped(Vcpu& vcpu) {
     if (before == HartState::stopped) return;
     auto& core = *vcpu.home;
     core.retire(vcpu);
-    core.forget(vcpu);
-    core.take_file(vcpu);
+    if (is_ending()) {
+        core.forget(vcpu);  // whoever looks at what is left of it finds its registers
+        core.take_file(vcpu);
+    } else {
+        core.abandon(vcpu);
+        if (vcpu.has_file) core.rest_file(vcpu);
+    }
     core.dismiss(vcpu);
     vcpu.tells_stolen = false;
     vcpu.csrs.hvip = 0;

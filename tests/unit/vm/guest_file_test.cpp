@@ -257,13 +257,44 @@ TEST_F(Hardware, AnotherVcpuOfTheHartGetsTheFileWhenItIsWanted) {
     EXPECT_EQ(world_.hart_file(second)->read(eip0), u64{1} << 3);
 }
 
-TEST_F(Hardware, OneThatStopsGivesItsFileBack) {
+TEST_F(Hardware, OneThatStopsKeepsItsFileAndFindsItAgain) {
+    auto& file = *world_.hart_file(*vcpu_);
+    static_cast<void>(file.write(eie0, ~u64{0}));
+    world_.start(vm_, 1);
     world_.on(0, [&](Core&) { vm_.stopped(*vcpu_); });
+    EXPECT_EQ(world_.core(0).files.owners[1], vcpu_);
+    EXPECT_TRUE(is_mapped(0));
+    EXPECT_EQ(csr::hgeie::read_raw(), 0U);  // nothing wakes it
+    vm_.deliver_message(imsic_start, 3);
+    ASSERT_EQ(vm_.start_hart(0, {}), abi::sbi::Status::success);
+    EXPECT_EQ(run(0), vcpu_);
+    EXPECT_EQ(isa::Hstatus::vgein::get(vcpu_->hstatus), 1U);
+    EXPECT_EQ(world_.hart_file(*vcpu_)->read(eip0), u64{1} << 3);
+}
+
+TEST_F(Hardware, OneThatStoppedGivesItsFileToWhoeverNeedsIt) {
+    auto& second = world_.start(vm_, 1);
+    world_.on(0, [&](Core&) { vm_.stopped(*vcpu_); });
+    run(0);
+    vm_.pin(second, Team::bit(0));
+    world_.run_all();
+    ASSERT_EQ(second.home->index, 0U);
+    EXPECT_EQ(second.file->guest(), 1U);
+    EXPECT_EQ(vcpu_->file->guest(), 0U);
+    EXPECT_FALSE(is_mapped(0));
+    vm_.deliver_message(imsic_start, 7);  // and hears of messages all the same
+    run(0);
+    EXPECT_EQ(vcpu_->file->soft().read(eip0), u64{1} << 7);
+}
+
+TEST_F(Hardware, WhenItsMachineEndsAFileIsFree) {
+    world_.start(vm_, 1);
+    world_.on(0, [&](Core&) { vm_.stopped(*vcpu_); });
+    vm_.leave();
+    world_.on(0, [](Core& core) { core.ask_farewell(); });
+    EXPECT_EQ(run(0), nullptr);
     EXPECT_EQ(world_.core(0).files.owners[1], nullptr);
     EXPECT_FALSE(is_mapped(0));
-    vm_.deliver_message(imsic_start, 3);  // and hears of messages all the same
-    run(0);
-    EXPECT_EQ(vcpu_->file->soft().read(eip0), u64{1} << 3);
 }
 
 TEST_F(Hardware, RegistersThatAHartsFileHasNotAreZeros) {

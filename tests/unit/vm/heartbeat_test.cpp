@@ -52,5 +52,15 @@ TEST(Heartbeat, a_hart_that_came_back_may_be_missed_again) {
     }
 }
 
+TEST(Heartbeat, a_hart_that_rests_is_not_asked_until_somebody_needs_it) {
+    HeartbeatWatch watch;
+    for (int i = 0; i < 100; ++i) EXPECT_EQ(watch.look(5, false), Verdict::fine);
+    EXPECT_EQ(watch.look(5, true), Verdict::ask);
+    EXPECT_EQ(watch.look(5, false), Verdict::fine);  // it was served, though it did not beat
+    EXPECT_EQ(watch.look(5, true), Verdict::ask);
+    while (watch.look(5, true) != Verdict::stuck) {
+    }
+}
+
 }  // namespace
 }  // namespace antler::vm
