@@ -30,6 +30,9 @@ struct TestStage {
 [[nodiscard]] TestStage system_stage(TestOptions const& options);  // machines in QEMU
 [[nodiscard]] TestStage bench_stage(TestOptions const& options);   // figures against those on record
 
+// Protocols between harts, for the stage of units and models.
+void add_spin_tasks(TestStage& stage, TestOptions const& options);
+
 // Whether a test of this name was asked for.
 [[nodiscard]] inline bool is_wanted(TestOptions const& options, std::string const& name) {
     return name.find(options.filter) != std::string::npos;

@@ -13,6 +13,7 @@ namespace antler::cli {
 namespace {
 
 constexpr int program_limit_seconds = 600;
+constexpr int long_limit_seconds = 12 * 3600;
 
 // GoogleTest's own report does not say why a test was skipped; what it printed does.
 std::string skip_reason(std::string const& log, std::string const& name) {
@@ -68,14 +69,15 @@ void add_from_log(TestReport& report, TestResult program, std::string const& log
     report.add(std::move(program));
 }
 
-void run_program(Path const& program, std::string const& filter, TestReport& report) {
+void run_program(Path const& program, std::string const& filter, bool long_form, TestReport& report) {
     auto const name = program.filename().string();
     auto const json_file = log_folder() / (name + ".json");
     std::filesystem::remove(json_file);
     std::vector<std::string> words{program.string(), "--gtest_output=json:" + json_file.string(),
                                    "--gtest_brief=0", "--gtest_color=no"};
+    if (long_form) words.insert(words.begin(), {"env", "ANTLER_LONG=1"});
     if (name.find(filter) == std::string::npos) words.push_back("--gtest_filter=*" + filter + "*");
-    auto end = run_logged(name, words, program_limit_seconds);
+    auto end = run_logged(name, words, long_form ? long_limit_seconds : program_limit_seconds);
     std::ifstream log_in{end.log};
     std::string const log{std::istreambuf_iterator<char>{log_in}, {}};
     std::ifstream in{json_file};
@@ -117,10 +119,12 @@ TestStage unit_stage(TestOptions const& options) {
     // Models take longest, so they begin first.
     std::ranges::sort(programs);
     for (auto const& program : programs)
-        stage.tasks.push_back({.name = program.filename().string(),
-                               .run = [program, filter = options.filter](TestReport& report) {
-                                   run_program(program, filter, report);
-                               }});
+        stage.tasks.push_back(
+            {.name = program.filename().string(),
+             .run = [program, filter = options.filter, long_form = options.long_form](TestReport& report) {
+                 run_program(program, filter, long_form, report);
+             }});
+    add_spin_tasks(stage, options);
     return stage;
 }
 

@@ -81,8 +81,6 @@ void open_hart(BootCore& core) {
     csr::sstatus::set_bits(isa::Sstatus::sum::mask);
     using I = isa::Interrupt;
     csr::sie::write(isa::Sie::of(I::supervisor_software, I::supervisor_timer, I::supervisor_external));
-    hart::hfence_gvma_all();
-    hart::hfence_vvma_all();
     core.tells_whereabouts = core.system->firmware.take_events(
         reinterpret_cast<u64>(&antler_tell_whereabouts), reinterpret_cast<u64>(&core.whereabouts));
 }

@@ -10,6 +10,7 @@
 #include "hart/csr.hpp"
 #include "hart/fence.hpp"
 #include "hart/float_vector.hpp"
+#include "hart/house_entry.hpp"
 #include "memory/hart_view.hpp"
 #include "vm/device_tree_of.hpp"
 #include "vm/ram.hpp"
@@ -120,9 +121,7 @@ Result<void> open_memory(System& all, HpaRange device_tree) {
 
     auto& core = *all.cores[0];
     TRY(give_view(all, core));
-    hart::sfence_vma_all();
-    hart::csr::satp::write_raw(core.root);
-    hart::sfence_vma_all();
+    hart::enter_house({core.root});
     return give_stack(all, core);
 }
 
@@ -171,10 +170,10 @@ void zero_block(void* at, u64 bytes) {
 }
 
 void fence_house_page(Hva at) {
-    hart::sfence_vma(at.raw());
+    hart::sfence_vma(FenceSite::named_by_caller, at.raw());
 }
 void fence_house_windows() {
-    hart::sfence_vma_all();
+    hart::sfence_vma_all(FenceSite::named_by_caller);
 }
 
 namespace {
@@ -197,7 +196,7 @@ void tell_harts(vm::FlushMessage message, Asks&& asks) {
 }  // namespace
 
 void flush_house(HvaRange) {
-    hart::sfence_vma_all();
+    vm::flush_house_here();
     tell_harts({}, [](u32) { return true; });
 }
 

@@ -74,8 +74,7 @@ antler_secondary_start:
     ld    sp, 8(a1)
     ld    tp, 16(a1)
     sfence.vma
-    csrw  satp, t0                      // the house is mapped where it is, so the next instruction is there
-    sfence.vma
+    csrw  satp, t0                      // as in hart/house_entry.hpp
     mv    a0, tp
     mv    s0, zero
     mv    ra, zero

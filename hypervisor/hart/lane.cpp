@@ -4,7 +4,7 @@
 // guest's own values are still in them.  What it does not answer it leaves unchanged for sbi/.
 #include "abi/sbi.hpp"
 #include "abi/sbi_lane.hpp"
-#include "hart/fence.hpp"
+#include "hart/lane_fence.hpp"
 #include "hart/registers.hpp"
 
 #if defined(__riscv)
@@ -61,19 +61,7 @@ extern "C" Answer antler_ecall_lane(u64 a0, u64 a1) {
     if (extension == static_cast<u64>(Eid::rfence)) {
         auto& registers = caller();
         if (!targets_only(registers.guest_hart, registers.guest_harts, a0, a1)) return {a0, a1};
-        if (guest_a6 == static_cast<u64>(RfenceFid::remote_fence_i)) {
-            fence_i();
-            return success();
-        }
-        if (guest_a6 == static_cast<u64>(RfenceFid::remote_sfence_vma) && is_one_page(guest_a2, guest_a3)) {
-            hfence_vvma(Gva{guest_a2});
-            return success();
-        }
-        if (guest_a6 == static_cast<u64>(RfenceFid::remote_sfence_vma_asid) &&
-            is_one_page(guest_a2, guest_a3)) {
-            hfence_vvma(Gva{guest_a2}, guest_a4);
-            return success();
-        }
+        if (lane_fence(guest_a6, guest_a2, guest_a3, guest_a4)) return success();
         return {a0, a1};
     }
     if (extension == static_cast<u64>(Eid::base)) {

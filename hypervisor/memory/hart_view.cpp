@@ -83,7 +83,7 @@ void HartView::refresh() {
     for (u64 n = gigabytes; n < shown_gigabytes_; ++n) store(root_, vm_window_first_entry + n, {});
     shows_few_ = serves_ != nullptr && gigabytes <= Space::known_gigabytes;
     shown_gigabytes_ = std::max(gigabytes, Space::known_gigabytes);
-    fence_house_windows();
+    fence_house_windows(FenceSite::windows_shown);
 }
 
 CopyGuard HartView::open(HpaRange memory, bool writable) {
@@ -93,15 +93,15 @@ CopyGuard HartView::open(HpaRange memory, bool writable) {
     Pte::Leaf const leaf{.may = {true, writable, false}};
     if (memory.size == granule_bytes && memory.start.is_aligned(granule_bytes)) {
         store(copy_table_, 0, Pte::leaf(memory.start, leaf));
-        fence_house_page(granule_slot);
+        fence_house_page(FenceSite::granule_opened, granule_slot);
         return {*this, memory, granule_slot};
     }
     u64 const pages = memory.size / page_bytes;
     for (u64 i = 0; i < pages; ++i) store(page_table_, i, Pte::leaf(memory.start + i * page_bytes, leaf));
     if (pages == 1) {
-        fence_house_page(page_slot);
+        fence_house_page(FenceSite::page_opened, page_slot);
     } else {
-        fence_house_windows();
+        fence_house_windows(FenceSite::pages_opened);
     }
     return {*this, memory, page_slot};
 }
@@ -110,12 +110,12 @@ void HartView::close(HpaRange memory) {
     copy_open_ = false;
     if (memory.size == granule_bytes && memory.start.is_aligned(granule_bytes)) {
         store(copy_table_, 0, {});
-        return fence_house_page(granule_slot);
+        return fence_house_page(FenceSite::granule_closed, granule_slot);
     }
     u64 const pages = memory.size / page_bytes;
     for (u64 i = 0; i < pages; ++i) store(page_table_, i, {});
-    if (pages == 1) return fence_house_page(page_slot);
-    fence_house_windows();
+    if (pages == 1) return fence_house_page(FenceSite::page_closed, page_slot);
+    fence_house_windows(FenceSite::pages_closed);
 }
 
 }  // namespace antler::memory

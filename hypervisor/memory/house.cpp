@@ -25,8 +25,9 @@ constexpr Permissions permissions(HouseAccess access) {
 // Every hart observes the house.
 struct EveryHart {
     void flush(FlushRequest const& request) {
-        flush_house(request.is_all() ? HvaRange{Hva{}, house_limit}
-                                     : HvaRange{Hva{request.start()}, request.size()});
+        flush_house(FenceSite::house_changes, request.is_all()
+                                                  ? HvaRange{Hva{}, house_limit}
+                                                  : HvaRange{Hva{request.start()}, request.size()});
     }
 };
 
@@ -68,7 +69,7 @@ Result<void> House::map(HpaRange range, HouseAccess access) {
         return state.root_count != 0;
     }));
     // An invalid entry may be cached, and nobody here can afford to fault on it.
-    if (running) flush_house({Hva{range.start.raw()}, range.size});
+    if (running) flush_house(FenceSite::house_grows, {Hva{range.start.raw()}, range.size});
     return {};
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/address.hpp"
+#include "base/fence_site.hpp"
 #include "base/types.hpp"
 
 namespace antler::memory {
@@ -38,9 +39,18 @@ void zero_block(void* at, u64 bytes);
 // This hart's own translations: of the page at an address, or all that are not global (windows never are).
 void fence_house_page(Hva at);
 void fence_house_windows();
+inline void fence_house_page(FenceSite site, Hva at) {
+    if (fence_stands(site)) fence_house_page(at);
+}
+inline void fence_house_windows(FenceSite site) {
+    if (fence_stands(site)) fence_house_windows();
+}
 
 // Drops a range from the house translations of every hart that runs, this one included, and returns when no
 // hart can use them any more.  The caller holds no lock.
 void flush_house(HvaRange range);
+inline void flush_house(FenceSite site, HvaRange range) {
+    if (fence_stands(site)) flush_house(range);
+}
 
 }  // namespace antler::memory

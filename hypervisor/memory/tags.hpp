@@ -36,14 +36,15 @@ public:
     [[nodiscard]] u64 glance() const { return generation_.load(std::memory_order_relaxed); }
     [[nodiscard]] u64 generation() const { return generation_.load(std::memory_order_seq_cst); }
 
-    // Leaves a current tag in `tag`, and runs `changed` between the new tag and anybody's use of it, if it
-    // is new.
+    // Leaves a current tag in `tag`; if it is a new one, `changed` runs while there is none: whoever held the old one
+    // meanwhile sees that it went, and nobody has the new one yet.
     template <class Changed>
     void renew(std::atomic<u64>& tag, Changed&& changed) {
         state_.with([&](State& state) {
             if (is_current(Tag{tag.load(std::memory_order_seq_cst)})) return;
-            tag.store(deal(state).raw, std::memory_order_seq_cst);
+            tag.store(0, std::memory_order_seq_cst);
             changed();
+            tag.store(deal(state).raw, std::memory_order_seq_cst);
         });
     }
 
@@ -55,11 +56,11 @@ public:
 private:
     static constexpr usize max_gscids = 512;
     struct State {
-        u32 next = 0;  // the VMID to deal; zero is kept for Bare where there are others
+        u32 next = 0;  // the VMID to deal; zero is Bare's, where there are others [norm:hfence-gvma_mode]
         std::array<u64, max_gscids / 64> gscids{1};
     };
     [[nodiscard]] Tag deal(State& state);
-    [[nodiscard]] u32 first() const { return vmid_bits_ < 2 ? 0 : 1; }
+    [[nodiscard]] u32 first() const { return must_always_fence() ? 0 : 1; }
 
     u8 vmid_bits_;
     std::atomic<u64> generation_ = 0;

@@ -35,6 +35,10 @@ void Vcpu::wait_for_fence(u32 ticket) {
     }
 }
 
+void flush_house_here() {
+    hart::sfence_vma_all(FenceSite::house_flushed);
+}
+
 void Core::put_into_inbox(Vcpu& vcpu) {
     auto* head = inbox.load(std::memory_order_relaxed);
     do {
@@ -54,7 +58,7 @@ void Core::serve_flushes() {
     flushes_wait.store(false, std::memory_order_seq_cst);
     while (auto const message = flushes.with([](auto& ring) { return ring.pop(); })) {
         if (message->space == nullptr) {
-            hart::sfence_vma_all();
+            flush_house_here();
         } else {
             flush_space(*this, *message->space, message->request);
         }

@@ -127,7 +127,7 @@ template <Core::Outlook what, class Otherwise>
     bool const sees = view.enter_quickly(*next.space, [](isa::Hgatp hgatp) {
         csr::vsatp::write({});
         csr::hgatp::write(hgatp);
-        hart::sfence_vma_all();  // the windows
+        hart::sfence_vma_all(FenceSite::windows_handed_over);
     });
     if (!sees) [[unlikely]] {
         current = nullptr;

@@ -46,13 +46,13 @@ Next fence(Vcpu const& vcpu, isa::PrivilegedInstruction const& instruction) {
     Gva const at{vcpu.x[instruction.address]};
     auto const asid = vcpu.x[instruction.identifier];
     if (instruction.address == 0 && instruction.identifier == 0) {
-        hart::hfence_vvma_all();
+        hart::hfence_vvma_all(FenceSite::emulated_all);
     } else if (instruction.identifier == 0) {
-        hart::hfence_vvma(at);
+        hart::hfence_vvma(FenceSite::emulated_page, at);
     } else if (instruction.address == 0) {
-        hart::hfence_vvma_asid(asid);
+        hart::hfence_vvma_asid(FenceSite::emulated_space, asid);
     } else {
-        hart::hfence_vvma(at, asid);
+        hart::hfence_vvma(FenceSite::emulated_page_of_space, at, asid);
     }
     return Next::advance;
 }

@@ -20,16 +20,20 @@ void execute(GuestFence const& fence) {
     auto const pages = pages_of(fence);
     auto const first = fence.start.align_down(page_bytes);
     switch (fence.kind) {
-        case GuestFence::Kind::instructions: return hart::fence_i();
-        case GuestFence::Kind::all: return hart::hfence_vvma_all();
-        case GuestFence::Kind::address_space: return hart::hfence_vvma_asid(fence.asid);
+        case GuestFence::Kind::instructions: return hart::fence_i(FenceSite::asked_for_code);
+        case GuestFence::Kind::all: return hart::hfence_vvma_all(FenceSite::asked_for_all);
+        case GuestFence::Kind::address_space:
+            return hart::hfence_vvma_asid(FenceSite::asked_for_space, fence.asid);
         case GuestFence::Kind::range:
-            if (pages > most_pages) return hart::hfence_vvma_all();
-            for (u64 page = 0; page < pages; ++page) hart::hfence_vvma(first + page * page_bytes);
+            if (pages > most_pages) return hart::hfence_vvma_all(FenceSite::asked_for_long_range);
+            for (u64 page = 0; page < pages; ++page)
+                hart::hfence_vvma(FenceSite::asked_for_range, first + page * page_bytes);
             return;
         case GuestFence::Kind::range_of_space:
-            if (pages > most_pages) return hart::hfence_vvma_asid(fence.asid);
-            for (u64 page = 0; page < pages; ++page) hart::hfence_vvma(first + page * page_bytes, fence.asid);
+            if (pages > most_pages)
+                return hart::hfence_vvma_asid(FenceSite::asked_for_long_range_of_space, fence.asid);
+            for (u64 page = 0; page < pages; ++page)
+                hart::hfence_vvma(FenceSite::asked_for_range_of_space, first + page * page_bytes, fence.asid);
             return;
     }
 }

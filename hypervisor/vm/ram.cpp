@@ -17,11 +17,13 @@ constexpr u64 zero_bytes = 256 * 1024;  // of a page on demand, between looks at
 constexpr u64 place_bytes =
     16 * 1024;  // a step of placing an image is short enough for guests that wait meanwhile
 
-// Runs with what `request` names fenced on this hart, for the VMID it uses.
-void fence(memory::HartView& view, memory::Space& space, memory::FlushRequest const& request) {
+// What `request` names is fenced on this hart, for the VMID it uses.  Nothing else is needed: a hart that
+// keeps translations of both stages as one drops those that go by such an address.   [norm:hfence-gvma_op]
+template <FenceSite whole, FenceSite page>
+void fence(memory::HartView& view, memory::Space const& space, memory::FlushRequest const& request) {
     view.flush(
-        space, request, [](u16 vmid) { hart::hfence_gvma_vmid(vmid); },
-        [](Gpa at, u16 vmid) { hart::hfence_gvma(at, vmid); });
+        space, request, [](u16 vmid) { hart::hfence_gvma_vmid(whole, vmid); },
+        [](Gpa at, u16 vmid) { hart::hfence_gvma(page, at, vmid); });
 }
 
 }  // namespace
@@ -32,28 +34,27 @@ void Ram::enter(Core& core) {
         csr::vsatp::write({});
         csr::hgatp::write(ticket.hgatp);
         if (!ticket.must_fence) return;
-        hart::hfence_gvma_vmid(ticket.tag.vmid());
-        hart::hfence_vvma_all();
+        hart::hfence_gvma_vmid(FenceSite::space_entered, ticket.tag.vmid());
+        hart::hfence_vvma_all(FenceSite::tables_of_former_space);
     });
 }
 
 void flush_space(Core& core, memory::Space& space, memory::FlushRequest const& request) {
-    fence(core.view, space, request);
-    hart::hfence_vvma_all();  // translations of both stages may be cached as one
+    fence<FenceSite::space_changed, FenceSite::page_changed>(core.view, space, request);
 }
 
 Result<void> Ram::touch(Gpa at) {
     auto& core = this_core();
     auto const populated =
         TRY(ram_.populate(core.view, at, zero_bytes, [&] { (void)core.serve_interrupts(); }));
-    fence(core.view, ram_.space(), populated.stale);
+    fence<FenceSite::table_touched, FenceSite::page_touched>(core.view, ram_.space(), populated.stale);
     return {};
 }
 
 Result<void> Ram::populate(Gpa at) {
     auto& core = this_core();
-    auto const populated = TRY(ram_.populate(core.view, at, zero_bytes, [&] { core.serve_fences(); }));
-    fence(core.view, ram_.space(), populated.stale);
+    // A guest that may still find nothing there touches it itself, and fences then.
+    static_cast<void>(TRY(ram_.populate(core.view, at, zero_bytes, [&] { core.serve_fences(); })));
     return {};
 }
 

@@ -145,5 +145,7 @@ private:
 
 // This hart's part of a flush of a space.
 void flush_space(Core& core, memory::Space& space, memory::FlushRequest const& request);
+// The same of the house: how much of it changed is not worth a look.
+void flush_house_here();
 
 }  // namespace antler::vm

@@ -419,8 +419,8 @@ void Vm::serve_fences(Vcpu& vcpu, bool is_loaded) {
         if (is_loaded) execute(*fence);
     }
     if (is_loaded && all) {
-        hart::fence_i();
-        hart::hfence_vvma_all();
+        hart::fence_i(FenceSite::asked_too_often_code);
+        hart::hfence_vvma_all(FenceSite::asked_too_often_tables);
     }
     // What is not loaded is fenced whole when it comes back.
     if (!is_loaded) last_on_hart_[vcpu.home->index].store(nullptr, std::memory_order_relaxed);

@@ -192,8 +192,8 @@ public:
         // The other's tables may be walked also while no guest runs, so they are not there any more.
         // [norm:vs_stage_speculative_a_bit]
         hart::csr::vsatp::write({});
-        hart::hfence_vvma_all();
-        hart::fence_i();
+        hart::hfence_vvma_all(FenceSite::tables_of_other_vcpu);
+        hart::fence_i(FenceSite::code_of_other_vcpu);
     }
 
 private:

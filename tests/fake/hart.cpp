@@ -69,35 +69,35 @@ Hart& this_hart() {
     return fake::hart().current != nullptr ? *fake::hart().current : unnamed;
 }
 
-void hfence_gvma_all() {
-    fake::record(Fence::Kind::guest_physical);
+void hfence_gvma_all(FenceSite site) {
+    if (fence_stands(site)) fake::record(Fence::Kind::guest_physical);
 }
-void hfence_gvma_vmid(u64 vmid) {
-    fake::record(Fence::Kind::guest_physical, {}, vmid);
+void hfence_gvma_vmid(FenceSite site, u64 vmid) {
+    if (fence_stands(site)) fake::record(Fence::Kind::guest_physical, {}, vmid);
 }
-void hfence_gvma(Gpa at, u64 vmid) {
-    fake::record(Fence::Kind::guest_physical, at.raw(), vmid);
+void hfence_gvma(FenceSite site, Gpa at, u64 vmid) {
+    if (fence_stands(site)) fake::record(Fence::Kind::guest_physical, at.raw(), vmid);
 }
-void hfence_vvma_all() {
-    fake::record(Fence::Kind::guest_virtual);
+void hfence_vvma_all(FenceSite site) {
+    if (fence_stands(site)) fake::record(Fence::Kind::guest_virtual);
 }
-void hfence_vvma(Gva at) {
-    fake::record(Fence::Kind::guest_virtual, at.raw());
+void hfence_vvma(FenceSite site, Gva at) {
+    if (fence_stands(site)) fake::record(Fence::Kind::guest_virtual, at.raw());
 }
-void hfence_vvma_asid(u64 asid) {
-    fake::record(Fence::Kind::guest_virtual, {}, asid);
+void hfence_vvma_asid(FenceSite site, u64 asid) {
+    if (fence_stands(site)) fake::record(Fence::Kind::guest_virtual, {}, asid);
 }
-void hfence_vvma(Gva at, u64 asid) {
-    fake::record(Fence::Kind::guest_virtual, at.raw(), asid);
+void hfence_vvma(FenceSite site, Gva at, u64 asid) {
+    if (fence_stands(site)) fake::record(Fence::Kind::guest_virtual, at.raw(), asid);
 }
-void sfence_vma_all() {
-    fake::record(Fence::Kind::own);
+void sfence_vma_all(FenceSite site) {
+    if (fence_stands(site)) fake::record(Fence::Kind::own);
 }
-void sfence_vma(u64 at) {
-    fake::record(Fence::Kind::own, at);
+void sfence_vma(FenceSite site, u64 at) {
+    if (fence_stands(site)) fake::record(Fence::Kind::own, at);
 }
-void fence_i() {
-    fake::record(Fence::Kind::instructions);
+void fence_i(FenceSite site) {
+    if (fence_stands(site)) fake::record(Fence::Kind::instructions);
 }
 void fence_io() {
     fake::record(Fence::Kind::io);

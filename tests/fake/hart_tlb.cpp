@@ -23,6 +23,10 @@ std::optional<isa::Stage> guest_stage(Hart const& hart) {
     return isa::Stage{scheme, hgatp.root().raw(), {all.svnapot, all.svpbmt, false}, false};
 }
 
+isa::Stage own_stage(isa::Satp satp) {
+    return {isa::sv39, satp.root().raw(), {true, false, false}, false};
+}
+
 }  // namespace
 
 isa::Hgatp HartTlb::hgatp(Hart const& hart) {
@@ -34,6 +38,13 @@ isa::Vsatp HartTlb::vsatp(Hart const& hart) {
 
 u16 HartTlb::vmid_of(Hart const& hart) const {
     return kept_bits(isa::Hgatp::vmid::get(hgatp(hart).raw));
+}
+
+std::set<Outcome> HartTlb::own(isa::Satp satp, memory::Hva at) {
+    return own_.outcomes(0, own_stage(satp), at.raw());
+}
+void HartTlb::fence_own_page(isa::Satp satp, memory::Hva at) {
+    own_.fence_page(0, own_stage(satp), at.raw());
 }
 
 std::set<Outcome> HartTlb::outcomes(Hart const& hart, Gpa at) {
@@ -75,6 +86,7 @@ std::set<GuestLeaf> HartTlb::leaves(Hart const& hart, u64 address) {
 }
 
 void HartTlb::speculate(Hart const& hart, u64 address) {
+    if (!guest_stage(hart)) return guest_.speculate_bare(vmid_of(hart));
     for (auto const& leaf : leaves(hart, address))
         if (leaf.is_there) static_cast<void>(outcomes(hart, Gpa{Pte{leaf.entry}.target()}));
 }
@@ -97,6 +109,7 @@ void HartTlb::execute(Hart const& hart, Fence const& fence) {
         if (auto const stage = guest_stage(hart)) guest_.fence_page(vmid, *stage, *fence.address);
         return;
     }
+    if (fence.kind == Kind::own && !fence.address) own_.fence_all();
     if (fence.kind != Kind::guest_virtual) return;
     for (auto& [space, entries] : kept_) {
         if (space.vmid != vmid_of(hart)) continue;  // [norm:hfence-vvma_limits]

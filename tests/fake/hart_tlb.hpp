@@ -1,5 +1,7 @@
 // The stubborn translation cache of one hart for its guests: both stages, filled by what vsatp and hgatp say,
-// kept until the fence that must drop it.
+// kept until the fence that must drop it.  A cache of both stages as one keeps nothing that is not kept here,
+// as a fence of either stage drops its entries [norm:hfence-gvma_op].  And its own translations, of the house
+// and the windows.
 #pragma once
 
 #include <map>
@@ -20,7 +22,8 @@ struct GuestLeaf {
 
 class HartTlb {
 public:
-    HartTlb(Memory& memory, u8 vmid_bits) : memory_{memory}, guest_{memory}, vmid_bits_{vmid_bits} {}
+    HartTlb(Memory& memory, u8 vmid_bits)
+        : memory_{memory}, guest_{memory}, own_{memory}, vmid_bits_{vmid_bits} {}
 
     // Under the registers that the hart holds now; also while the hypervisor runs, whose mode leaves vsatp
     // and hgatp active.   [norm:vs_stage_speculative_a_bit]
@@ -28,7 +31,13 @@ public:
     [[nodiscard]] std::set<Outcome> outcomes(Hart const& hart, Gpa at);
     void speculate(Hart const& hart, u64 address);
 
+    // What the hart may find at one of its own addresses.
+    [[nodiscard]] std::set<Outcome> own(isa::Satp satp, memory::Hva at);
+
     void execute(Hart const& hart, Fence const& fence);
+    // Windows are not global, the house is: only they go.   [norm:sfence_vma_asid_only]
+    void fence_windows() { own_.fence_space(0); }
+    void fence_own_page(isa::Satp satp, memory::Hva at);
 
     [[nodiscard]] static isa::Hgatp hgatp(Hart const& hart);
     [[nodiscard]] static isa::Vsatp vsatp(Hart const& hart);
@@ -57,6 +66,7 @@ private:
 
     Memory& memory_;
     Tlb guest_;  // G-stage, by VMID
+    Tlb own_;
     u8 vmid_bits_;
     std::map<Space, Entries> kept_{};
 };

@@ -54,6 +54,7 @@ std::set<Outcome> Tlb::walk(u16 space, isa::Stage const& stage, u64 address) {
         found.insert(Outcome{});
         return found;
     }
+    if (bare_.contains(space)) found.insert({true, Hpa{address}, isa::Permissions::all()});
     std::set<u64> seen;
     walk_level(kept_[space], stage, address, stage.root, stage.scheme->root_level(), seen, found);
     return found;

@@ -42,8 +42,18 @@ public:
         return walk(space, stage, address);
     }
 
-    void fence_all() { kept_.clear(); }                  // [norm:sfence_vma_all_asid_va]
-    void fence_space(u16 space) { kept_.erase(space); }  // [norm:sfence_vma_asid_only]
+    // The same while MODE is Bare: addresses are themselves, and stay so for the number until it is fenced as a
+    // whole.   [norm:hfence-gvma_mode]
+    void speculate_bare(u16 space) { bare_.insert(space); }
+
+    void fence_all() {  // [norm:sfence_vma_all_asid_va]
+        kept_.clear();
+        bare_.clear();
+    }
+    void fence_space(u16 space) {  // [norm:sfence_vma_asid_only]
+        kept_.erase(space);
+        bare_.erase(space);
+    }
     // Only leaves that contain the address, and what was invalid and is a leaf now.  What leads to tables
     // stays, and so does a notion that there is no table where there is one now. [norm:sfence_vma_va_asid]
     void fence_page(u16 space, isa::Stage const& stage, u64 address);
@@ -67,6 +77,7 @@ private:
 
     Memory& memory_;
     std::map<u16, Entries> kept_{};
+    std::set<u16> bare_{};  // spaces whose number was Bare's since they were last fenced
 };
 
 }  // namespace antler::fake

@@ -5,7 +5,7 @@
 
 #include "abi/sbi_lane.hpp"
 #include "hart/csr.hpp"
-#include "hart/fence.hpp"
+#include "hart/lane_fence.hpp"
 #include "tests/unit/sbi/guest.hpp"
 
 namespace antler::sbi {
@@ -28,19 +28,7 @@ std::optional<Guest::Answer> lane(u32 self, u32 harts, u64 extension, u64 functi
     }
     if (extension == static_cast<u64>(Eid::rfence)) {
         if (!abi::sbi::targets_only(self, harts, a[0], a[1])) return std::nullopt;
-        if (function == static_cast<u64>(RfenceFid::remote_fence_i)) {
-            hart::fence_i();
-            return Guest::success();
-        }
-        if (!abi::sbi::is_one_page(a[2], a[3])) return std::nullopt;
-        if (function == static_cast<u64>(RfenceFid::remote_sfence_vma)) {
-            hart::hfence_vvma(Gva{a[2]});
-            return Guest::success();
-        }
-        if (function == static_cast<u64>(RfenceFid::remote_sfence_vma_asid)) {
-            hart::hfence_vvma(Gva{a[2]}, a[4]);
-            return Guest::success();
-        }
+        if (hart::lane_fence(function, a[2], a[3], a[4])) return Guest::success();
         return std::nullopt;
     }
     auto const value = abi::sbi::base_constant(function);

@@ -135,6 +135,7 @@ public:
     [[nodiscard]] u32 harts() const { return static_cast<u32>(cores_.size()); }
     [[nodiscard]] Core& core(u32 index = 0) { return cores_[index]; }
     [[nodiscard]] fake::Board& board() { return board_; }
+    [[nodiscard]] memory::House& house() { return house_; }
     [[nodiscard]] fake::Hart& file(u32 index) { return index == here_ ? fake::hart() : files_[index]; }
     [[nodiscard]] u32 here() const { return here_; }
 
