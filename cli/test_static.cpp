@@ -241,6 +241,7 @@ TestStage static_stage(TestOptions const& options) {
                               Check{"first-lines", check_first_lines}, Check{"shellcheck", check_shell},
                               Check{"memory-rv32", check_narrow}})
         if (is_wanted(options, check.name)) stage.tasks.push_back({.name = check.name, .run = check.run});
+    add_machine_code_task(stage, options);
     add_tidy_tasks(stage, options);
     return stage;
 }

@@ -113,7 +113,9 @@ struct System {
     std::array<vm::Vm*, abi::pack::most_vms>
         vms{};                                    // those that live; changed by the boot hart, under `input`
     std::array<Lot, abi::pack::most_vms> lots{};  // those that are defined; the boot hart's
-    Transfer transfer{};                          // of a pack that comes
+    std::array<u64, abi::pack::most_vms>
+        audited{};        // how often each VM's memory had changed when it was looked at last
+    Transfer transfer{};  // of a pack that comes
     Farewells farewells{};
     Channels channels{};
     u32 vm_count = 0;  // defined

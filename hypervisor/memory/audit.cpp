@@ -31,6 +31,8 @@ std::optional<AuditFinding> audit(Space& space, bool complete) {
                 return found("a leaf and the frame table disagree about sharing", start, at);
             if (!shared && info->block.owner != space.owner())
                 return found("a leaf shows a frame of another owner", start, at);
+            if (!shared && info->block.pool != Pool::guest)
+                return found("a leaf shows a frame of the house, perhaps a table", start, at);
             auto const end = std::min(info->block.range().end(), mapping.at + mapping.leaf_bytes);
             if (!shared && info->block.pool == Pool::guest) guest_bytes += end - at;
             at = end;

@@ -59,7 +59,7 @@ public:
         for (u32 i = 0; i < hart_count; ++i) leave(i);
         pay_all();
         for (auto& space : spaces_) end(space);
-        EXPECT_EQ(board_.frames.accounting(OwnerId{1}), Use{});
+        for (u16 i = 1; i <= space_count; ++i) EXPECT_EQ(board_.frames.accounting(OwnerId{i}), Use{});
         board_.memory.on_view = {};
     }
 
@@ -83,13 +83,12 @@ public:
             default: touch(); break;
         }
         for (u32 i = 0; i < hart_count; ++i) check(*harts_[i]);
+        audit_all();
     }
     void audit_all() {
         for (auto& space : spaces_) {
-            if (!owes(*space)) {
-                auto const finding = audit(*space, true);
-                ASSERT_FALSE(finding) << finding->what;
-            }
+            auto const finding = audit(*space, !owes(*space));
+            ASSERT_FALSE(finding) << finding->what;
         }
     }
     u64 checks = 0, translations = 0, faults = 0;

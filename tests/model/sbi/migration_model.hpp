@@ -15,6 +15,7 @@
 
 #include "base/units.hpp"
 #include "hart/lane_fence.hpp"
+#include "memory/audit.hpp"
 #include "sbi/extension.hpp"
 #include "tests/fake/hart_tlb.hpp"
 #include "tests/fake/memory_program.hpp"
@@ -469,6 +470,7 @@ private:
             auto debt = space.unmap_step(rest);
             ASSERT_TRUE(debt.ok());
             std::move(debt.value()).pay(space.observers());
+            ASSERT_FALSE(memory::audit(space, false));
         }
     }
     void stop(Core& core, Seen& seen) {
