@@ -21,10 +21,10 @@ std::optional<u64> hex_at(std::string_view text) {
     return value;
 }
 
-// `fence` is no floating-point instruction.
+// `fence` is no floating-point instruction, and `frcsr` only looks whether there is something to save.
 bool is_float_code(std::string_view name) {
     if (name.starts_with("c.f")) return true;
-    if (name.starts_with("f")) return !name.starts_with("fence");
+    if (name.starts_with("f")) return !name.starts_with("fence") && name != "frcsr";
     return name.starts_with("v");
 }
 

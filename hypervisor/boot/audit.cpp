@@ -113,9 +113,9 @@ void audit_memory(System& all) {
         granules);
 }
 
-void audit_again(System& all) {
+bool audit_again(System& all) {
     constexpr u64 often = 1000;
-    if (all.options.log != control::Options::Log::debug) return;
+    if (all.options.log != control::Options::Log::debug) return false;
     for (usize i = 0; i < all.vms.size(); ++i) {
         auto* const vm = all.vms[i];
         if (vm == nullptr) continue;
@@ -126,6 +126,7 @@ void audit_again(System& all) {
         check_space(all, *vm, false);
         say("antler: audit: {} after {} changes of its memory\n", vm->name(), changes);
     }
+    return true;
 }
 
 }  // namespace antler::boot

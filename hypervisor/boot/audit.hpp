@@ -12,6 +12,7 @@ namespace antler::boot {
 void audit_memory(System& all);
 
 // Every thousand changes of a VM's memory its tables are looked at again, if the log asks for it.
-void audit_again(System& all);
+// False: it does not.
+bool audit_again(System& all);
 
 }  // namespace antler::boot

@@ -154,7 +154,7 @@ u64 serve_background() {
     if (all.port_has_takers.exchange(false)) boot::read_port();
     auto later = boot::serve_lives(all) ? boot::life_period : control::Server::never;
     boot::tell_streams(all);
-    boot::audit_again(all);
+    if (boot::audit_again(all)) later = std::min(later, boot::poll_period);
     if (auto* const port = all.control_port; port != nullptr) {
         for (u32 i = 0; i < port->line_count; ++i) {
             auto& line = *port->lines[i];
