@@ -36,8 +36,8 @@ public:
     [[nodiscard]] u64 glance() const { return generation_.load(std::memory_order_relaxed); }
     [[nodiscard]] u64 generation() const { return generation_.load(std::memory_order_seq_cst); }
 
-    // Leaves a current tag in `tag`; if it is a new one, `changed` runs while there is none: whoever held the old one
-    // meanwhile sees that it went, and nobody has the new one yet.
+    // Leaves a current tag in `tag`; if it is a new one, `changed` runs while there is none: whoever held the
+    // old one meanwhile sees that it went, and nobody has the new one yet.
     template <class Changed>
     void renew(std::atomic<u64>& tag, Changed&& changed) {
         state_.with([&](State& state) {

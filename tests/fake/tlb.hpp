@@ -42,8 +42,8 @@ public:
         return walk(space, stage, address);
     }
 
-    // The same while MODE is Bare: addresses are themselves, and stay so for the number until it is fenced as a
-    // whole.   [norm:hfence-gvma_mode]
+    // The same while MODE is Bare: addresses are themselves, and stay so for the number until it is fenced as
+    // a whole.   [norm:hfence-gvma_mode]
     void speculate_bare(u16 space) { bare_.insert(space); }
 
     void fence_all() {  // [norm:sfence_vma_all_asid_va]
