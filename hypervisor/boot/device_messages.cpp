@@ -85,6 +85,21 @@ void DeviceMessages::close(memory::Frames& frames, vm::Vm& vm) {
     });
 }
 
+void DeviceMessages::forget(vm::Vm const& vm) {
+    state_.with([&](State& state) {
+        for (auto& guest : state.guests) {
+            for (u32 vcpu = 0; guest.vm == &vm && vcpu < vm.vcpu_count(); ++vcpu) {
+                if (!guest.in_memory[vcpu]) continue;
+                auto const old = guest.which[vcpu];
+                store_in(guest, vcpu, static_cast<u8>(1 - old));
+                auto& words = file(guest, vcpu, old)->words;
+                for (u32 i = 0; i < words.size(); i += 2)
+                    std::atomic_ref{words[i]}.store(0, std::memory_order_relaxed);
+            }
+        }
+    });
+}
+
 void DeviceMessages::Guest::file_leaves(vm::Vcpu& vcpu, Hpa /*page*/) {
     all->state_.with([&](State&) {
         if (vm == &vcpu.vm) all->store_in(*this, vcpu.id, which[vcpu.id]);

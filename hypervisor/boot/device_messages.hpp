@@ -32,6 +32,9 @@ public:
     // After its devices were detached, when the VM ends.
     void close(memory::Frames& frames, vm::Vm& vm);
 
+    // The VM begins anew: what came into memory and was not taken is of its life before.
+    void forget(vm::Vm const& vm);
+
     // Messages came into memory, for whichever vCPU.
     void interrupted() override;
 

@@ -179,7 +179,7 @@ control::Outcome refusal(Error why) {
         case Error::full: return {Status::no_memory, "there are as many VMs as there can be"};
         case Error::bad_format: return {Status::invalid, "its description cannot be understood"};
         case Error::out_of_range: return {Status::invalid, "its description names memory that it has not"};
-        case Error::busy: return {Status::busy, "something that it needs is in use"};
+        case Error::busy: return {Status::failed, "something that it needs is in use"};
         case Error::misaligned:
             return {Status::invalid, "this board's cache has not all the colours that it names"};
         case Error::denied: return {Status::invalid, "a channel of it has another size at its other end"};

@@ -5,8 +5,6 @@
 #include "boot/drivers.hpp"
 #include "boot/lot.hpp"
 #include "boot/system.hpp"
-#include "hart/fence.hpp"
-#include "platform/mmio.hpp"
 #include "vm/pci_host.hpp"
 #include "vm/vcpu.hpp"
 
@@ -14,73 +12,11 @@ namespace antler::boot {
 namespace {
 
 namespace pci = device::pci;
-using device::Width;
 
 constexpr u32 header_type = 0x0c;  // of the word that has it
 constexpr u32 header_type_mask = 0x7f'0000;
 
 }  // namespace
-
-u64 LentFunction::load(Hpa at, Width width) {
-    switch (width) {
-        case Width::byte: return platform::mmio_read<u8>(at);
-        case Width::half: return platform::mmio_read<u16>(at);
-        case Width::word: return platform::mmio_read<u32>(at);
-        case Width::doubleword: return platform::mmio_read<u64>(at);
-    }
-    return 0;
-}
-
-void LentFunction::store(Hpa at, Width width, u64 value) {
-    switch (width) {
-        case Width::byte: return platform::mmio_write(at, static_cast<u8>(value));
-        case Width::half: return platform::mmio_write(at, static_cast<u16>(value));
-        case Width::word: return platform::mmio_write(at, static_cast<u32>(value));
-        case Width::doubleword: return platform::mmio_write(at, value);
-    }
-}
-
-void LentFunction::find_bars(platform::PciBridge& bridge) {
-    constexpr u32 is_port = 1, is_wide = 4, is_prefetchable = 8;
-    for (u32 i = 0; i < bars_.size(); ++i) {
-        raw_[i] = function_.read(pci::place::bars + 4 * i);
-        auto const low = raw_[i];
-        bool const wide = (low & is_port) == 0 && (low & is_wide) != 0;
-        auto const range = (low & is_port) != 0 ? std::nullopt : bridge.bar(function_, i);
-        if (range) bars_[i] = {*range, wide, (low & is_prefetchable) != 0};
-        if (wide && i + 1 < bars_.size()) {
-            ++i;
-            raw_[i] = function_.read(pci::place::bars + 4 * i);
-        }
-    }
-}
-
-// Zero: it has no such capability.
-u32 LentFunction::find_express() const {
-    constexpr u32 first = 0x34;
-    u32 left = 48;
-    for (u32 at = function_.read8(first) & 0xfcu; at != 0 && left > 0;
-         --left, at = function_.read8(at + 1) & 0xfcu)
-        if (function_.read8(at) == pci::capability_id::express) return at;
-    return 0;
-}
-
-// It is silent for a tenth of a second at most; its BARs are put back as soon as it takes them.
-void LentFunction::reset() {
-    constexpr u32 can_be_reset = 1u << 28, do_it = 1u << 15;
-    constexpr u64 most_nanos = 100'000'000;
-    function_.write(pci::place::command, 0);
-    if (auto const express = find_express();
-        express != 0 && (function_.read(express + 4) & can_be_reset) != 0)
-        function_.write(express + 8, (function_.read(express + 8) & 0xffff) | do_it);
-    auto const give_up = hart::time() + system().board.timebase.ticks({most_nanos}).n;
-    for (u32 i = 0; i < raw_.size(); ++i) {
-        do {
-            function_.write(pci::place::bars + 4 * i, raw_[i]);
-        } while (function_.read(pci::place::bars + 4 * i) != raw_[i] && hart::time() < give_up);
-    }
-    function_.write(pci::place::command, pci::command::memory | pci::command::no_interrupt);
-}
 
 Result<void> Loans::refuse(std::string_view host, std::string_view why, Error error,
                            std::string_view neighbour) const {
@@ -142,7 +78,8 @@ Result<void> Loans::add_function(std::string_view host, memory::Store& store) {
 
     all_.pci->enable(*found);
     auto& host_bridge = *TRY(machine_.machine().need_pci(store));
-    auto& lent = *TRY(store.make<LentFunction>(*all_.pci, *found, *behind));
+    auto& lent = *TRY(store.make<LentFunction>(all_, machine_, *found, *behind));
+    if (!lent.forgets()) TRY(bind(host, found->requester()));
     auto& shown = lent.shown();
     lent.reset();
     shown.look();
@@ -151,7 +88,7 @@ Result<void> Loans::add_function(std::string_view host, memory::Store& store) {
     TRY(map(host, shown, host_bridge));
     shown.describe({first, shown.vectors()});
     shown.power_on();
-    auto const attached = all_.iommus->all.attach(*behind, machine_.ram().space(), machine_.name());
+    auto const attached = lent.attach();
     if (!attached) {
         lent.reset();
         return refuse(host, "the IOMMU cannot take it", attached.error());
@@ -159,6 +96,16 @@ Result<void> Loans::add_function(std::string_view host, memory::Store& store) {
     functions_[count_++] = &lent;
     host_bridge.put(TRY(host_bridge.next_device()), shown);
     host_bridge.lend(shown);
+    return {};
+}
+
+Result<void> Loans::bind(std::string_view host, u16 requester) {
+    auto const owner = all_.attachments.owner(requester);
+    if (owner == machine_.name()) return {};
+    if (!owner.empty())
+        return refuse(host, "it cannot be reset, and may still do what it was told by", Error::busy, owner);
+    if (!all_.attachments.add(requester, machine_.name()))
+        return refuse(host, "it cannot be reset, and there are too many of its kind", Error::full);
     return {};
 }
 
@@ -188,11 +135,24 @@ void Loans::give_back() {
     for (; device_count_ > 0; --device_count_) take_back(*devices_[device_count_ - 1]);
     for (; count_ > 0; --count_) {
         auto& lent = *functions_[count_ - 1];
-        lent.reset();
-        all_.iommus->all.detach(lent.behind());
+        lent.leave();
     }
     if (!std::exchange(has_messages_, false)) return;
     all_.iommus->messages.close(all_.frames, machine_);
+}
+
+std::string_view Attachments::owner(u16 requester) const {
+    for (auto const& one : std::span{all}.first(count))
+        if (one.requester == requester) return {one.vm.data(), one.size};
+    return {};
+}
+
+bool Attachments::add(u16 requester, std::string_view vm) {
+    if (count == most) return false;
+    auto& one = all[count++];
+    one.requester = requester;
+    one.size = static_cast<u8>(vm.copy(one.vm.data(), one.vm.size()));
+    return true;
 }
 
 Wanted wanted_devices(System const& all, control::Pack const& pack) {

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "boot/lent_devices.hpp"
+#include "boot/lent_function.hpp"
 #include "control/pack_reader.hpp"
 #include "memory/store.hpp"
 #include "platform/iommus.hpp"
@@ -17,34 +18,19 @@ namespace antler::boot {
 struct Life;
 struct System;
 
-// A function of PCI on loan.
-class LentFunction final : public vm::BoardFunction {
-public:
-    LentFunction(platform::PciBridge& bridge, platform::PciFunction const& function,
-                 platform::DeviceId behind)
-        : function_{function}, behind_{behind} {
-        find_bars(bridge);
-    }
-
-    [[nodiscard]] platform::DeviceId behind() const { return behind_; }
-    [[nodiscard]] vm::PciPassthrough& shown() { return shown_; }
-
-    [[nodiscard]] u32 read(u32 offset) override { return function_.read(offset); }
-    void write(u32 offset, u32 value) override { function_.write(offset, value); }
-    [[nodiscard]] u64 load(Hpa at, device::Width width) override;
-    void store(Hpa at, device::Width width, u64 value) override;
-    [[nodiscard]] Bar bar(u32 index) override { return bars_[index]; }
-    void reset() override;
-
-private:
-    void find_bars(platform::PciBridge& bridge);
-    [[nodiscard]] u32 find_express() const;
-
-    platform::PciFunction function_;
-    platform::DeviceId behind_;
-    std::array<Bar, device::pci::bar_count> bars_{};
-    std::array<u32, device::pci::bar_count> raw_{};  // as the bridge has put them
-    vm::PciPassthrough shown_{*this};
+// Functions that cannot be reset belong to the VM that had them first: they may still do what it told them.
+struct Attachments {
+    static constexpr usize most = 32;
+    struct One {
+        u16 requester = 0;
+        std::array<char, 32> vm{};
+        u8 size = 0;
+    };
+    std::array<One, most> all{};
+    usize count = 0;
+    // Whose it is; empty: nobody's.
+    [[nodiscard]] std::string_view owner(u16 requester) const;
+    [[nodiscard]] bool add(u16 requester, std::string_view vm);
 };
 
 // What one VM has of the board.
@@ -63,6 +49,7 @@ private:
     [[nodiscard]] Result<void> add_device(std::string_view host, memory::Store& store);
     [[nodiscard]] Result<void> refuse(std::string_view host, std::string_view why, Error error,
                                       std::string_view neighbour = {}) const;
+    [[nodiscard]] Result<void> bind(std::string_view host, u16 requester);
     [[nodiscard]] Result<void> map(std::string_view name, vm::PciPassthrough& shown, vm::PciHost& host);
 
     System& all_;

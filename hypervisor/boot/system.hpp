@@ -90,6 +90,7 @@ struct System {
     std::optional<platform::PciBridge> pci{};
     std::optional<BoardIommus> iommus{};
     LentWires lent_wires{};
+    Attachments attachments{};
     Wanted wanted{};  // by VMs of the board's pack
     platform::VirtioBoard virtio{};
     PortInterrupt port_interrupt{};

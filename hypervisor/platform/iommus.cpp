@@ -123,7 +123,7 @@ void Iommus::leave(IommuDomain& domain) {
     domain.space_ = nullptr;
 }
 
-Result<void> Iommus::add_device(State& state, DeviceId id, IommuDomain* domain, std::string_view vm) {
+Result<DeviceContext> Iommus::context_of(DeviceId id, IommuDomain const* domain) {
     auto& iommu = all_[id.iommu];
     DeviceContext context;
     if (domain != nullptr) {
@@ -138,6 +138,12 @@ Result<void> Iommus::add_device(State& state, DeviceId id, IommuDomain* domain, 
             context.msi_addr_pattern = domain->pages_.pattern;
         }
     }
+    return context;
+}
+
+Result<void> Iommus::add_device(State& state, DeviceId id, IommuDomain* domain, std::string_view vm) {
+    auto const context = TRY(context_of(id, domain));
+    auto& iommu = all_[id.iommu];
     for (auto& device : state.devices) {
         if (device.used) continue;
         // Before the entry is valid: whoever changes the tree from now on tells this IOMMU too.
@@ -185,6 +191,26 @@ void Iommus::detach(DeviceId id) {
             if (other.used && other.domain == domain) through |= 1u << other.id.iommu;
         domain->through_.store(through, std::memory_order_seq_cst);
         leave(*domain);
+    });
+}
+
+void Iommus::hold(DeviceId id) {
+    if (id.iommu >= count_) return;
+    state_.with([&](State& state) {
+        if (find(state, id) != nullptr) all_[id.iommu].clear(id.number);
+    });
+}
+
+void Iommus::let_go(DeviceId id) {
+    if (id.iommu >= count_) return;
+    state_.with([&](State& state) {
+        auto* const device = find(state, id);
+        if (device == nullptr) return;
+        device->silent = false;
+        device->faults = 0;
+        auto const context = context_of(id, device->domain);
+        // Its place in the directory is there; without an entry it is refused.
+        if (context) (void)all_[id.iommu].set(id.number, context.value());
     });
 }
 

@@ -82,6 +82,10 @@ public:
     [[nodiscard]] Result<void> attach_house(DeviceId device);
     // Returns when nothing that it did before is under way.  Nothing happens where it is attached to nobody.
     void detach(DeviceId device);
+    // It reaches nothing for a while, though it stays attached; then what it reached before, and its faults
+    // are heard again. Returns as detach().
+    void hold(DeviceId device);
+    void let_go(DeviceId device);
     [[nodiscard]] bool is_attached(DeviceId device);
     [[nodiscard]] u32 devices(u32 iommu);  // that are attached
 
@@ -148,6 +152,7 @@ private:
     [[nodiscard]] static IommuDomain* find(State& state, memory::Space const& space);
     [[nodiscard]] Result<IommuDomain*> domain_of(State& state, memory::Space& space);
     void leave(IommuDomain& domain);
+    [[nodiscard]] Result<isa::iommu::DeviceContext> context_of(DeviceId id, IommuDomain const* domain);
     [[nodiscard]] Result<void> add_device(State& state, DeviceId id, IommuDomain* domain,
                                           std::string_view vm);
     void change_message(memory::Space& space, u32 file, u64 first, std::optional<u64> second);

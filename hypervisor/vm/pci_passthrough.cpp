@@ -2,6 +2,7 @@
 #include "vm/pci_passthrough.hpp"
 
 #include "base/address.hpp"
+#include "device/pci/host_bridge.hpp"
 
 namespace antler::vm {
 
@@ -136,11 +137,13 @@ void PciPassthrough::program(u32 vector) {
 }
 
 u64 PciPassthrough::read_bar(u32 bar, Offset at, Width width) {
+    if (!is_within(bar, at, width)) return pci::nobody(width);
     if (is_table(bar, at)) return table().read(at - table_, width);
     return board_.load(bars_[bar].range.start + at, width);
 }
 
 void PciPassthrough::write_bar(u32 bar, Offset at, Width width, u64 value) {
+    if (!is_within(bar, at, width)) return;
     if (!is_table(bar, at)) return board_.store(bars_[bar].range.start + at, width, value);
     if (auto const changed = table().write(at - table_, width, value)) program(*changed);
 }

@@ -76,6 +76,11 @@ private:
     void tell_messages();
     void program(u32 vector);
     [[nodiscard]] device::pci::MsixTable table() { return device::pci::MsixTable{messages_}; }
+    // An access that is not aligned could reach what lies behind it.
+    [[nodiscard]] bool is_within(u32 bar, device::Offset at, device::Width width) const {
+        auto const bytes = static_cast<u32>(width);
+        return at % bytes == 0 && at < bars_[bar].range.size && bars_[bar].range.size - at >= bytes;
+    }
     [[nodiscard]] bool is_table(u32 bar, device::Offset at) const {
         return vectors_ != 0 && bar == table_bar_ && at >= table_ &&
                at - table_ < vectors_ * device::pci::MsixTable::entry_bytes;
