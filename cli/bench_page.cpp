@@ -167,6 +167,7 @@ std::string benchmarks_page(Records const& records) {
     page += picture("exits", "bars: instructions of each kind of exit, under each system");
     page += picture("devices", "bars: instructions of memory, harts and devices, under each system");
     page += markdown_table(figures, systems);
+    page += floors_section(records.floors, figures);
     page += scale_words;
     page += picture("scale-switch", "curves: a switch and a wake-up, by the number of VMs");
     page += picture("scale-start", "curve: the start, by the number of VMs");

@@ -48,7 +48,9 @@ Record const& Records::part(std::string_view name) const {
 }
 
 Records read_records(Path const& root) {
-    Records records{.rivals = read_record(root / "bench" / "rivals.json"), .parts = {}};
+    Records records{.rivals = read_record(root / "bench" / "rivals.json"),
+                    .parts = {},
+                    .floors = read_floors(root / "bench" / "floors.json")};
     for (auto const& part : bench_parts())
         if (auto const file = record_file(root, part.name); std::filesystem::exists(file))
             records.parts[std::string{part.name}] = read_record(file);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cli/bench_data.hpp"
+#include "cli/bench_floors.hpp"
 #include "cli/places.hpp"
 
 namespace antler::cli {
@@ -26,6 +27,7 @@ inline constexpr std::string_view exits_part = "exits";
 struct Records {
     Record rivals;                        // measured once, elsewhere
     std::map<std::string, Record> parts;  // those that are on record
+    std::vector<Floor> floors{};          // what there must be at least
 
     [[nodiscard]] Record const& part(std::string_view name) const;  // an empty one where there is none
 };
