@@ -11,8 +11,10 @@ antler_tell_whereabouts:
     csrr  a6, sepc
     sd    a6, ANTLER_WHERE_PC(a7)
     sd    ra, ANTLER_WHERE_RA(a7)
-    // SPV says whether it was in its guest and goes back there, but OpenSBI 1.6 does not clear it here.
-    csrr  a6, sscratch                      // zero: it was not
+    // SPV says whether it was in its guest and goes back there, but OpenSBI 1.6 does not clear it here.  SPIE
+    // does: a guest runs with SIE set (Vm::reset_registers), and the hypervisor never sets it for itself.
+    csrr  a6, sstatus
+    andi  a6, a6, 1 << 5
     bnez  a6, 1f
     li    a6, 1 << 7
     csrc  0x600, a6                         // hstatus

@@ -258,8 +258,9 @@ void Vm::reset_registers(Vcpu& vcpu) {
 
     using S = isa::Sstatus;
     u64 status = S::uxl::set(0, isa::WidthCode::rv64);
-    status = S::spp::set(status, true);  // sret enters VS-mode, not VU-mode
-    status = S::sum::set(status, true);  // the hypervisor reads guest memory through windows of user pages
+    status = S::spp::set(status, true);   // sret enters VS-mode, not VU-mode
+    status = S::spie::set(status, true);  // SIE tells an event of the firmware's that a guest runs
+    status = S::sum::set(status, true);   // the hypervisor reads guest memory through windows of user pages
     status = S::fs::set(status, shown_.f ? ContextStatus::clean : ContextStatus::off);
     status = S::vs::set(status, vcpu.vector.registers != nullptr ? ContextStatus::clean : ContextStatus::off);
     vcpu.sstatus = status;
