@@ -43,7 +43,7 @@ TestResult check(Path const& model, Run const& run) {
         "cd {0} && spin -P'clang-19 -E -x c' {1} -a {2} && clang-19 -w -O1 -DSAFETY -o pan pan.c && "
         "./pan -m200000 -w22",
         folder.string(), run.options, model.string());
-    auto result = run_logged(name, {"sh", "-c", script}, limit_seconds);
+    auto result = run_logged(name, {find_program("sh").string(), "-c", script}, limit_seconds);
     if (result.outcome != Outcome::passed) return result;
     auto const log = std::string{as_text(read_file(result.log))};
     bool const ran = log.find("State-vector") != std::string::npos &&

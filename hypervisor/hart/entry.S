@@ -34,7 +34,7 @@ antler_trap:
 
     // The device lane: ANTLER_LANE_REGISTERS are what it may use, and what it may load.
 not_a_call:
-    addi  t0, t0, 10 - 21                   // load guest-page fault [norm:H_cause_load_guest_page_fault]
+    addi  t0, t0, 10 - 21                   // load guest-page fault [norm:H_guest_page_fault]
     bnez  t0, full_exit
     sd    ra, ANTLER_GUEST_X(1)(tp)
     sd    t1, ANTLER_GUEST_X(6)(tp)

@@ -4,8 +4,8 @@
 // guest's own values are still in them.  What it does not answer it leaves unchanged for sbi/.
 #include "abi/sbi.hpp"
 #include "abi/sbi_lane.hpp"
+#include "hart/lane_caller.hpp"
 #include "hart/lane_fence.hpp"
-#include "hart/registers.hpp"
 
 #if defined(__riscv)
 
@@ -26,12 +26,6 @@ struct Answer {
     u64 a1;
 };
 
-[[gnu::always_inline]] inline GuestRegisters& caller() {
-    GuestRegisters* registers;
-    asm("mv %0, tp" : "=r"(registers));
-    return *registers;
-}
-
 [[gnu::always_inline]] inline Answer success(u64 value = 0) {
     answered = 1;
     return {0, value};
@@ -46,20 +40,20 @@ extern "C" Answer antler_ecall_lane(u64 a0, u64 a1) {
     answered = 0;
     auto const extension = guest_a7;
     if (extension == static_cast<u64>(Eid::time)) {
-        auto& registers = caller();
+        auto& registers = lane_caller();
         if (guest_a6 != 0 || !registers.owns_timer) return {a0, a1};
         asm volatile("csrw 0x24d, %0" ::"r"(a0) : "memory");  // vstimecmp
         return success();
     }
     if (extension == static_cast<u64>(Eid::ipi)) {
-        auto& registers = caller();
+        auto& registers = lane_caller();
         if (guest_a6 != 0 || !targets_only(registers.guest_hart, registers.guest_harts, a0, a1))
             return {a0, a1};
         asm volatile("csrs 0x645, %0" ::"r"(hvip_vssip) : "memory");  // hvip
         return success();
     }
     if (extension == static_cast<u64>(Eid::rfence)) {
-        auto& registers = caller();
+        auto& registers = lane_caller();
         if (!targets_only(registers.guest_hart, registers.guest_harts, a0, a1)) return {a0, a1};
         if (lane_fence(guest_a6, guest_a2, guest_a3, guest_a4)) return success();
         return {a0, a1};

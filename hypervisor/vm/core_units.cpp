@@ -71,8 +71,14 @@ void Core::park_units(Vcpu& vcpu) {
 
 void Core::taint_units(Vcpu const& vcpu) {
     open_units();
-    if (has_written_floats(vcpu)) tainted.set(Units::floats, true);
-    if (has_written_vector(vcpu)) tainted.set(Units::vector, true);
+    if (has_written_floats(vcpu)) {
+        floats_owner = nullptr;  // may be another, who found nothing to load yet
+        tainted.set(Units::floats, true);
+    }
+    if (has_written_vector(vcpu)) {
+        vector_owner = nullptr;
+        tainted.set(Units::vector, true);
+    }
 }
 
 void Core::disown_units(Vcpu const& vcpu) {

@@ -2,13 +2,12 @@
 #include "vm/device_lane.hpp"
 
 #if defined(__riscv)
+#include "hart/lane_caller.hpp"
 
 namespace antler::vm {
 
 extern "C" u64 antler_device_lane() {
-    hart::GuestRegisters* registers;
-    asm("mv %0, tp" : "=r"(registers));
-    return device_lane(static_cast<Vcpu&>(*registers));
+    return device_lane(static_cast<Vcpu&>(hart::lane_caller()));
 }
 
 }  // namespace antler::vm

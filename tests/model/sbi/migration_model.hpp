@@ -442,7 +442,7 @@ private:
     void sleep(Core& core, Vcpu& vcpu) {
         csr::hvip::clear_bits(vs_software);
         entered_[core.index] = nullptr;
-        if (chance(2)) return hand_over(core, vcpu);
+        if (!chance(3)) return hand_over(core, vcpu);
         core.block(vcpu);
         exit(core);
     }

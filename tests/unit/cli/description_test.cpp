@@ -207,7 +207,7 @@ TEST_F(ADescription, EveryMistakeGetsItsSentence) {
         {"[vm.a]\nharts = 2\n", "m.toml:2:1: `harts` is not a key of [vm.a]; it belongs into [machine]."},
         {"[machine]\nquiet = 2\n",
          "m.toml:2:1: `quiet` is not a key of [machine]; the keys are harts, memory, cpu, "
-         "aia, icount, control and qemu_args."},
+         "aia, icount, control, spare_disks and qemu_args."},
         // Disks, cards, channels.
         {"[vm.a]\npayload.kernel = \"Image\"\ndisks = [{ path = \"no.img\" }]\n",
          "m.toml:3:19: the disk \"no.img\" does not exist."},

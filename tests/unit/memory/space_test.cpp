@@ -196,9 +196,12 @@ TEST(Space, AfterARollOverEveryHartFencesTheNewVmid) {
         Space three{world.board.frames, few, database};
         ASSERT_TRUE(two.create(GStageMode::sv39x4, Features::all()).ok());
         ASSERT_TRUE(three.create(GStageMode::sv39x4, Features::all()).ok());
-        EXPECT_NE(two.admit(0).tag.vmid(), first.tag.vmid());
-        EXPECT_TRUE(three.admit(0).must_fence);  // the second generation begins
+        auto const second = two.admit(0);
+        EXPECT_TRUE(second.must_fence);  // VMID 1 is the only one: the second generation begins
+        EXPECT_EQ(second.tag.vmid(), first.tag.vmid());
         EXPECT_FALSE(one.is_current(first.tag));
+        EXPECT_TRUE(three.admit(0).must_fence);
+        EXPECT_FALSE(two.is_current(second.tag));
         while (!two.destroy_step() || !three.destroy_step()) {
         }
     }
