@@ -41,11 +41,8 @@ byte asked[HARTS * SPACES], left[SPACES];
 // The guest's access, or the hart's guess: it finds what is kept under its VMID, and what is in the table.
 inline look(hart) {
     atomic {
-        runs[hart] != NOBODY ->
-        if
-        :: is_mapped[runs[hart]] -> tlb[hart * 4 + vmid_of[hart]] = tlb[hart * 4 + vmid_of[hart]] | BIT(runs[hart])
-        :: else
-        fi
+        runs[hart] != NOBODY && is_mapped[runs[hart]] && !(tlb[hart * 4 + vmid_of[hart]] & BIT(runs[hart])) ->
+        tlb[hart * 4 + vmid_of[hart]] = tlb[hart * 4 + vmid_of[hart]] | BIT(runs[hart])
     }
 }
 // Core::serve_flushes: hfence.gvma for the VMID, where it runs in the space.
