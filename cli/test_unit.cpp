@@ -75,7 +75,7 @@ void run_program(Path const& program, std::string const& filter, bool long_form,
     std::filesystem::remove(json_file);
     std::vector<std::string> words{program.string(), "--gtest_output=json:" + json_file.string(),
                                    "--gtest_brief=0", "--gtest_color=no"};
-    if (long_form) words.insert(words.begin(), {"env", "ANTLER_LONG=1"});
+    if (long_form) words.insert(words.begin(), {find_program("env").string(), "ANTLER_LONG=1"});
     if (name.find(filter) == std::string::npos) words.push_back("--gtest_filter=*" + filter + "*");
     auto end = run_logged(name, words, long_form ? long_limit_seconds : program_limit_seconds);
     std::ifstream log_in{end.log};

@@ -86,10 +86,12 @@ public:
         audit_all();
     }
     void audit_all() {
+        board_.memory.looking = true;  // no hart walks meanwhile
         for (auto& space : spaces_) {
             auto const finding = audit(*space, !owes(*space));
             ASSERT_FALSE(finding) << finding->what;
         }
+        board_.memory.looking = false;
     }
     u64 checks = 0, translations = 0, faults = 0;
 
