@@ -238,7 +238,7 @@ void check_description(Description& description, Catalogue const& catalogue) {
     // A board that somebody puts together, or that is the same in every run, has nothing but what it was
     // given.
     bool const plain = !machine.icount && machine.qemu_args.empty() && machine.control != "none";
-    if (!machine.spare_disks) machine.spare_disks = plain ? 4 : 0;
+    if (!machine.spare_disks) machine.spare_disks = plain ? 2 : 0;
     repeat_vms(description);
     for (auto& vm : description.vms) {
         check_hidden(vm);

@@ -58,7 +58,7 @@ constexpr std::array rows{
         .shape = Shape::number,
         .fallback = "",
         .sentence = "How many drives wait for image files of VMs that `antler create` makes later. Without "
-                    "it 4, and none "
+                    "it 2, and none "
                     "with `icount`, `qemu_args` or no `control`.",
         .store = [](Target to, Value const& v) { to.machine->spare_disks = static_cast<u32>(v.number); },
         .most = most_spare_disks},

@@ -32,11 +32,12 @@ void tell_longest_closed(System const& all) {
 void end_machine(System& all, bool failed) {
     // A hart that panicked may hold the lock, and has said all already.
     if (!all.panicking) all.console.with([&](Console& console) { console.flush(all.backlog); });
-    // Firmware that powers off through syscon forgets the reason, so QEMU's board is told first, and given
-    // the time to end before the firmware tells it otherwise.
+    // Firmware that powers off through syscon forgets the reason, and OpenSBI 1.6 complains of each hart's
+    // event.  So QEMU's board is told first, and given the time to end before the firmware tells it otherwise.
     constexpr u32 finisher_fail = 0x3333;
-    if (failed && all.board.test_finisher) {
-        platform::mmio_write<u32>(all.board.test_finisher->start, finisher_fail);
+    constexpr u32 finisher_pass = 0x5555;
+    if (all.board.test_finisher) {
+        platform::mmio_write<u32>(all.board.test_finisher->start, failed ? finisher_fail : finisher_pass);
         auto const end = hart::time() + all.board.timebase.ticks(Nanos{500'000'000}).n;
         while (hart::time() < end) {
         }
