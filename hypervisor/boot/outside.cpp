@@ -33,7 +33,8 @@ void end_machine(System& all, bool failed) {
     // A hart that panicked may hold the lock, and has said all already.
     if (!all.panicking) all.console.with([&](Console& console) { console.flush(all.backlog); });
     // Firmware that powers off through syscon forgets the reason, and OpenSBI 1.6 complains of each hart's
-    // event.  So QEMU's board is told first, and given the time to end before the firmware tells it otherwise.
+    // event.  So QEMU's board is told first, and given the time to end before the firmware tells it
+    // otherwise.
     constexpr u32 finisher_fail = 0x3333;
     constexpr u32 finisher_pass = 0x5555;
     if (all.board.test_finisher) {
