@@ -90,8 +90,8 @@ void open_hart(BootCore& core) {
     auto& first = core.settle();
     auto& all = *core.system;
     if (!all.first_guest_entered.exchange(true) && all.options.log == control::Options::Log::debug)
-        say("antler: start {} ticks, {} of them to zero memory\n", hart::time() - all.started_at,
-            all.cores[0]->zeroing_ticks);
+        say("antler: start {} ticks, {} of them to zero memory\n",
+            hart::time() - all.started_at - all.audit_ticks, all.cores[0]->zeroing_ticks);
     core.measures_closed = all.options.log == control::Options::Log::debug;
     core.trusts_traps = !all.decode_options.ignore_htinst && !all.decode_options.ignore_htval;
     antler_enter_guest(&first);

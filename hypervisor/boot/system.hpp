@@ -128,6 +128,7 @@ struct System {
     PanicDump dump{image::dump()};
     Nanos wall_clock_at_zero{};  // 1970 to time CSR 0
     u64 started_at = 0;          // time CSR at the first instruction
+    u64 audit_ticks = 0;         // what the audit took of the start
     std::atomic<bool> first_guest_entered = false;
     isa::DecodeOptions decode_options{};
 };

@@ -3,6 +3,21 @@
 
 .section .text.entry, "ax"
 
+// t1 to t3, and a0 to a5, to or from the guest's registers in tp.
+.macro temporaries move
+    \move  t1, ANTLER_GUEST_X(6)(tp)
+    \move  t2, ANTLER_GUEST_X(7)(tp)
+    \move  t3, ANTLER_GUEST_X(28)(tp)
+.endm
+.macro arguments move
+    \move  a0, ANTLER_GUEST_X(10)(tp)
+    \move  a1, ANTLER_GUEST_X(11)(tp)
+    \move  a2, ANTLER_GUEST_X(12)(tp)
+    \move  a3, ANTLER_GUEST_X(13)(tp)
+    \move  a4, ANTLER_GUEST_X(14)(tp)
+    \move  a5, ANTLER_GUEST_X(15)(tp)
+.endm
+
 // All traps come here.  sscratch: GuestRegisters while a guest runs, zero while the hypervisor runs.
 .balign 64
 .globl antler_trap
@@ -15,18 +30,14 @@ antler_trap:
     csrr  t0, scause
     addi  t0, t0, -10                       // environment call from VS-mode [norm:H_cause_ecall]
     bnez  t0, not_a_call
-    sd    t1, ANTLER_GUEST_X(6)(tp)
-    sd    t2, ANTLER_GUEST_X(7)(tp)
-    sd    t3, ANTLER_GUEST_X(28)(tp)
+    temporaries sd
     sd    ra, ANTLER_GUEST_X(1)(tp)
     jal   antler_ecall_lane                 // t0: not zero when it answered, in a0 and a1
     beqz  t0, unanswered_call
     csrr  t0, sepc
     addi  t0, t0, 4
     csrw  sepc, t0
-    ld    t1, ANTLER_GUEST_X(6)(tp)
-    ld    t2, ANTLER_GUEST_X(7)(tp)
-    ld    t3, ANTLER_GUEST_X(28)(tp)
+    temporaries ld
     ld    ra, ANTLER_GUEST_X(1)(tp)
     ld    t0, ANTLER_GUEST_X(5)(tp)
     csrrw tp, sscratch, tp
@@ -37,15 +48,8 @@ not_a_call:
     addi  t0, t0, 10 - 21                   // load guest-page fault [norm:H_guest_page_fault]
     bnez  t0, full_exit
     sd    ra, ANTLER_GUEST_X(1)(tp)
-    sd    t1, ANTLER_GUEST_X(6)(tp)
-    sd    t2, ANTLER_GUEST_X(7)(tp)
-    sd    t3, ANTLER_GUEST_X(28)(tp)
-    sd    a0, ANTLER_GUEST_X(10)(tp)
-    sd    a1, ANTLER_GUEST_X(11)(tp)
-    sd    a2, ANTLER_GUEST_X(12)(tp)
-    sd    a3, ANTLER_GUEST_X(13)(tp)
-    sd    a4, ANTLER_GUEST_X(14)(tp)
-    sd    a5, ANTLER_GUEST_X(15)(tp)
+    temporaries sd
+    arguments sd
     jal   antler_device_lane                // a0: the length of the instruction that it answered, or zero
     beqz  a0, unanswered_load
     csrr  t0, sepc
@@ -53,31 +57,17 @@ not_a_call:
     csrw  sepc, t0
     ld    ra, ANTLER_GUEST_X(1)(tp)
     ld    t0, ANTLER_GUEST_X(5)(tp)
-    ld    t1, ANTLER_GUEST_X(6)(tp)
-    ld    t2, ANTLER_GUEST_X(7)(tp)
-    ld    t3, ANTLER_GUEST_X(28)(tp)
-    ld    a0, ANTLER_GUEST_X(10)(tp)
-    ld    a1, ANTLER_GUEST_X(11)(tp)
-    ld    a2, ANTLER_GUEST_X(12)(tp)
-    ld    a3, ANTLER_GUEST_X(13)(tp)
-    ld    a4, ANTLER_GUEST_X(14)(tp)
-    ld    a5, ANTLER_GUEST_X(15)(tp)
+    temporaries ld
+    arguments ld
     csrrw tp, sscratch, tp
     sret
 
     // Each label has saved what the one above it has, and more.
 full_exit:
     sd    ra, ANTLER_GUEST_X(1)(tp)
-    sd    t1, ANTLER_GUEST_X(6)(tp)
-    sd    t2, ANTLER_GUEST_X(7)(tp)
-    sd    t3, ANTLER_GUEST_X(28)(tp)
+    temporaries sd
 unanswered_call:
-    sd    a0, ANTLER_GUEST_X(10)(tp)
-    sd    a1, ANTLER_GUEST_X(11)(tp)
-    sd    a2, ANTLER_GUEST_X(12)(tp)
-    sd    a3, ANTLER_GUEST_X(13)(tp)
-    sd    a4, ANTLER_GUEST_X(14)(tp)
-    sd    a5, ANTLER_GUEST_X(15)(tp)
+    arguments sd
 unanswered_load:
     sd    sp, ANTLER_GUEST_X(2)(tp)
     sd    gp, ANTLER_GUEST_X(3)(tp)

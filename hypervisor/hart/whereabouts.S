@@ -19,8 +19,6 @@ antler_tell_whereabouts:
     li    a6, 1 << 7
     csrc  0x600, a6                         // hstatus
 1:
-    csrr  a6, 0x600
-    sd    a6, ANTLER_WHERE_HSTATUS(a7)
     fence w, w
     ld    a6, ANTLER_WHERE_ANSWERS(a7)
     addi  a6, a6, 1

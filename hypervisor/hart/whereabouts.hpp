@@ -13,13 +13,11 @@ namespace antler::hart {
 struct Whereabouts {
     u64 pc = 0;
     u64 return_address = 0;        // ra: who called the function at pc, as long as that calls nobody
-    u64 hstatus = 0;               // SPV: it was in its guest   [sbi ext-sse]
     std::atomic<u64> answers = 0;  // how often the above were written
 };
 
 static_assert(offsetof(Whereabouts, pc) == ANTLER_WHERE_PC);
 static_assert(offsetof(Whereabouts, return_address) == ANTLER_WHERE_RA);
-static_assert(offsetof(Whereabouts, hstatus) == ANTLER_WHERE_HSTATUS);
 static_assert(offsetof(Whereabouts, answers) == ANTLER_WHERE_ANSWERS);
 
 }  // namespace antler::hart
