@@ -21,6 +21,13 @@ constexpr u64 external_bit = isa::Hvip::bit(isa::Interrupt::vs_external);
 // [aia VSLevel 3.3]
 constexpr isa::Hvictl external_by_hand{isa::Hvictl::iid::set(isa::Hvictl::iprio::set(0, 255), 9)};
 
+// QEMU 10 looks at hgeip before it waits for whoever is sending just now, and says afterwards what it saw:
+// then SGEIP stays low although a file signals.  Written again it tells of what is there.
+void write_watched(u64 files) {
+    csr::hgeie::write_raw(files);
+    if ((csr::hgeip::read_raw() & files) != 0) csr::hgeie::write_raw(files);
+}
+
 // Zero: none of them stopped.
 u32 of_one_that_stopped(HartFiles const& files) {
     for (u32 guest = 1; guest <= files.count; ++guest) {
@@ -114,7 +121,7 @@ void Core::watch_file(Vcpu const& vcpu, bool watch) {
     auto const wanted = watch ? files.watched | bit : files.watched & ~bit;
     if (wanted == files.watched) return;
     files.watched = wanted;
-    csr::hgeie::write_raw(wanted);
+    write_watched(wanted);
 }
 
 bool Core::file_signals(Vcpu const& vcpu) const {
@@ -126,7 +133,7 @@ bool Core::serve_files() {
     auto const ready = csr::hgeip::read_raw() & files.watched;
     if (ready == 0) return false;
     files.watched &= ~ready;
-    csr::hgeie::write_raw(files.watched);
+    write_watched(files.watched);
     for (auto left = ready; left != 0; left &= left - 1)
         wake_if_pending(*files.owners[static_cast<u32>(std::countr_zero(left))]);
     return true;
