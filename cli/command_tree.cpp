@@ -14,6 +14,7 @@
 #include "cli/doctor.hpp"
 #include "cli/failure.hpp"
 #include "cli/manual.hpp"
+#include "cli/norm_coverage.hpp"
 #include "cli/operator_commands.hpp"
 #include "cli/promises.hpp"
 #include "cli/run_command.hpp"
@@ -93,6 +94,7 @@ struct CheckOptions {
     bool json = false;
     bool schema = false;
     bool promises = false;
+    bool norms = false;
 };
 
 void add_build_guest(CommandTree& tree) {
@@ -109,6 +111,7 @@ void add_check(CommandTree& tree) {
     auto const command = add<CheckOptions>(
         tree, "check", "Say what a description makes, or what is wrong with it", [](auto const& o) {
             if (o.promises) return promises_command();
+            if (o.norms) return norm_coverage_command();
             return o.schema ? schema_command() : check_command(o.file, o.json);
         });
     auto* const file = command.words->add_option("FILE", command.options->file, "The machine's description");
@@ -120,8 +123,13 @@ void add_check(CommandTree& tree) {
         ->add_flag("--promises-markdown", command.options->promises,
                    "Print what Antler promises, as Markdown")
         ->excludes(file);
+    command.words
+        ->add_flag("--norms-markdown", command.options->norms,
+                   "Print which rules of the manual tests prove, as Markdown")
+        ->excludes(file);
     command.words->parse_complete_callback([options = command.options] {
-        if (options->file.empty() && !options->schema && !options->promises) throw CLI::RequiredError{"FILE"};
+        bool const prints = options->schema || options->promises || options->norms;
+        if (options->file.empty() && !prints) throw CLI::RequiredError{"FILE"};
     });
 }
 

@@ -5,35 +5,12 @@
 #include <toml++/toml.h>
 
 #include <algorithm>
-#include <fstream>
 
 #include "cli/failure.hpp"
+#include "cli/test_sources.hpp"
 
 namespace antler::cli {
 namespace {
-
-template <class Each>
-void for_each_line(Path const& file, Each&& each) {
-    std::ifstream in{file};
-    for (std::string line; std::getline(in, line);) each(std::string_view{line});
-}
-
-// TEST(Suite, Name) is Suite.Name.
-std::string unit_name(std::string_view line) {
-    auto const words = line.substr(line.find('(') + 1);
-    auto const comma = words.find(',');
-    auto name = words.substr(std::min(words.find_first_not_of(" ", comma + 1), words.size()));
-    name = name.substr(0, name.find_first_of(",) "));
-    return std::string{words.substr(0, comma)} + "." + std::string{name};
-}
-
-std::vector<Path> files_below(Path const& folder, std::string_view ending) {
-    std::vector<Path> found;
-    for (auto const& entry : std::filesystem::recursive_directory_iterator{folder})
-        if (entry.path().extension() == ending) found.push_back(entry.path());
-    std::ranges::sort(found);
-    return found;
-}
 
 // A whole suite is named by its name alone.
 bool has(std::vector<std::string> const& names, std::string const& wanted) {
@@ -92,15 +69,11 @@ TestNames test_names(Path const& root) {
     for (auto const* folder : {"tests/unit", "tests/model"})
         for (auto const& file : files_below(root / folder, ".cpp"))
             for_each_line(file, [&](std::string_view line) {
-                for (auto const& start :
-                     {"TEST(", "TEST_F(", "TEST_P(", "RC_GTEST_PROP(", "RC_GTEST_FIXTURE_PROP("})
-                    if (line.starts_with(start)) names.unit.push_back(unit_name(line));
+                if (auto name = unit_test_in(line); !name.empty()) names.unit.push_back(std::move(name));
             });
     for (auto const& file : files_below(root / "tests/system", ".toml"))
         for_each_line(file, [&](std::string_view line) {
-            constexpr std::string_view start = "[scenario.";
-            if (line.starts_with(start) && line.ends_with(']'))
-                names.system.emplace_back(line.substr(start.size(), line.size() - start.size() - 1));
+            if (auto name = scenario_in(line); !name.empty()) names.system.push_back(std::move(name));
         });
     for (auto const& file : files_below(root / "tests/fuzz", ".cpp"))
         names.fuzz.push_back(file.stem().string());

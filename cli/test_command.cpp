@@ -15,6 +15,7 @@
 #include "cli/child_process.hpp"
 #include "cli/failure.hpp"
 #include "cli/file.hpp"
+#include "cli/norm_coverage.hpp"
 #include "cli/private_instances.hpp"
 #include "cli/spelling.hpp"
 #include "cli/test_ending.hpp"
@@ -135,8 +136,13 @@ int run_tests(TestOptions const& given) {
         if (wanted && !ending.is_ending()) run_stage(maker.make(options), options, report, ending);
     }
     if (options.list) return 0;
-    if (options.json) fmt::print("{}", report.json());
+    auto const rules = rules_of_chapter(root_directory(), proven_chapter);
+    if (options.json) fmt::print("{}", report.json(rules));
     report.print_failures();
+    if (options.stages.empty() && options.filter.empty())
+        fmt::print(options.json ? stderr : stdout,
+                   "norms: tests that passed prove {} of the {} rules of the hypervisor chapter\n",
+                   report.proved(rules), rules.size());
     fmt::print(options.json ? stderr : stdout, "all in {:.0f} s\n{}\n", seconds_since(start),
                report.last_line());
     // A filter that finds nothing is a slip, not a success.

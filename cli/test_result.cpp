@@ -86,6 +86,15 @@ usize TestReport::count(Outcome outcome) const {
     return static_cast<usize>(std::ranges::count(results_, outcome, &TestResult::outcome));
 }
 
+usize TestReport::proved(std::set<std::string> const& rules) const {
+    std::set<std::string> found;
+    for (auto const& result : results_)
+        if (result.outcome == Outcome::passed)
+            for (auto const& rule : result.rules)
+                if (rules.contains(rule)) found.insert(rule);
+    return found.size();
+}
+
 std::string TestReport::last_line() const {
     return fmt::format("{} passed, {} failed, {} skipped", count(Outcome::passed), count(Outcome::failed),
                        count(Outcome::skipped));
@@ -97,7 +106,7 @@ void TestReport::print_failures() const {
             fmt::print(out_, "failed: {} {}: {}\n", result.stage, result.name, result.reason);
 }
 
-std::string TestReport::json() const {
+std::string TestReport::json(std::set<std::string> const& rules) const {
     auto tests = nlohmann::json::array();
     for (auto const& result : results_) {
         nlohmann::json test{{"stage", result.stage},
@@ -112,7 +121,8 @@ std::string TestReport::json() const {
     nlohmann::json const all{{"tests", tests},
                              {"passed", count(Outcome::passed)},
                              {"failed", count(Outcome::failed)},
-                             {"skipped", count(Outcome::skipped)}};
+                             {"skipped", count(Outcome::skipped)},
+                             {"hypervisor_rules", {{"all", rules.size()}, {"proved", proved(rules)}}}};
     // A guest may have printed anything.
     return all.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }

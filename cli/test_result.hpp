@@ -3,6 +3,7 @@
 
 #include <cstdio>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -35,8 +36,12 @@ public:
     void end_stage(double seconds);
 
     [[nodiscard]] usize count(Outcome outcome) const;
+    // How many of these rules tests prove that passed.
+    [[nodiscard]] usize proved(std::set<std::string> const& rules) const;
     [[nodiscard]] std::string last_line() const;  // N passed, N failed, N skipped
-    [[nodiscard]] std::string json() const;
+    [[nodiscard]]                                 // With how many rules of the manual's chapter are proved.
+    [[nodiscard]] std::string
+    json(std::set<std::string> const& rules) const;
     void print_failures() const;
 
 private:

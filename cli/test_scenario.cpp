@@ -18,10 +18,10 @@
 namespace antler::cli {
 namespace {
 
-constexpr std::array<std::string_view, 25> keys{
+constexpr std::array<std::string_view, 26> keys{
     "about", "machine",  "hypervisor", "switch", "vm",       "guest", "run",     "command", "arguments",
     "type",  "dialogue", "expect",     "forbid", "allow",    "ends",  "monitor", "exit",    "timeout",
-    "alone", "long",     "expand",     "other",  "outlives", "needs", "beside"};
+    "alone", "long",     "expand",     "other",  "outlives", "needs", "beside", "rules"};
 
 // No machine says these in health.
 constexpr std::array<std::string_view, 6> never_said{"panic",          "BUG:",       "Oops",
@@ -145,6 +145,7 @@ private:
         scenario.exit = table["exit"].value_or(0);
         scenario.alone = table["alone"].value_or(false);
         scenario.needs = table["needs"].value_or(std::string{});
+        scenario.rules = texts(table["rules"]);
         if (!scenario.needs.empty() && Catalogue::find_disk(scenario.needs) == nullptr)
             complain(place(table_), fmt::format("Scenario `{}` needs `{}`, which is not in the catalogue.",
                                                 name_, scenario.needs));

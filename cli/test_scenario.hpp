@@ -67,6 +67,7 @@ struct Scenario {
     int timeout_seconds = 60;
     bool alone = false;
     std::string needs{};  // a disk of the catalogue, without which it is skipped
+    std::vector<std::string> rules{};  // of the manual, which it proves
 };
 
 // All scenarios of a file, every combination of `expand` one of its own; a complaint about what is wrong is

@@ -445,7 +445,7 @@ void run_scenario(Scenario const& scenario, bool long_form, TestReport& report) 
     }
     auto const start = Clock::now();
     ScenarioRun run{scenario};
-    TestResult result{.name = scenario.name, .reason = run.run(), .log = run.log(), .rules = {}};
+    TestResult result{.name = scenario.name, .reason = run.run(), .log = run.log(), .rules = scenario.rules};
     result.seconds = std::chrono::duration<double>(Clock::now() - start).count();
     result.outcome = result.reason.empty() ? Outcome::passed : Outcome::failed;
     if (result.outcome == Outcome::passed)

@@ -9,10 +9,18 @@ find_package(LibArchive REQUIRED)
 find_library(FDT_LIBRARY fdt REQUIRED)
 find_library(ZSTD_LIBRARY zstd REQUIRED)
 
+option(ANTLER_COVERAGE "count which lines run, instead of looking for what is wrong" OFF)
 add_compile_options(-O1 -g -fno-omit-frame-pointer -Wno-deprecated-declarations)
-# Fuzzers need -fsanitize=fuzzer-no-link in everything they cover; it costs the tests little.
-add_compile_options(-fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all)
-add_link_options(-fuse-ld=lld -fsanitize=address,undefined)
+if(ANTLER_COVERAGE)
+    set(sanitizers "")
+    add_compile_options(-fprofile-instr-generate -fcoverage-mapping)
+    add_link_options(-fuse-ld=lld -fprofile-instr-generate)
+else()
+    set(sanitizers -fsanitize=address,undefined)
+    # Fuzzers need -fsanitize=fuzzer-no-link in everything they cover; it costs the tests little.
+    add_compile_options(${sanitizers},fuzzer-no-link -fno-sanitize-recover=all)
+    add_link_options(-fuse-ld=lld ${sanitizers})
+endif()
 
 # Everything of the hypervisor that runs on the host as it is, a library for each folder.  A test links only
 # its folder and what LAYERS lets that folder see.
@@ -107,6 +115,6 @@ foreach(folder IN ITEMS isa abi memory backend device sched vm sbi nested contro
         cmake_path(GET source STEM name)
         add_executable(fuzz-${name} ${source})
         antler_link(fuzz-${name} ${folder})
-        target_link_options(fuzz-${name} PRIVATE -fsanitize=fuzzer,address,undefined)
+        target_link_options(fuzz-${name} PRIVATE -fsanitize=fuzzer ${sanitizers})
     endforeach()
 endforeach()

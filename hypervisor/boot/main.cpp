@@ -11,6 +11,7 @@
 #include "boot/report.hpp"
 #include "boot/system.hpp"
 #include "hart/csr.hpp"
+#include "hart/delegation.hpp"
 #include "hart/fence.hpp"
 #include "hart/guarded_csr.hpp"
 #include "hart/probe.hpp"
@@ -42,21 +43,10 @@ struct SecondaryStart {
     BootCore* core;
 };
 
-// The interrupts and exceptions that guests take without us.   [norm:hedeleg_acc] [norm:hideleg_acc]
-void delegate() {
-    using E = isa::Exception;
-    hart::csr::hedeleg::write(isa::Hedeleg::of(
-        E::fetch_misaligned, E::fetch_access, E::illegal_instruction, E::breakpoint, E::load_misaligned,
-        E::load_access, E::store_misaligned, E::store_access, E::ecall_from_u, E::fetch_page_fault,
-        E::load_page_fault, E::store_page_fault, E::software_check));
-    using I = isa::Interrupt;
-    hart::csr::hideleg::write(isa::Hideleg::of(I::vs_software, I::vs_timer, I::vs_external));
-}
-
 // Everything a hart needs before it can run guests; its stack, root and trap vector are in place.
 void open_hart(BootCore& core) {
     using namespace hart;
-    delegate();
+    delegate_to_guests();
     csr::hvip::write({});
     csr::hie::write(core.features.geilen != 0 ? isa::Hie::of(isa::Interrupt::supervisor_guest_external)
                                               : isa::Hie{});

@@ -240,7 +240,7 @@ TEST(Walker, AgreesWithTheManualOverAllTables) {
         "norm:H_guest_page_fault norm:hgatp_mode_bare_trans norm:hgatp_mode_x4 norm:hgatp_mode_sv32x4 "
         "norm:hgatp_mode_sv39x4 norm:hgatp_mode_sv48x4 norm:hgatp_mode_sv57x4 norm:vsstatus_mxr_vm "
         "norm:sstatus_mxr_vm norm:hlsv_u_op norm:hlsv_trans norm:hlsv_sstatus_mxr norm:hlsv_vsstatus_mxr "
-        "norm:henvcfg_adue_op norm:henvcfg_pbmte_op "
+        "norm:henvcfg_adue_op norm:henvcfg_pbmte_op norm:vsstatus_v0 norm:H_exception_priority "
         "norm:Sv39_va_signext norm:Sv48_va_signext norm:Sv57_va_signext norm:Sv39_superpage_align_fault "
         "norm:Svnapot_reserved_encoding_fault norm:Svnapot_implicit_read_ppn_subst norm:Svnapot_hyp_gstage "
         "norm:Svpbmt_nonleaf_pte_pbmt_must_be_zero norm:Svpbmt_leaf_pte_pbmt_reserved_3_fault "

@@ -225,7 +225,8 @@ class WithoutFence : public testing::TestWithParam<int> {};
 TEST_P(WithoutFence, ATestFails) {
     RecordProperty("rules",
                    "norm:hfence-gvma_op norm:hfence-vvma_limits norm:sfence_vma_ordering_semantics "
-                   "norm:satp_op_sfence_vma norm:hgatp_op_hfence_gvma");
+                   "norm:satp_op_sfence_vma norm:hgatp_op_hfence_gvma norm:sfence_vma_v0 "
+                   "norm:hfence-vvma_mode");
     auto const site = static_cast<FenceSite>(GetParam());
     bool found = false, met = false;
     {

@@ -11,6 +11,7 @@ TEST_P(Migration, LeavesNothingBehindAndTakesAllAlong) {
     RecordProperty("rules",
                    "norm:sfence_vma_ordering_semantics norm:hfence-gvma_op norm:hfence-vvma_limits "
                    "norm:asid_hart_private norm:hgatp_op_hfence_gvma norm:vs_stage_speculative_a_bit "
+                   "norm:hfence-vvma_mode norm:hfence-gvma_vmid norm:sfence_vma_v0 "
                    "norm:hgatp_vmid_lsbs norm:vsstatus_fs_op");
     auto const [vmid_bits, seed] = GetParam();
     Model model{static_cast<u64>(seed) * 1'000 + static_cast<u64>(vmid_bits), static_cast<u8>(vmid_bits)};

@@ -104,6 +104,37 @@ TEST(Exits, SeeZeroWhereTheyAreToldToIgnore) {
     EXPECT_TRUE(fault(walk, {.ignore_htval = true}).walking_vs_tables);
 }
 
+TYPED_TEST(Exits, OfInterruptsDoNotLookAtTheInstruction) {
+    this->RecordProperty("rules", "norm:H_trap_xtinst_interrupt norm:H_trap_xtinst_val");
+    constexpr Xlen x = TestFixture::x;
+    for (u32 const left : {0u, 0x3000u, 0x00b0'2023u})
+        EXPECT_EQ(
+            decode_exit(TrapCsrsOf<x>{
+                .scause = ScauseOf<x>::of(Interrupt::supervisor_timer).raw, .htval = 0x44, .htinst = left}),
+            Exit{HostInterrupt{Interrupt::supervisor_timer}});
+}
+
+TYPED_TEST(Exits, TakeOnlyThePseudoinstructionsForAWalk) {
+    this->RecordProperty("rules", "norm:H_trap_xtinst_exception_lead-in norm:H_trap_xtinst_exception_list");
+    constexpr Xlen x = TestFixture::x;
+    for (u32 const value : {0x0u, 0x1u, 0x1000u, 0x2001u, 0x2003u, 0x3003u, 0x2010u, 0x3010u, 0x4000u}) {
+        auto const exit = decode_exit(TrapCsrsOf<x>{.scause = 21, .stval = 2, .htval = 4, .htinst = value});
+        EXPECT_FALSE(std::get<GuestPageFault>(exit).walking_vs_tables) << value;
+        EXPECT_EQ(std::get<GuestPageFault>(exit).where, Gpa{0x12}) << value;
+    }
+}
+
+TYPED_TEST(Exits, OfAnAccessOverTwoPagesAreAboutTheSecond) {
+    this->RecordProperty("rules", "norm:H_straddle norm:mtval2_htval_virtaddr");
+    constexpr Xlen x = TestFixture::x;
+    // A load of eight bytes at 0xc0001ffc, whose second page is not there.
+    auto const exit = decode_exit(
+        TrapCsrsOf<x>{.scause = 21, .stval = 0xc000'2000, .htval = 0x8000'3000u >> 2, .htinst = 0x0002'3503});
+    auto const& fault = std::get<GuestPageFault>(exit);
+    EXPECT_EQ(fault.address, Gva{0xc000'2000});
+    EXPECT_EQ(fault.where, Gpa{0x8000'3000});
+}
+
 RC_GTEST_PROP(Exits, AlwaysHaveAnAnswer, ()) {
     TrapCsrsOf<Xlen::rv64> csrs{};
     csrs.scause = *rc::gen::oneOf(rc::gen::arbitrary<u64>(), rc::gen::inRange<u64>(0, 70));

@@ -36,6 +36,15 @@ TEST(SbiRfence, OfAnAddressSpaceNamesIt) {
     EXPECT_EQ(fake::hart().fences, (Fences{{Kind::guest_virtual, {}, 42}}));
 }
 
+TEST(SbiRfence, OfAnAddressSpaceGoesByTheBitsThatItsNumberHas) {
+    RecordProperty("rules", "norm:hfence-vvma_asid");
+    Guest guest;
+    u64 const asid = 42 | u64{0xabc} << 16;
+    EXPECT_EQ(guest.call(Eid::rfence, RfenceFid::remote_sfence_vma_asid, {1, 0, page, page, asid}),
+              Guest::success());
+    EXPECT_EQ(fake::hart().fences, (Fences{{Kind::guest_virtual, page, 42}}));
+}
+
 TEST(SbiRfence, OfEverythingHasTwoSpellings) {
     for (auto const& [start, size] : {std::pair<u64, u64>{0, 0}, {0, ~u64{0}}, {0x1234, ~u64{0}}}) {
         Guest guest;

@@ -64,6 +64,49 @@ TEST_F(Emulate, WhatAGuestWithoutHMayNotDoIsIllegal) {
     EXPECT_EQ(vcpu_.exits[static_cast<usize>(ExitKind::reflected)], 8U);
 }
 
+TEST_F(Emulate, WhatTheHartKeepsShutIsIllegalInBothModes) {
+    // Whichever register it is, and whoever asks: a guest without H sees no virtual instruction.
+    RecordProperty(
+        "rules",
+        "norm:H_virtinst_vs_nonhighctr_h0_m1 norm:H_virtinst_vu_nonhighctr_h0_s0_m1 "
+        "norm:H_virtinst_vu_vs_nonhigh_allowedhs_tvm0 norm:hcounteren_op norm:henvcfg_cbze "
+        "norm:H_virtinst_vu_nonhigh_supervisor_allowedhs_tvm0 norm:H_vscsrs_acc_vs "
+        "norm:hfence-vvma_hfence-gvma_exceptions norm:cbo-inval_h-mode_veq1_op norm:H_csrs_hs_not_vs");
+    auto const read = [](u32 number) { return number << 20 | 0x2573; };  // csrr a0
+    namespace n = isa::csr_number;
+    for (bool const in_vu : {false, true})
+        for (u32 const instruction :
+             {read(n::hpmcounter3), read(n::hpmcounter31), read(n::hstatus), read(n::hgatp),
+              read(n::htimedelta), read(n::hgeip), read(n::vsstatus), read(n::vsatp), read(n::vstimecmp),
+              read(n::sstatus), read(n::satp), read(n::stimecmp), u32{0x2200'0073}, u32{0x6200'0073},
+              u32{0x0005'a00f}, u32{0x0015'a00f}, u32{0x0045'a00f}}) {
+            if (in_vu) go_to_vu();
+            expect_illegal(instruction);
+        }
+}
+
+TEST_F(Emulate, UpperHalvesAreIllegalToo) {
+    RecordProperty("rules",
+                   "norm:H_virtinst_vs32_highctr_h0_m1 norm:H_virtinst_vu32_highctr_h0_s0_m1 "
+                   "norm:H_virtinst_vu_vs32_high_allowedhs_tvm0 norm:H_cause_virtual_instruction_high "
+                   "norm:H_virtinst_vu32_high_supervisor_allowedhs_tvm0");
+    namespace n = isa::csr_number;
+    for (bool const in_vu : {false, true})
+        for (u32 const number : {n::cycleh, n::timeh, n::hpmcounter3h, n::htimedeltah, n::henvcfgh,
+                                 n::vstimecmph, n::stimecmph}) {
+            if (in_vu) go_to_vu();
+            expect_illegal(number << 20 | 0x2573);
+        }
+}
+
+TEST_F(EmulateUnderPolicies, AWaitThatIsTrappedEndsAtOnceWhereSomethingPends) {
+    RecordProperty("rules", "norm:vtw_virtinstr norm:hstatus_vtw_op norm:H_virtinst_wfi_vtw1_tw0");
+    csr::hvip::set_bits(vs_software);  // the guest's own sie is shut: a wfi ends all the same
+    EXPECT_EQ(execute(wfi), &vcpu_);
+    EXPECT_EQ(vcpu_.pc, pc + 4);
+    EXPECT_EQ(vcpu_.place, Vcpu::Place::running);
+}
+
 TEST_F(Emulate, WithoutAPolicyNothingOfTheMemoryIsEmulated) {
     expect_illegal(csrrw_a0_satp_a1);
     expect_illegal(0x1200'0073);
@@ -137,7 +180,7 @@ TEST_F(EmulateUnderPolicies, SatpIsReadAndWrittenAsTheHartWould) {
 }
 
 TEST_F(EmulateUnderPolicies, FencesGoByTheNumbersOfTheirRegisters) {
-    RecordProperty("rules", "norm:sfence_vma_all_asid_va norm:hfence-vvma_hfence-gvma_op");
+    RecordProperty("rules", "norm:sfence_vma_all_asid_va norm:hfence-vvma_hfence-gvma_op norm:sfence_vma_v1");
     using fake::Fence;
     auto const after = [&](u32 instruction) {
         fake::hart().fences.clear();
@@ -158,7 +201,8 @@ TEST_F(EmulateUnderPolicies, FencesGoByTheNumbersOfTheirRegisters) {
 }
 
 TEST_F(EmulateUnderPolicies, SretReturnsWhereTheGuestWantsTo) {
-    RecordProperty("rules", "norm:H_virtinst_vs_sret_vtsr1 norm:hstatus_vtsr_op norm:sret_v1");
+    RecordProperty("rules",
+                   "norm:H_virtinst_vs_sret_vtsr1 norm:hstatus_vtsr_op norm:sret_v1 norm:hstatus_spvp_op");
     using V = isa::Vsstatus;
     for (bool const to_vs : {true, false}) {
         vcpu_.pc = pc;
@@ -168,6 +212,7 @@ TEST_F(EmulateUnderPolicies, SretReturnsWhereTheGuestWantsTo) {
         EXPECT_EQ(execute(sret), &vcpu_);
         EXPECT_EQ(vcpu_.pc, World::code + 0x800);
         EXPECT_EQ(isa::Sstatus::spp::get(vcpu_.sstatus), to_vs);
+        EXPECT_EQ(isa::Hstatus::spvp::get(vcpu_.hstatus), to_vs);  // what hlv acts with
         auto const status = csr::vsstatus::read_raw();
         EXPECT_TRUE(V::sie::get(status));
         EXPECT_TRUE(V::spie::get(status));
