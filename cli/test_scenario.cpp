@@ -21,7 +21,7 @@ namespace {
 constexpr std::array<std::string_view, 26> keys{
     "about", "machine",  "hypervisor", "switch", "vm",       "guest", "run",     "command", "arguments",
     "type",  "dialogue", "expect",     "forbid", "allow",    "ends",  "monitor", "exit",    "timeout",
-    "alone", "long",     "expand",     "other",  "outlives", "needs", "beside", "rules"};
+    "alone", "long",     "expand",     "other",  "outlives", "needs", "beside",  "rules"};
 
 // No machine says these in health.
 constexpr std::array<std::string_view, 6> never_said{"panic",          "BUG:",       "Oops",

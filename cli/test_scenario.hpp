@@ -66,7 +66,7 @@ struct Scenario {
     int exit = 0;
     int timeout_seconds = 60;
     bool alone = false;
-    std::string needs{};  // a disk of the catalogue, without which it is skipped
+    std::string needs{};               // a disk of the catalogue, without which it is skipped
     std::vector<std::string> rules{};  // of the manual, which it proves
 };
 
