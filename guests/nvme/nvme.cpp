@@ -169,8 +169,10 @@ void other(void* argument) {
 void report(Work const& work, Part const& part) {
     say("nvme: hart {}: {} requests, {} interrupts", part.number, part.ended, part.interrupts);
     check_equal("every request ended, by an interrupt", part.ended, work.requests);
-    // Several that are under way may end with one.
-    if (work.depth == 1)
+    // Several that are under way may end with one; and a pin is raised by those of the administrator too.
+    if (work.wires)
+        check("each by one of its own", part.interrupts >= work.requests);
+    else if (work.depth == 1)
         check_equal("each by one of its own", part.interrupts, work.requests);
     else
         check("none by none", part.interrupts <= work.requests && part.interrupts != 0);

@@ -41,6 +41,10 @@ bool LentWires::is_lent(platform::BoardWire wire) {
            found->owner_.with([](LentWire::Owner& owner) { return owner.machine != nullptr; });
 }
 
+bool LentWires::is_used(System const& all, platform::BoardWire wire) {
+    return find(wire) == nullptr && all.interrupts.has(wire.line());
+}
+
 Result<LentWire*> LentWires::lend(System& all, platform::BoardWire wire, vm::Vm& vm) {
     auto* found = find(wire);
     bool const is_new = found == nullptr;

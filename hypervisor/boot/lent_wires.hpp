@@ -46,6 +46,8 @@ public:
     // When it returns, nobody tells the VM any more.
     static void take_back(LentWire& wire);
     [[nodiscard]] bool is_lent(platform::BoardWire wire);
+    // The hypervisor listens to it itself.
+    [[nodiscard]] bool is_used(System const& all, platform::BoardWire wire);
 
 private:
     static constexpr usize most = 32;

@@ -49,7 +49,10 @@ Result<void> Loans::add_function(std::string_view host, memory::Store& store) {
     auto const place = abi::parse_pci_place(host);
     std::optional<platform::PciFunction> found{};
     u32 in_group = 0;
-    if (all_.pci && place->domain == 0 && place->bus == 0) {
+    if (place->domain != 0 || place->bus != 0)
+        return refuse(host, "only functions of the first bus are lent, and it is behind a bridge",
+                      Error::not_supported);
+    if (all_.pci) {
         all_.pci->for_each([&](platform::PciFunction const& each) {
             if (each.requester() == place->requester()) found = each;
         });
@@ -83,6 +86,8 @@ Result<void> Loans::add_function(std::string_view host, memory::Store& store) {
     auto& shown = lent.shown();
     lent.reset();
     shown.look();
+    auto const source = TRY(lend_pin(host, *found, store));
+    if (source != 0) shown.wire_pin();
     auto const messages = TRY(store.take(sizeof(pci::Message) * (shown.vectors() + 1)));
     auto* const first = new (messages.data()) pci::Message[shown.vectors() + 1];
     TRY(map(host, shown, host_bridge));
@@ -94,9 +99,33 @@ Result<void> Loans::add_function(std::string_view host, memory::Store& store) {
         return refuse(host, "the IOMMU cannot take it", attached.error());
     }
     functions_[count_++] = &lent;
-    host_bridge.put(TRY(host_bridge.next_device()), shown);
+    auto const device = TRY(host_bridge.next_device());
+    host_bridge.put(device, shown);
+    if (source != 0) host_bridge.lead_pin(device, source);
     host_bridge.lend(shown);
     return {};
+}
+
+// The guest's source for its pin; 0: it has none, or the wire is somebody else's too, who would wait for this
+// guest to serve it.
+Result<u32> Loans::lend_pin(std::string_view host, platform::PciFunction const& function,
+                            memory::Store& store) {
+    auto const told = function.pin() != 0 ? all_.pci->interrupt(function) : std::nullopt;
+    auto const wire = told ? all_.board.wire(told) : std::nullopt;
+    if (!wire) return 0u;
+    for (auto const& pin : std::span{pins_}.first(pin_count_))
+        if (pin.wire == *wire) return pin.source;
+    if (all_.lent_wires.is_lent(*wire) || all_.lent_wires.is_used(all_, *wire)) {
+        say("antler: {}: device {}: its wire has somebody else's devices too: it sends messages or nothing\n",
+            machine_.name(), host);
+        return 0u;
+    }
+    auto* const line = TRY(all_.lent_wires.lend(all_, *wire, machine_));
+    auto& into = *TRY(machine_.machine().need_lent(store));
+    auto const source = TRY(into.add_wire(*line));
+    LentWires::lead_to(*line, machine_.machine(), source);
+    pins_[pin_count_++] = {*wire, line, source};
+    return source;
 }
 
 Result<void> Loans::bind(std::string_view host, u16 requester) {
@@ -137,6 +166,7 @@ void Loans::give_back() {
         auto& lent = *functions_[count_ - 1];
         lent.leave();
     }
+    for (; pin_count_ > 0; --pin_count_) LentWires::take_back(*pins_[pin_count_ - 1].line);
     if (!std::exchange(has_messages_, false)) return;
     all_.iommus->messages.close(all_.frames, machine_);
 }

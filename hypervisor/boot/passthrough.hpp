@@ -51,6 +51,8 @@ private:
                                       std::string_view neighbour = {}) const;
     [[nodiscard]] Result<void> bind(std::string_view host, u16 requester);
     [[nodiscard]] Result<void> map(std::string_view name, vm::PciPassthrough& shown, vm::PciHost& host);
+    [[nodiscard]] Result<u32> lend_pin(std::string_view host, platform::PciFunction const& function,
+                                       memory::Store& store);
 
     System& all_;
     vm::Vm& machine_;
@@ -58,6 +60,14 @@ private:
     u32 count_ = 0;
     std::array<LentBoardDevice*, vm::max_devices> devices_{};
     u32 device_count_ = 0;
+    // What pins of its functions raise; several may raise one.
+    struct Pin {
+        platform::BoardWire wire{};
+        LentWire* line = nullptr;
+        u32 source = 0;
+    };
+    std::array<Pin, vm::max_devices> pins_{};
+    u32 pin_count_ = 0;
     bool has_messages_ = false;
 };
 

@@ -55,7 +55,13 @@ public:
         return found;
     }
 
-    // True when somebody listens to this line.
+    // Somebody listens to this line.
+    [[nodiscard]] bool has(u32 line) const {
+        bool found = false;
+        for_each([&](Entry const& entry) { found = found || entry.line == line; });
+        return found;
+    }
+    // True when somebody does.
     bool serve(u32 line) const {
         bool found = false;
         for_each([&](Entry const& entry) {

@@ -28,23 +28,45 @@ struct Cells {
     }
 };
 
-// Each line: a device, its pin, and the wire that this raises.
-void write_pins(abi::FdtWriter& tree, InterruptTree const& wires) {
-    using device::pci::pins;
-    constexpr u32 device_shift = 11;
+// A line of the map: a device, its pin, and the wire that this raises.
+constexpr u32 device_shift = 11;
+void put_line(Cells& cells, InterruptTree const& wires, u32 device, u32 pin, u32 source) {
+    for (u32 const cell : {device << device_shift, u32{0}, u32{0}, pin, controller_phandle, source})
+        cells.put(cell);
+    if (wires.cells() > 1) cells.put(wires.level_high);
+}
+usize bytes_of_lines(InterruptTree const& wires, usize count) {
+    return count * (20 + 4 * wires.cells());
+}
+
+// Which bits of a device's number the map looks at.
+void write_mask(abi::FdtWriter& tree, u32 devices) {
     auto const mask = tree.space("interrupt-map-mask", 16);
-    auto const map = tree.space("interrupt-map", usize{pins} * pins * (20 + 4 * wires.cells()));
     if (!tree.ok()) return;
     Cells cells{mask};
-    for (u32 const cell : {(pins - 1) << device_shift, u32{0}, u32{0}, u32{7}}) cells.put(cell);
-    cells = {map};
+    for (u32 const cell : {(devices - 1) << device_shift, u32{0}, u32{0}, u32{7}}) cells.put(cell);
+}
+
+// Four wires that all devices share.
+void write_shared_pins(abi::FdtWriter& tree, InterruptTree const& wires) {
+    using device::pci::pins;
+    write_mask(tree, pins);
+    auto const map = tree.space("interrupt-map", bytes_of_lines(wires, usize{pins} * pins));
+    if (!tree.ok()) return;
+    Cells cells{map};
     for (u32 device = 0; device < pins; ++device)
-        for (u32 pin = 0; pin < pins; ++pin) {
-            for (u32 const cell : {device << device_shift, u32{0}, u32{0}, pin + 1, controller_phandle,
-                                   first_pci_source + (device + pin) % pins})
-                cells.put(cell);
-            if (wires.cells() > 1) cells.put(wires.level_high);
-        }
+        for (u32 pin = 0; pin < pins; ++pin)
+            put_line(cells, wires, device, pin + 1, first_pci_source + (device + pin) % pins);
+}
+
+// Those of the board's that have a wire of their own, and each of the others; all have INTA only.
+void write_own_pins(abi::FdtWriter& tree, PciHost const& host, InterruptTree const& wires) {
+    write_mask(tree, device::pci::devices_of_a_bus);
+    auto const map = tree.space("interrupt-map", bytes_of_lines(wires, host.devices()));
+    if (!tree.ok()) return;
+    Cells cells{map};
+    for (u32 device = 1; device <= host.devices(); ++device)
+        put_line(cells, wires, device, 1, host.source_of(device));
 }
 
 }  // namespace
@@ -69,7 +91,10 @@ void write_pci(abi::FdtWriter& tree, PciHost const& host, InterruptTree const& w
         cells.put_window(memory_32, pci_window_region);
         if (host.has_high_window()) cells.put_window(memory_64_prefetchable, pci_high_window_region);
     }
-    write_pins(tree, wires);
+    if (host.has_lent_pins())
+        write_own_pins(tree, host, wires);
+    else
+        write_shared_pins(tree, wires);
     if (wires.kind == Interrupts::aia) tree.cell("msi-parent", imsic_phandle);
     tree.end_node();
 }

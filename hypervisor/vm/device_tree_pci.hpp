@@ -6,7 +6,7 @@
 
 namespace antler::vm {
 
-inline constexpr usize pci_node_room = 1024;
+inline constexpr usize pci_node_room = 1536;
 
 void write_pci(abi::FdtWriter& tree, PciHost const& host, InterruptTree const& wires);
 

@@ -39,6 +39,19 @@ public:
     // What the board lends it: as after power-on whenever the VM is.
     void lend(PciPassthrough& function) { lent_[lent_count_++] = &function; }
     [[nodiscard]] bool has_lent() const { return lent_count_ != 0; }
+    // What a lent function's pin raises: a source of its own, where its wire ends.
+    void lead_pin(u32 device, u32 source) {
+        pin_sources_[device] = source;
+        has_lent_pins_ = true;
+    }
+    [[nodiscard]] bool has_lent_pins() const { return has_lent_pins_; }
+    // What INTA of a device raises, however it does.
+    [[nodiscard]] u32 source_of(u32 device) const {
+        return pin_sources_[device] != 0 ? pin_sources_[device]
+                                         : first_pci_source + device % device::pci::pins;
+    }
+    // They are numbered from 1 on.
+    [[nodiscard]] u32 devices() const { return next_ - 1; }
     [[nodiscard]] bool can_lend() const { return lent_count_ < lent_.size(); }
     [[nodiscard]] Pins::Pin pin(u32 device) { return pins_.pin(device); }
     [[nodiscard]] MessageWire messages() const { return {&vm_}; }
@@ -54,6 +67,8 @@ private:
     device::pci::HostBridge::Window high_window_{bridge_, pci_high_window_region.start};
     std::array<PciPassthrough*, max_devices> lent_{};
     u32 lent_count_ = 0;
+    std::array<u32, device::pci::devices_of_a_bus> pin_sources_{};
+    bool has_lent_pins_ = false;
     u64 bars_end_ = pci_window_region.end().raw();
     u32 next_ = 1;  // device 0 is where other boards have the bridge itself
     bool has_high_window_ = false;

@@ -64,6 +64,7 @@ void PciPassthrough::describe(std::span<pci::Message> messages) {
                              .class_code = kind >> 8,
                              .subsystem_vendor = static_cast<u16>(subsystem),
                              .subsystem = static_cast<u16>(subsystem >> 16)});
+    if (has_pin_) configuration_.put(pci::place::interrupt_pin, 1, 1);  // INTA, whichever the board's is
     for (u32 i = 0; i < pci::bar_count; ++i)
         if (bars_[i].range.size != 0)
             configuration_.set_bar(
@@ -103,6 +104,17 @@ void PciPassthrough::power_on() {
     tell_messages();
 }
 
+// Whether it asks by its pin just now: a driver that shares a wire looks here.
+u64 PciPassthrough::read_configuration(Offset at, Width width) {
+    auto const end = at + static_cast<u32>(width);
+    if (has_pin_ && at < pci::place::status + 2 && pci::place::status < end) {
+        auto const asks = board_.read(pci::place::command) >> 16 & pci::status::interrupt;
+        auto const others = configuration_.get(pci::place::status, 2) & ~u64{pci::status::interrupt};
+        configuration_.put(pci::place::status, 2, others | asks);
+    }
+    return configuration_.get(at, static_cast<u32>(width));
+}
+
 void PciPassthrough::write_configuration(Offset at, Width width, u64 value) {
     configuration_.write(at, static_cast<u32>(width), value);
     auto const end = at + static_cast<u32>(width);
@@ -114,7 +126,8 @@ void PciPassthrough::write_configuration(Offset at, Width width, u64 value) {
 void PciPassthrough::tell_command() {
     u32 real = pci::command::memory;
     if (configuration_.is_master()) real |= pci::command::master;
-    real |= pci::command::no_interrupt;
+    if (!has_pin_ || (configuration_.command() & pci::command::no_interrupt) != 0)
+        real |= pci::command::no_interrupt;
     board_.write(pci::place::command, real);
 }
 

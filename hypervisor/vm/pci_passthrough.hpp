@@ -33,8 +33,9 @@ protected:
 
 // Its registers are mapped where the guest finds them at first; elsewhere, and in the pages that hold its
 // messages, they are reached by exits.  Only what is named here reaches the real configuration: the commands
-// that concern the device alone, and whether it sends messages.  What these say goes through an IOMMU, so
-// they name nobody but the guest's own files and memory.
+// that concern the device alone, and whether it sends messages or raises its pin.  What messages say goes
+// through an IOMMU, so they name nobody but the guest's own files and memory; a pin is the guest's only where
+// its wire is.
 class PciPassthrough final : public device::pci::Function {
 public:
     static constexpr u32 most_vectors = 256;
@@ -46,6 +47,8 @@ public:
     // Looks for what it has; then its messages are kept here.
     void look();
     void describe(std::span<device::pci::Message> messages);
+    // Before describe(): its pin is wired to the guest, so the guest says whether it is raised.
+    void wire_pin() { has_pin_ = true; }
     // Where the guest finds a BAR.
     void place(u32 bar, Gpa at) { first_[bar] = at; }
     [[nodiscard]] BoardFunction::Bar const& board_bar(u32 index) const { return bars_[index]; }
@@ -66,6 +69,7 @@ public:
     void power_on();
 
     [[nodiscard]] std::string_view name() const override { return "pci-device"; }
+    [[nodiscard]] u64 read_configuration(device::Offset at, device::Width width) override;
     void write_configuration(device::Offset at, device::Width width, u64 value) override;
     [[nodiscard]] u64 read_bar(u32 bar, device::Offset at, device::Width width) override;
     void write_bar(u32 bar, device::Offset at, device::Width width, u64 value) override;
@@ -90,6 +94,7 @@ private:
     std::array<BoardFunction::Bar, device::pci::bar_count> bars_{};
     std::array<Gpa, device::pci::bar_count> first_{};
     std::span<device::pci::Message> messages_{};
+    bool has_pin_ = false;
     u32 vectors_ = 0;
     u32 table_bar_ = 0;
     device::Offset table_ = 0;

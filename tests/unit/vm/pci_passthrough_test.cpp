@@ -34,7 +34,7 @@ protected:
     void store(u64 at, u64 value, Width width = Width::word) {
         ASSERT_TRUE(window.write(at - window_start.raw(), width, value));
     }
-    u32 command() { return lent.board.configuration[1]; }
+    u32 command() { return lent.board.configuration[1] & 0xffff; }
 
     fake::LentFunction lent;
     BoardFunction& board = lent.board;
@@ -156,6 +156,51 @@ TEST_F(Passed, IsAsAfterPowerOnWhenItsVmIs) {
         EXPECT_EQ(board.entry(i, 0), 0u);
         EXPECT_EQ(board.entry(i, 3), 1u);
     }
+}
+
+TEST_F(Passed, HasNoPinUnlessItsWireIsTheGuests) {
+    EXPECT_EQ(get(0x3d, Width::byte), 0u);
+    board.set(4, 0x0008'0000);
+    EXPECT_EQ(get(6, Width::half) & 8, 0u);
+    put(4, 0x400, Width::half);
+    put(4, 0, Width::half);
+    EXPECT_EQ(command(), 0x402u) << "it is silent, whatever the guest says";
+}
+
+class PassedWithPin : public Passed {
+protected:
+    PassedWithPin() {
+        shown.wire_pin();
+        shown.look();
+        shown.describe(std::span{lent.messages}.first(shown.vectors()));
+        shown.power_on();
+        bridge.put(slot, shown);
+    }
+    PciPassthrough shown{board};
+};
+
+TEST_F(PassedWithPin, RaisesItAsItsGuestSays) {
+    EXPECT_EQ(get(0x3d, Width::byte), 1u) << "INTA";
+    EXPECT_EQ(command(), 0x002u) << "as after power-on";
+    put(5, 4, Width::byte);
+    EXPECT_EQ(command(), 0x402u);
+    put(4, 6, Width::half);
+    EXPECT_EQ(command(), 0x006u);
+    put(0x3d, 4, Width::byte);
+    EXPECT_EQ(get(0x3d, Width::byte), 1u) << "read-only";
+    put(4, 0x400, Width::half);
+    shown.power_on();
+    EXPECT_EQ(command(), 0x002u);
+}
+
+TEST_F(PassedWithPin, SaysWhetherItAsks) {
+    auto const capabilities = get(6, Width::half);
+    board.configuration[1] |= 0x0008'0000;
+    EXPECT_EQ(get(4) >> 16, capabilities | 8);
+    EXPECT_EQ(get(6, Width::byte), (capabilities | 8) & 0xff);
+    EXPECT_EQ(get(7, Width::byte), capabilities >> 8);
+    board.configuration[1] &= ~0x0008'0000u;
+    EXPECT_EQ(get(6, Width::half), capabilities);
 }
 
 TEST_F(Passed, AnswersNothingThatIsNotAligned) {
