@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <set>
 
+#include "cli/bench_interference.hpp"
 #include "cli/bench_scale.hpp"
 #include "cli/bench_size.hpp"
 #include "cli/file.hpp"
@@ -41,6 +42,17 @@ constexpr std::string_view scale_words = R"(
 Exact. The cost of a switch where all VMs of a hart give it to one another: it may not grow by more than a tenth from two
 VMs to 128. A start is that of a board with eight harts and 4 GiB, with VMs of 16 MiB; the state of a VM is what the
 hypervisor keeps for it besides its memory.
+
+)";
+
+constexpr std::string_view interference_words = R"(
+## Interference
+
+What a machine that does its worst changes for a VM on a dedicated hart: a guest that executes, calls and writes
+anything, one with something under way at every device and one that touches memory on demand, life after life, on the
+two other harts. A plugin of QEMU counts each instruction that a hart retires, inside the guest or outside of it. At most
+two of a hundred may lie outside, and a job's own count may not differ by more than a thousandth from what it is alone.
+How late the victim is woken is told by the clock, and differs from run to run: QEMU's harts share the computer's.
 
 )";
 
@@ -176,10 +188,14 @@ std::string benchmarks_page(Records const& records) {
     page += curve_table(records.part("scale").figures, "vCPUs");
     page += size_words;
     page += size_table(records.part("size").figures);
+    if (auto const& part = records.part("interference"); !part.figures.empty())
+        page += std::string{interference_words} + interference_tables(part.figures);
     page += circumstances("\n## How the figures came about\n\n", records.part(exits_part));
     page += circumstances("\nKVM:\n\n", records.part("kvm"));
     page += circumstances("\nScale:\n\n", records.part("scale"));
     page += circumstances("\nSize:\n\n", records.part("size"));
+    if (auto const& part = records.part("interference"); !part.figures.empty())
+        page += circumstances("\nInterference:\n\n", part);
     page += circumstances("\nThe others, measured once and kept in bench/rivals.json:\n\n", records.rivals);
     return page;
 }

@@ -7,6 +7,7 @@
 #include <array>
 #include <filesystem>
 
+#include "cli/bench_interference.hpp"
 #include "cli/bench_kvm.hpp"
 #include "cli/bench_measure.hpp"
 #include "cli/bench_scale.hpp"
@@ -28,6 +29,8 @@ constexpr std::array parts{
     BenchPart{"kvm", "the same guests under KVM, in a Linux on the same board", measure_kvm},
     BenchPart{"scale", "what grows with VMs and vCPUs, and what does not", measure_scale},
     BenchPart{"size", "images, code that an exit can reach, memory", measure_size},
+    BenchPart{"interference", "what a noisy machine changes for a VM on a hart of its own",
+              measure_interference},
 };
 
 Path record_file(Path const& root, std::string_view part) {

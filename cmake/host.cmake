@@ -14,3 +14,9 @@ if(cli_sources)
     target_link_libraries(antler PRIVATE CLI11::CLI11 tomlplusplus::tomlplusplus nlohmann_json::nlohmann_json
         fmt::fmt LibArchive::LibArchive ${FDT_LIBRARY} ${ZSTD_LIBRARY})
 endif()
+
+# QEMU loads it, with whatever libraries it has itself: so it needs none.
+add_library(instructions MODULE ${CMAKE_SOURCE_DIR}/bench/plugin/instructions.cpp)
+set_target_properties(instructions PROPERTIES PREFIX "" CXX_VISIBILITY_PRESET hidden)
+target_compile_options(instructions PRIVATE -ffreestanding -fno-exceptions -fno-rtti -fno-stack-protector -O2)
+target_link_options(instructions PRIVATE -nostdlib)
