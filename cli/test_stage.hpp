@@ -30,6 +30,8 @@ struct TestStage {
 [[nodiscard]] TestStage system_stage(TestOptions const& options);  // machines in QEMU
 [[nodiscard]] TestStage bench_stage(TestOptions const& options);   // figures against those on record
 
+// What clang-tidy says about each source, for the static stage.
+void add_tidy_tasks(TestStage& stage, TestOptions const& options);
 // What the hypervisor's image shows, for the static stage.
 void add_machine_code_task(TestStage& stage, TestOptions const& options);
 // Protocols between harts, for the stage of units and models.

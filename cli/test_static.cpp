@@ -4,10 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <fstream>
-#include <map>
-#include <nlohmann/json.hpp>
 #include <regex>
-#include <set>
 
 #include "cli/file.hpp"
 #include "cli/test_stage.hpp"
@@ -19,11 +16,6 @@ constexpr std::array folders{"abi",        "base", "bench", "cli", "examples", "
                              "hypervisor", "isa",  "tests", ".ci", "cmake"};
 constexpr std::array<char const*, 8> text_endings{".cpp",  ".hpp",   ".S",  ".ld",
                                                   ".toml", ".cmake", ".md", ".txt"};
-
-std::string text_of(Path const& file) {
-    std::ifstream in{file};
-    return {std::istreambuf_iterator<char>{in}, {}};
-}
 
 std::vector<Path> sources(std::vector<std::string> const& endings) {
     std::vector<Path> found;
@@ -154,79 +146,6 @@ void check_first_lines(TestReport& report) {
         result.reason = "files do not begin with a sentence about them";
     }
     report.add(std::move(result));
-}
-
-// --- clang-tidy, for files that changed since it last had nothing to say about them
-
-// All of our files that a file includes, itself too.
-void add_includes(Path const& file, std::set<Path>& seen) {
-    if (!seen.insert(file).second) return;
-    static std::regex const include{R"re(^\s*#\s*include\s+"([^"]+)")re"};
-    std::ifstream in{file};
-    for (std::string line; std::getline(in, line);) {
-        std::smatch found;
-        if (!line.starts_with('#') || !std::regex_search(line, found, include)) continue;
-        for (auto const& base : {root_directory(), root_directory() / "hypervisor", file.parent_path()}) {
-            auto const candidate = (base / found[1].str()).lexically_normal();
-            if (!std::filesystem::exists(candidate)) continue;
-            add_includes(candidate, seen);
-            break;
-        }
-    }
-}
-
-u64 mixed(u64 hash, std::string_view text) {  // FNV-1a
-    for (char const c : text) hash = (hash ^ static_cast<u8>(c)) * 0x100'0000'01b3;
-    return hash;
-}
-
-Path stamp_of(Path const& source, std::string const& command) {
-    std::set<Path> files;
-    add_includes(source, files);
-    u64 hash = mixed(0xcbf2'9ce4'8422'2325, command);
-    hash = mixed(hash, text_of(root_directory() / ".clang-tidy"));
-    for (auto const& file : files) hash = mixed(mixed(hash, file.string()), text_of(file));
-    return build_directory() / "tidy" / fmt::format("{:016x}", hash);
-}
-
-void tidy(Path const& source, Path const& database, std::string const& command, TestReport& report) {
-    auto const name = "clang-tidy " + from_root(source);
-    auto const stamp = stamp_of(source, command);
-    if (std::filesystem::exists(stamp)) return report.add({.name = name, .rules = {}});
-    auto const tool = find_program("clang-tidy-19");
-    if (tool.empty())
-        return report.add({.name = name,
-                           .outcome = Outcome::skipped,
-                           .reason = "clang-tidy-19 is not installed",
-                           .rules = {}});
-    auto result = run_logged(name, {tool.string(), "-p", database.string(), "--quiet", source.string()}, 300);
-    if (result.outcome == Outcome::passed) {
-        std::filesystem::create_directories(stamp.parent_path());
-        write_file(stamp, {});
-    }
-    report.add(std::move(result));
-}
-
-// Each source once, with the flags of the machine it is for; tests and fuzzers only in the long form.
-void add_tidy_tasks(TestStage& stage, TestOptions const& options) {
-    std::set<std::string> taken;
-    for (auto const* side : {"target", "host", "check"}) {
-        if (std::string_view{side} == "check" && !options.long_form) continue;
-        auto const folder = build_directory() / side;
-        std::ifstream in{folder / "compile_commands.json"};
-        auto const commands = nlohmann::json::parse(in, nullptr, false);
-        if (commands.is_discarded()) continue;
-        for (auto const& entry : commands) {
-            auto const file = entry.value("file", "");
-            if (!file.ends_with(".cpp") || !std::filesystem::exists(file) || !taken.insert(file).second)
-                continue;
-            auto const name = "clang-tidy " + from_root(file);
-            if (!is_wanted(options, name)) continue;
-            stage.tasks.push_back({.name = name,
-                                   .run = [file, folder, command = entry.value("command", "")](
-                                              TestReport& report) { tidy(file, folder, command, report); }});
-        }
-    }
 }
 
 }  // namespace
