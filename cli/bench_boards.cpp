@@ -17,7 +17,10 @@ namespace antler::cli {
 namespace {
 
 std::string processor(Load const& load) {
-    return load.messages ? "aia = \"aplic-imsic\"\n" : fmt::format("cpu = \"{}\"\n", default_cpu);
+    if (!load.messages) return fmt::format("cpu = \"{}\"\n", default_cpu);
+    std::string text = "aia = \"aplic-imsic\"\n";
+    if (load.no_files) text += "qemu_args = [\"-M\", \"aia-guests=0\"]\n";
+    return text;
 }
 std::string_view controller(Load const& load) {
     return load.aia ? "interrupts = \"aia\"\n" : "interrupts = \"plic\"\n";
@@ -114,7 +117,8 @@ std::string BenchBoards::one_guest(Load const& load) const {
     auto payload = fmt::format("kernel = \"{}\"", kernel_path.string());
     if (load.linux_kernel)
         payload += fmt::format(", initramfs = \"{}\", cmdline = \"{}\"", initramfs().string(), bench_cmdline);
-    if (!load.row.empty()) payload += fmt::format(", cmdline = \"row={}\"", load.row);
+    if (load.injects) payload += ", cmdline = \"inject\"";
+    if (!load.row.empty() && !load.injects) payload += fmt::format(", cmdline = \"row={}\"", load.row);
     return fmt::format(
         "[machine]\nharts = {0}\nmemory = \"{1}M\"\n{2}icount = true\n"
         "[hypervisor]\nlog = \"debug\"\n"

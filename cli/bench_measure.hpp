@@ -37,6 +37,7 @@ private:
     [[nodiscard]] bool is_wanted(std::string_view row) const;
     void measure(Run const& one);
     void measure_traced(Run const& one);
+    void keep_calls(Run const& one, std::vector<usize> calls);
     void measure_list();
     void measure_counted(Run const& one);
     ExitTrace traced(Load load);

@@ -23,6 +23,8 @@ struct Load {
     bool messages = false;  // the board has an APLIC and IMSICs; its rows end with _msi
     bool aia = false;       // and so have the guests; its rows end with _aia
     bool traced = false;    // what counts is what QEMU writes down
+    bool injects = false;   // a device of one hart's interrupts the other; what counts are exits for that
+    bool no_files = false;  // harts have no interrupt files for guests
     bool counted = false;   // what counts is how often it is left
 };
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 #include <optional>
+#include <utility>
 
 namespace antler::cli {
 namespace {
@@ -27,6 +28,7 @@ void ExitTrace::close(Open& exit) {
     if (!exit.path.empty()) {
         auto const length = exit.path.size();
         if (exit.wait && exit.switched) world_switches_.push_back(length);
+        if (exit.call && exit.over) calls_.push_back(length);
         auto& shape = shapes_[length];
         ++shape.times;
         ++exits_;
@@ -40,6 +42,9 @@ void ExitTrace::line(std::string_view text) {
         // A virtual instruction [norm:H_cause_virtual_instruction], which was wfi.
         next_is_wait_ =
             text.contains("async:0, cause:0000000000000016,") && text.contains("tval:0x0000000010500073,");
+        // A supervisor's software or external interrupt.                        [norm:scause_interrupt]
+        next_is_call_ = text.contains("async:1, cause:0000000000000001,") ||
+                        text.contains("async:1, cause:0000000000000009,");
         return;
     }
     if (!text.starts_with(mark)) return;
@@ -52,8 +57,8 @@ void ExitTrace::line(std::string_view text) {
     auto& exit = open_[*hart];
     if (at == marks_.entry) {
         close(exit);
-        exit.wait = next_is_wait_;
-        next_is_wait_ = false;
+        exit.wait = std::exchange(next_is_wait_, false);
+        exit.call = std::exchange(next_is_call_, false);
     } else if (exit.path.empty() || exit.over) {
         return;  // not in an exit yet, or of a guest whose addresses are the same
     }

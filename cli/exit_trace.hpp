@@ -39,6 +39,8 @@ public:
     // From the first instruction of a trapped wfi to the sret into a vCPU of another VM, both counted: how
     // many instructions each of them took, in order of time.
     [[nodiscard]] std::vector<usize> const& world_switches() const { return world_switches_; }
+    // Exits by another hart's call or a message of the board's, up to the sret: how many instructions.
+    [[nodiscard]] std::vector<usize> const& calls() const { return calls_; }
 
 private:
     // Longer ones are no exits of a guest's everyday life; only their number is kept.
@@ -47,6 +49,7 @@ private:
     struct Open {
         std::vector<u64> path{};
         bool wait = false;      // it is an exit by wfi
+        bool call = false;      // it is an exit by an interrupt of another hart or of the board
         bool switched = false;  // hgatp was written
         bool over = false;      // the guest runs
     };
@@ -56,8 +59,10 @@ private:
     ExitMarks marks_;
     u64 exits_ = 0;
     bool next_is_wait_ = false;
+    bool next_is_call_ = false;
     std::map<u32, Open> open_;  // of each hart
     std::vector<usize> world_switches_;
+    std::vector<usize> calls_;
     std::map<usize, ExitShape> shapes_;
 };
 

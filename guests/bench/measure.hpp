@@ -87,4 +87,7 @@ void bench_answer_messages();
 
 void measure_two_harts();
 
+// Lets a device of this hart's interrupt the other, again and again; what that takes others find out.
+void inject();
+
 }  // namespace antler::guests::bench

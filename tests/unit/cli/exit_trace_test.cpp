@@ -39,6 +39,24 @@ TEST(ExitTrace, KeepsHartsApart) {
     EXPECT_EQ(shapes[1].path, (std::vector<u64>{0x140, 0x20}));
 }
 
+TEST(ExitTrace, KnowsExitsByCallsFromOthers) {
+    ExitTrace trace{image, {.entry = 0x140, .returns = {0x180}}};
+    auto const interrupt = [&](u64 cause) {
+        trace.line(
+            fmt::format("riscv_cpu_do_interrupt: hart:1, async:1, cause:{:016x}, epc:0x0, tval:0x0, "
+                        "desc=s_external",
+                        cause));
+    };
+    interrupt(9);
+    feed(trace, 1, {0x140, 0x144, 0x180});
+    interrupt(5);  // a timer is nobody's call
+    feed(trace, 1, {0x140, 0x180});
+    feed(trace, 1, {0x140, 0x144, 0x148, 0x180, 0x140});
+    interrupt(1);
+    feed(trace, 1, {0x140, 0x144, 0x148, 0x14c, 0x180, 0x140});
+    EXPECT_EQ(trace.calls(), (std::vector<usize>{3, 5}));
+}
+
 TEST(ExitTrace, KnowsAWorldSwitchFromAnotherExit) {
     ExitTrace trace{image, {.entry = 0x140, .returns = {0x1f0}, .switches = {0x180}}};
     auto const trap = [&](unsigned cause, u64 value) {
