@@ -68,6 +68,7 @@ void measure_two_harts() {
         auto const taken = now() - start;
         if (taken < best) best = taken;
         // What it does after that is not of the next start.
+        sbi::send_ipi(1, other);
         do rest();
         while (sbi::hart_status(other).value != static_cast<u64>(sbi::HartState::stopped));
     }
