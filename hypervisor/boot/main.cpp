@@ -369,6 +369,16 @@ void enter_next(vm::Vcpu& next) {
     __builtin_unreachable();
 }
 
+[[gnu::noinline]] void serve_touch_exit(vm::Vcpu& vcpu) {
+    auto& core = *vcpu.home;
+    core.note_closing();
+    if (!vm::quick_touch(vcpu)) return serve_rare_exit(vcpu);
+    auto& next = core.settle();
+    core.note_opening();
+    enter_next(next);
+    __builtin_unreachable();
+}
+
 [[gnu::noinline]] void serve_device_exit(vm::Vcpu& vcpu) {
     if (!vm::quick_device_access(vcpu)) return serve_rare_exit(vcpu);
     enter_next(vcpu.home->settle());
@@ -380,7 +390,10 @@ void enter_next(vm::Vcpu& next) {
 extern "C" void antler_guest_exit(hart::GuestRegisters* registers) {
     auto& vcpu = static_cast<vm::Vcpu&>(*registers);
     if (vm::wait_turn(vcpu, enter_next)) return;
-    if (vm::is_data_fault() && vm::may_be_quick(vcpu)) return serve_device_exit(vcpu);
+    if (vm::is_data_fault() && vm::may_be_quick(vcpu)) {
+        if (vm::is_told_in_ram(vcpu)) return serve_touch_exit(vcpu);
+        return serve_device_exit(vcpu);
+    }
     if (vm::is_host_interrupt()) return serve_interrupt_exit(vcpu);
     if (vm::is_call()) return serve_call_exit(vcpu);
     serve_rare_exit(vcpu);

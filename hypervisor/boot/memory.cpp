@@ -149,15 +149,17 @@ namespace antler::memory {
 namespace {
 
 // The largest stores the hart has: eight vector registers, or cbo.zero, which takes no offset and so costs
-// two instructions a block.
-void zero_quickly(boot::BootCore& core, void* at, u64 bytes) {
+// two instructions a block.  Calls `zero(void (*)(at, bytes))` with what does it.
+template <class Zero>
+[[gnu::always_inline]] inline auto zero_quickly(boot::BootCore& core, Zero&& zero) {
     auto const& features = core.features;
-    if (8 * core.vector_bytes > features.cboz_block) {
+    if (8 * core.vector_bytes > features.cboz_block && hart::can_zero_pages(core.vector_bytes)) [[likely]] {
         core.open_units();
-        if (hart::zero_by_vector(at, bytes, core.vector_bytes)) return;
+        return zero([](void* at, u64 bytes) { hart::zero_pages(at, bytes); });
     }
-    if (features.zicboz && features.cboz_block != 0) return hart::zero_blocks(at, bytes, features.cboz_block);
-    __builtin_memset(at, 0, bytes);
+    if (features.zicboz && features.cboz_block != 0)
+        return zero([&](void* at, u64 bytes) { hart::zero_blocks(at, bytes, features.cboz_block); });
+    return zero([](void* at, u64 bytes) { __builtin_memset(at, 0, bytes); });
 }
 
 }  // namespace
@@ -165,8 +167,22 @@ void zero_quickly(boot::BootCore& core, void* at, u64 bytes) {
 void zero_block(void* at, u64 bytes) {
     auto& core = boot::this_boot_core();
     auto const before = hart::time();
-    zero_quickly(core, at, bytes);
+    zero_quickly(core, [&](auto const& zero) { zero(at, bytes); });
     core.zeroing_ticks += hart::time() - before;
+}
+
+u64 zero_until_asked(void* at, u64 bytes, u64 step) {
+    auto& core = boot::this_boot_core();
+    return zero_quickly(core, [=, &core](auto const& zero) {
+        auto* next = static_cast<u8*>(at);
+        u64 rest = bytes;
+        for (; rest > step; rest -= step, next += step) {
+            zero(next, step);
+            if (core.is_interrupted()) return bytes - rest + step;
+        }
+        zero(next, rest);
+        return bytes;
+    });
 }
 
 void fence_house_page(Hva at) {

@@ -19,16 +19,6 @@ void save(VectorState& vector) {
 void load(VectorState const& vector) {
     antler_load_vector(vector.registers, vector.state.data());
 }
-bool zero_by_vector(void* at, u64 bytes, u64 register_bytes) {
-    constexpr u64 registers_each_turn = 128;
-    std::array<u8, 8 * page_bytes / registers_each_turn> room;
-    if (register_bytes == 0 || bytes % page_bytes != 0 ||
-        page_bytes % (registers_each_turn * register_bytes) != 0)
-        return false;
-    antler_zero_by_vector(at, bytes, room.data());
-    return true;
-}
-
 u64 vector_register_bytes() {
     return antler_vector_bytes();
 }

@@ -3,7 +3,7 @@
 
 #include <array>
 
-#include "base/types.hpp"
+#include "base/address.hpp"
 
 namespace antler::hart {
 
@@ -38,8 +38,17 @@ void save(VectorState& vector);
 void load(VectorState const& vector);
 [[nodiscard]] u64 vector_register_bytes();
 
-// Zeroes whole pages with stores of eight registers of `register_bytes`, which are kept; so wide a register
-// that a page is no multiple of the loop is refused.
-[[nodiscard]] bool zero_by_vector(void* at, u64 bytes, u64 register_bytes);
+// Whole pages are zeroed with stores of eight registers, which are kept, sixteen each turn: not where
+// registers are so wide that a page is no multiple of that.
+inline constexpr u64 registers_each_turn = 128;
+[[nodiscard]] constexpr bool can_zero_pages(u64 register_bytes) {
+    return register_bytes != 0 && page_bytes % (registers_each_turn * register_bytes) == 0;
+}
+#if defined(__riscv)
+inline void zero_pages(void* at, u64 bytes) {
+    std::array<u8, 8 * page_bytes / registers_each_turn> room;
+    antler_zero_by_vector(at, bytes, room.data());
+}
+#endif
 
 }  // namespace antler::hart

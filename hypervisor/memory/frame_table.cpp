@@ -20,11 +20,14 @@ FrameTable::Bank const* FrameTable::bank_of(u64 page) const {
     return nullptr;
 }
 
-u64 FrameTable::page_of_index(u32 index) const {
+FrameTable::Bank const& FrameTable::bank_of_index(u32 index) const {
     for (usize i = 0; i < bank_count_; ++i)
-        if (index - banks_[i].first_index < banks_[i].pages)
-            return banks_[i].first_page + (index - banks_[i].first_index);
+        if (index - banks_[i].first_index < banks_[i].pages) return banks_[i];
     panic("a frame index beyond every bank", index);
+}
+
+u64 FrameTable::page_of_index(u32 index) const {
+    return bank_of_index(index).page(index);
 }
 
 u64 FrameTable::end_of_reserved(u64 page) const {
@@ -115,8 +118,17 @@ void FrameTable::free_block(Bank const& bank, u64 page, u8 order, Pool pool) {
 
 Result<Block> FrameTable::take(Pool pool, Order order, OwnerId owner) {
     if (order > max_order || owner.value >= max_owners) return Err{Error::out_of_range};
-    auto const& lists = free_[index_of(pool)];
+    auto& lists = free_[index_of(pool)];
     u8 have = order.n;
+    if (auto const first = lists[have]; first != 0) [[likely]] {
+        auto& frame = frames_[first - 1];
+        lists[have] = frame.next;
+        if (frame.next != 0) frames_[frame.next - 1].previous = 0;
+        frame = {0, 0, owner.value, have, FrameState::taken, static_cast<u8>(pool)};
+        free_frames_[index_of(pool)] -= order.frames();
+        charge(owner, pool, order.frames());
+        return Block{address_of(page_of_index(first - 1)), order, pool, owner};
+    }
     while (have <= max_order.n && lists[have] == 0) ++have;
     if (have > max_order.n) return Err{Error::no_memory};
     auto const index = lists[have] - 1;
@@ -124,8 +136,8 @@ Result<Block> FrameTable::take(Pool pool, Order order, OwnerId owner) {
 }
 
 Block FrameTable::take_out(u32 index, u64 page, Order order, Pool pool, OwnerId owner) {
-    auto start = page_of_index(index);
-    auto const& bank = *bank_of(start);
+    auto const& bank = bank_of_index(index);
+    auto start = bank.page(index);
     auto have = frames_[index].order;
     unlink_free(frames_[index]);
     while (have > order.n) {

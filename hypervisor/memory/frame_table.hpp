@@ -110,6 +110,7 @@ private:
         u32 first_index = 0;
         [[nodiscard]] u64 end_page() const { return first_page + pages; }
         [[nodiscard]] bool has(u64 page) const { return page - first_page < pages; }
+        [[nodiscard]] u64 page(u32 index) const { return first_page + (index - first_index); }
         [[nodiscard]] u32 index(u64 page) const { return static_cast<u32>(page - first_page) + first_index; }
     };
     // Reserved pages, disjoint and in order.
@@ -122,6 +123,7 @@ private:
     [[nodiscard]] static constexpr usize index_of(Pool pool) { return static_cast<usize>(pool); }
 
     [[nodiscard]] Bank const* bank_of(u64 page) const;
+    [[nodiscard]] Bank const& bank_of_index(u32 index) const;
     [[nodiscard]] u64 page_of_index(u32 index) const;
     [[nodiscard]] u64 end_of_reserved(u64 page) const;
     [[nodiscard]] static FrameInfo info_of(u64 page, Frame const& frame);

@@ -38,10 +38,10 @@ public:
     [[nodiscard]] u64 filled_bytes() const { return filled_; }
 
     // One zeroed block around an address of the range: 2 MiB, or as large as fits and is free.  Calls
-    // `between()` after each `step` bytes of zeroing, with no window open and no lock held, so that
-    // interrupts can be taken.
+    // `between()` after each `step` bytes of zeroing, or only where somebody wants this hart, with no window
+    // open and no lock held, so that interrupts can be taken.
     template <class Between>
-    [[nodiscard]] Result<Populated> populate(HartView& view, Gpa at, u64 step, Between&& between) {
+    [[nodiscard]] Result<Populated> populate(HartView& view, Gpa at, u64 step, Between const& between) {
         auto page = begin_populate(at);
         if (!page) {
             if (page.error() == Error::already_exists) return came_second(view);
@@ -50,6 +50,23 @@ public:
         ZeroJob job{std::move(page).value()};
         while (!job.step(view, step)) between();
         return finish_populate(view, at, std::move(job).finish());
+    }
+    // The commonest: 2 MiB where nothing but their leaf is missing, which comes, unless somebody else is
+    // quicker while they are zeroed.  This hart must fence one page of it, of a space that it serves; who
+    // still faults there comes again.  False: it is not like that, and nothing was done.
+    template <class Between>
+    [[nodiscard, gnu::always_inline]] bool populate_gap(HartView& view, Gpa at, u64 step,
+                                                        Between const& between) {
+        auto const start = at.align_down(granule_bytes);
+        if (!range_.contains(start, granule_bytes) || !colours_.any()) return false;
+        auto const gap = space_.find_gap(start);
+        if (gap.entry == nullptr) return false;
+        auto page = space_.frames().take(Pool::guest, order_2m, space_.owner());
+        if (!page) return false;
+        ZeroJob job{std::move(page).value()};
+        while (!job.run(view, step)) between();
+        space_.fill_gap(start, gap, std::move(job).finish());
+        return true;
     }
     [[nodiscard]] Result<Populated> populate(HartView& view, Gpa at) {
         return populate(view, at, granule_bytes, [] {});

@@ -35,6 +35,9 @@ using HvaRange = Range<Hva>;
 
 // Both are multiples of 4 KiB.  The machine has an instruction for it where it has Zicboz.
 void zero_block(void* at, u64 bytes);
+// The same from the front on, with a look after each `step` bytes whether somebody wants this hart: returns
+// how far it came, which is all of it where nobody does.
+[[nodiscard]] u64 zero_until_asked(void* at, u64 bytes, u64 step);
 
 // This hart's own translations: of the page at an address, or all that are not global (windows never are).
 void fence_house_page(Hva at);

@@ -58,6 +58,30 @@ public:
 
     [[nodiscard]] std::optional<Mapping> lookup(Gpa at);
 
+    // Where nothing but a leaf of 2 MiB is missing.
+    struct Gap {
+        isa::Word<isa::native>* entry = nullptr;  // none: more is missing, or nothing
+        u64 changes = 0;                          // up to then
+    };
+    [[nodiscard, gnu::always_inline]] Gap find_gap(Gpa at) {
+        return tree_.with([&](Stage2& tree) -> Gap {
+            return {tree.find_gap(at.raw()), changes_.load(std::memory_order_relaxed)};
+        });
+    }
+    // It comes; or somebody else was quicker, and the page is with Frames again.
+    [[gnu::always_inline]] void fill_gap(Gpa at, Gap const& gap, Page<Zeroed>&& page) {
+        auto const block = PageMaker::unmake(std::move(page));
+        bool const filled = tree_.with([&](Stage2& tree) {
+            auto const changes = changes_.load(std::memory_order_relaxed);
+            auto* const entry = changes == gap.changes ? gap.entry : tree.find_gap(at.raw());
+            if (entry == nullptr || block.order != order_2m) return false;
+            changes_.store(changes + 1, std::memory_order_release);
+            tree.fill_gap(*entry, block.start);
+            return true;
+        });
+        if (!filled) frames_.give_back(PageMaker::make<Zeroed>(block));
+    }
+
     [[nodiscard]] Observers& observers() { return observers_; }
     [[nodiscard]] OwnerId owner() const { return owner_; }
     [[nodiscard]] u16 gscid() const { return gscid_; }

@@ -68,19 +68,6 @@ std::optional<Mapping> TreeOf<X>::lookup(u64 at) const {
 }
 
 template <isa::Xlen X>
-Pte TreeOf<X>::make_leaf(u64 memory, Attributes const& how, bool napot) const {
-    Pte::Leaf const leaf{.may = how.may,
-                         .user = kind_.user,
-                         .global = kind_.global,
-                         .accessed = true,
-                         .dirty = how.dirty,
-                         // Without Svpbmt the bits are reserved, and the board's own attributes hold.
-                         .type = kind_.extensions.svpbmt ? how.type : isa::MemoryType::pma};
-    auto const pte = napot ? Pte::napot(Hpa{memory}, leaf) : Pte::leaf(Hpa{memory}, leaf);
-    return {Pte::software::set(pte.raw, static_cast<u64>(how.holding))};
-}
-
-template <isa::Xlen X>
 void TreeOf<X>::store_leaf(Place const& place, u64 memory, Attributes const& how, bool napot) {
     auto const pte = make_leaf(memory, how, napot);
     for (u64 i = 0; i < (napot ? group_entries : 1); ++i) store(place.table, place.index + i, pte);

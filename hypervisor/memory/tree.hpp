@@ -83,6 +83,26 @@ public:
     // address is not enough to see it.  No debt: what was invalid may be seen as invalid a while longer, and
     // who faults on it fences and tries again. [norm:sfence_vma_ordering_semantics]
     [[nodiscard]] Result<bool> map(u64 at, HpaRange memory, Attributes const& how);
+    // The commonest of that, a leaf of 2 MiB that is owned: the empty entry for it, of a table that is there,
+    // or null; and the leaf, for as long as the tree is the same.
+    [[nodiscard, gnu::always_inline]] Entry* find_gap(u64 at) const {
+        if (frames_ == nullptr || at >> scheme().address_bits() != 0) return nullptr;
+        auto const index_mask = (u64{1} << scheme().index_bits) - 1;
+        auto shift = scheme().shift(scheme().root_level());
+        auto* gap = &entry(root_, at >> shift);  // the root's index has more bits
+        while (shift != scheme().shift(1)) {
+            isa::Pte const pte{std::atomic_ref{*gap}.load(std::memory_order_acquire)};
+            if (!pte.is_table()) return nullptr;
+            shift -= scheme().index_bits;
+            gap = &entry(Hpa{pte.target()}, at >> shift & index_mask);
+        }
+        isa::Pte const pte{std::atomic_ref{*gap}.load(std::memory_order_acquire)};
+        return pte.is_valid() ? nullptr : gap;
+    }
+    [[gnu::always_inline]] void fill_gap(Entry& gap, Hpa granule) {
+        auto const leaf = make_leaf(granule.raw(), {.holding = Holding::owned}, false);
+        std::atomic_ref{gap}.store(static_cast<Entry>(leaf.raw), std::memory_order_release);
+    }
     // Takes about a step's worth off the front of `rest`.  Parts where nothing is mapped are skipped.
     [[nodiscard]] Result<FlushDebt> unmap_step(Stretch& rest);
     // The same, giving every leaf in the range these permissions and this D bit.  A shared page never becomes
@@ -170,7 +190,19 @@ private:
     [[nodiscard]] Place find(u64 at, unsigned level = 0) const;
     [[nodiscard]] Mapping describe(isa::Pte pte, unsigned level, u64 at) const;
     [[nodiscard]] Attributes attributes_of(isa::Pte pte) const;
-    [[nodiscard]] isa::Pte make_leaf(u64 memory, Attributes const& how, bool napot) const;
+    [[nodiscard, gnu::always_inline]] isa::Pte make_leaf(u64 memory, Attributes const& how,
+                                                         bool napot) const {
+        isa::Pte::Leaf const leaf{
+            .may = how.may,
+            .user = kind_.user,
+            .global = kind_.global,
+            .accessed = true,
+            .dirty = how.dirty,
+            // Without Svpbmt the bits are reserved, and the board's own attributes hold.
+            .type = kind_.extensions.svpbmt ? how.type : isa::MemoryType::pma};
+        auto const pte = napot ? isa::Pte::napot(Hpa{memory}, leaf) : isa::Pte::leaf(Hpa{memory}, leaf);
+        return {isa::Pte::software::set(pte.raw, static_cast<u64>(how.holding))};
+    }
     void store_leaf(Place const& place, u64 memory, Attributes const& how, bool napot);
     [[nodiscard]] Piece piece_for(u64 at, u64 memory, u64 bytes) const;
     [[nodiscard]] Result<u64> tables_needed(u64 at, HpaRange memory) const;

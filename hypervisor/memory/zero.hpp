@@ -17,6 +17,12 @@ public:
 
     // True when all is done.  `bytes` is rounded up to whole pages.
     [[nodiscard]] bool step(HartView& view, u64 bytes);
+    // The same of a guest's 2 MiB, from step to step for as long as nobody wants this hart.
+    [[nodiscard]] bool run(HartView& view, u64 step) {
+        auto const window = view.open({page_.start(), granule_bytes});
+        done_ += zero_until_asked(window.bytes().data() + done_, rest(), step);
+        return rest() == 0;
+    }
     [[nodiscard]] u64 rest() const { return page_.bytes() - done_; }
 
     [[nodiscard]] Page<Zeroed> finish() && {

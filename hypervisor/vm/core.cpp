@@ -14,15 +14,6 @@ namespace antler::vm {
 
 namespace csr = hart::csr;
 
-namespace {
-
-// Interrupts of HS level that end a wait: software, timer, external.
-constexpr u64 host_software = isa::Sip::bit(isa::Interrupt::supervisor_software);
-constexpr u64 host_timer = isa::Sip::bit(isa::Interrupt::supervisor_timer);
-constexpr u64 host_external = isa::Sip::bit(isa::Interrupt::supervisor_external);
-
-}  // namespace
-
 void Core::house(Vcpu& vcpu) {
     vcpu.home = this;
     vcpu.hart = this;
@@ -190,7 +181,7 @@ void Core::set_timer() {
 
 bool Core::serve_interrupts() {
     note_opening();
-    auto const pending = csr::sip::read_raw() & (host_software | host_timer | host_external);
+    auto const pending = csr::sip::read_raw() & host_any;
     bool const woke = files.watched != 0 && serve_files();
     if (pending == 0) return woke;
     heartbeat.store(hart::time(), std::memory_order_relaxed);

@@ -6,6 +6,7 @@
 #include <atomic>
 
 #include "base/units.hpp"
+#include "hart/csr.hpp"
 #include "hart/fence.hpp"
 #include "hart/guest_csrs.hpp"
 #include "hart/hart.hpp"
@@ -118,15 +119,25 @@ struct Core : hart::Hart {
     }
     void note_opening() {
         if (!measures_closed) return;
-        auto const closed = hart::time() - closed_at;
-        if (closed > longest_closed) longest_closed = closed;
-        note_closing();
+        auto const now = hart::time();
+        if (now - closed_at > longest_closed) longest_closed = now - closed_at;
+        closed_at = now;
     }
 
     // Another hart called this one.
     void answer_call();
     // Serves what is pending at the hypervisor's level; true when something was.
     bool serve_interrupts();
+    // Whether that would find something; a look at the interrupts, as that is.
+    [[nodiscard]] bool is_interrupted() {
+        note_opening();
+        return (hart::csr::sip::read_raw() & host_any) != 0 || files.watched != 0;
+    }
+    // Interrupts of HS level that end a wait.
+    static constexpr u64 host_software = isa::Sip::bit(isa::Interrupt::supervisor_software);
+    static constexpr u64 host_timer = isa::Sip::bit(isa::Interrupt::supervisor_timer);
+    static constexpr u64 host_external = isa::Sip::bit(isa::Interrupt::supervisor_external);
+    static constexpr u64 host_any = host_software | host_timer | host_external;
 
     // The host's timer interrupt: wakes who waited for it, ends a slice, then sets the next one.
     void timer_fired();

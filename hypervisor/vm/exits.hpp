@@ -164,7 +164,13 @@ template <ExitServices<Vcpu> Services>
             return vcpu;
         }
     }
-    if (is_data_fault() && may_be_quick(vcpu) && quick_device_access(vcpu)) return vcpu.home->settle();
+    if (is_data_fault() && may_be_quick(vcpu)) {
+        if (is_told_in_ram(vcpu)) {
+            if (quick_touch(vcpu)) return vcpu.home->settle();
+        } else if (quick_device_access(vcpu)) {
+            return vcpu.home->settle();
+        }
+    }
     return full_turn(vcpu, options, services);
 }
 

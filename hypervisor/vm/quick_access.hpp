@@ -16,6 +16,19 @@ namespace antler::vm {
            cause == static_cast<u64>(Exception::store_guest_page_fault);
 }
 
+// Whether the hart told of a place in memory.  Devices lie below it, but for some of PCI.
+[[nodiscard, gnu::always_inline]] inline bool is_told_in_ram(Vcpu& vcpu) {
+    auto const upper = hart::csr::htval::read();
+    return upper >= ram_base.raw() >> 2 && vcpu.vm.ram().contains(Gpa{upper << 2});
+}
+
+// Of a data fault: memory on demand has come; or false, with nothing changed, nor what the hart told.
+[[nodiscard, gnu::always_inline]] inline bool quick_touch(Vcpu& vcpu) {
+    if (!vcpu.vm.ram().touch_gap(Gpa{hart::csr::htval::read() << 2})) return false;
+    vcpu.count(ExitKind::demand);
+    return true;
+}
+
 // What the hart told of the access; nothing unless it is a plain one, whole, and of known address.
 struct QuickAccess {
     isa::PlainAccess how;

@@ -43,7 +43,16 @@ void flush_space(Core& core, memory::Space& space, memory::FlushRequest const& r
     fence<FenceSite::space_changed, FenceSite::page_changed>(core.view, space, request);
 }
 
+bool Ram::touch_gap(Gpa at) {
+    auto& core = this_core();
+    if (!ram_.populate_gap(core.view, at, zero_bytes, [&] { (void)core.serve_interrupts(); })) return false;
+    if (core.view.serves() == &ram_.space())
+        hart::hfence_gvma(FenceSite::page_touched, at.align_down(page_bytes), core.view.vmid());
+    return true;
+}
+
 Result<void> Ram::touch(Gpa at) {
+    if (touch_gap(at)) return {};
     auto& core = this_core();
     auto const populated =
         TRY(ram_.populate(core.view, at, zero_bytes, [&] { (void)core.serve_interrupts(); }));

@@ -110,6 +110,8 @@ public:
     // Memory for the first touch of an address, and this hart's own fence for it.
     // The guest's own touch: interrupts are served between steps, so the vCPU may have stopped afterwards.
     [[nodiscard]] Result<void> touch(Gpa at);
+    // The commonest of that: 2 MiB where its tables are.  False: it is not like that, and nothing was done.
+    [[nodiscard]] bool touch_gap(Gpa at);
     // All of it, ahead.
     [[nodiscard]] Result<void> fill();
     // The same, a short step at a time; true when all of it is there.

@@ -153,6 +153,13 @@ void zero_block(void* at, u64 bytes) {
     std::memset(at, 0, bytes);
 }
 
+// Somebody always wants this hart.
+u64 zero_until_asked(void* at, u64 bytes, u64 step) {
+    auto const now = std::min(bytes, step);
+    zero_block(at, now);
+    return now;
+}
+
 void fence_house_page(Hva at) {
     auto& fake = Memory::current();
     ++fake.page_fences;

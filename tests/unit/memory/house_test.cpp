@@ -383,6 +383,44 @@ TEST(GuestRam, ATouchIsZeroedInStepsWithRoomForInterrupts) {
     EXPECT_EQ(machine.board.frames.accounting(web).guest_bytes, 2_MiB);
 }
 
+TEST(GuestRam, AGapBetweenBlocksIsFilledInStepsAsLongAsNobodyIsQuicker) {
+    Machine machine;
+    OneSpace space{machine, web};
+    GuestRam memory{space, {ram, 8_MiB + 8_KiB}};
+    auto& view = *machine.views[0];
+    machine.enter(0, space);
+    auto const fills = [&](Gpa at, auto const& between) {
+        return memory.populate_gap(view, at, 64_KiB, between);
+    };
+    EXPECT_FALSE(fills(ram, [] {}));  // there are no tables yet
+    EXPECT_TRUE(memory.populate(view, ram).ok());
+    EXPECT_FALSE(fills(ram + 1_MiB, [] {}));  // something is there
+    EXPECT_FALSE(fills(ram + 8_MiB, [] {}));  // smaller than a block
+    u32 pauses = 0;
+    EXPECT_TRUE(fills(ram + 2_MiB + 12345, [&] {
+        ++pauses;
+        EXPECT_FALSE(machine.see(0, copy_window));
+        EXPECT_FALSE(space.lookup(ram + 2_MiB));
+        // Meanwhile somebody fills another one: both come.
+        if (pauses == 5) {
+            EXPECT_TRUE(fills(ram + 6_MiB, [] {}));
+        }
+    }));
+    EXPECT_EQ(pauses, 31u);
+    EXPECT_EQ(space.lookup(ram + 4_MiB - 1)->leaf_bytes, 2_MiB);
+    EXPECT_TRUE(machine.see(0, in_vm_window(ram + 2_MiB)));
+    pauses = 0;
+    EXPECT_TRUE(fills(ram + 4_MiB, [&] {
+        // The same one: the page of whoever is later goes back.
+        if (++pauses == 5) {
+            EXPECT_TRUE(fills(ram + 4_MiB, [] {}));
+        }
+    }));
+    EXPECT_EQ(machine.board.frames.accounting(web).guest_bytes, 8_MiB);
+    EXPECT_FALSE(audit(space, true));
+    machine.leave(0);
+}
+
 TEST(GuestRam, APayloadThatIsAlignedIsDonatedInPlace) {
     Machine machine;  // its first 2 MiB are reserved
     OneSpace space{machine, web};
