@@ -6,11 +6,14 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "cli/bench_latency.hpp"
+#include "cli/bench_login.hpp"
 #include "cli/bench_measure.hpp"
 #include "cli/bench_page.hpp"
 #include "cli/bench_parts.hpp"
 #include "cli/bench_scale.hpp"
 #include "cli/bench_size.hpp"
+#include "cli/bench_workloads.hpp"
 #include "cli/failure.hpp"
 
 namespace antler::cli {
@@ -21,6 +24,9 @@ void check_rows(std::vector<std::string> const& rows) {
     for (auto const& row : bench_rows()) known.push_back(row.name);
     for (auto const& curve : scale_curves()) known.push_back(curve.name);
     for (auto const& row : size_rows()) known.push_back(row.name);
+    known.push_back(login_row);
+    for (auto const& one : workloads()) known.push_back(one.name);
+    for (auto const& row : latency_rows()) known.push_back(row.name);
     for (auto const& wanted : rows)
         if (std::ranges::find(known, wanted) == known.end())
             throw Failure{ExitCode::bad_input,
@@ -66,8 +72,13 @@ void show(Figures const& measured, Records const& known) {
     // Points of curves, and sizes.
     for (auto const& figure : measured)
         if (!known_row(figure))
-            fmt::print("{:<20} {:<8} {:>14}\n", figure.row, figure.system, shown(figure.instructions));
-    for (auto const& sentence : missed_goals(measured)) fmt::print("missed: {}\n", sentence);
+            fmt::print("{:<20} {:<8} {:>14}{}\n", figure.row, figure.system, shown(figure.instructions),
+                       figure.spread
+                           ? fmt::format("  {}–{}", shown(figure.spread->least), shown(figure.spread->most))
+                           : "");
+    auto missed = missed_goals(measured);
+    for (auto& sentence : missed_workload_goals(measured)) missed.push_back(std::move(sentence));
+    for (auto const& sentence : missed) fmt::print("missed: {}\n", sentence);
 }
 
 }  // namespace

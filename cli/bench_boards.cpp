@@ -137,10 +137,9 @@ QemuMachine BenchBoards::described(std::string const& text, u32 seed) const {
     board.kernel = built.image;
     board.initrd = built.pack;
     for (auto const& vm : description.vms)
-        for (auto const& disk : vm.disks) {
-            write_file(disk.file, std::vector<u8>(8_MiB));
-            board.drives.push_back({.serial = disk.host, .file = disk.file});
-        }
+        for (auto const& disk : vm.disks)
+            if (!std::filesystem::exists(disk.file)) write_file(disk.file, std::vector<u8>(8_MiB));
+    add_board_devices(board, description);
     return board;
 }
 

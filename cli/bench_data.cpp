@@ -77,7 +77,13 @@ nlohmann::json figures_json(Figures const& figures) {
         nlohmann::json number = figure.instructions;
         if (figure.instructions == std::floor(figure.instructions))
             number = std::llround(figure.instructions);
-        list.push_back({{"row", figure.row}, {"system", figure.system}, {"instructions", number}});
+        auto const* const key = figure.spread ? "median" : "instructions";
+        nlohmann::json entry{{"row", figure.row}, {"system", figure.system}, {key, number}};
+        if (figure.spread) {
+            entry["least"] = figure.spread->least;
+            entry["most"] = figure.spread->most;
+        }
+        list.push_back(std::move(entry));
     }
     return list;
 }
@@ -114,8 +120,14 @@ Record parse_record(std::string_view json, Path const& name) {
         Record record;
         for (auto const& [key, value] : document.at("circumstances").items())
             record.circumstances[key] = value.get<std::string>();
-        for (auto const& entry : document.at("figures"))
-            record.figures.push_back({entry.at("row"), entry.at("system"), entry.at("instructions")});
+        for (auto const& entry : document.at("figures")) {
+            auto const timed = entry.contains("median");
+            record.figures.push_back({entry.at("row"), entry.at("system"),
+                                      entry.at(timed ? "median" : "instructions").get<double>()});
+            if (timed)
+                record.figures.back().spread = {entry.at("least").get<double>(),
+                                                entry.at("most").get<double>()};
+        }
         return record;
     } catch (nlohmann::json::exception const& wrong) {
         throw Failure{ExitCode::bad_input,
@@ -141,9 +153,17 @@ std::string to_json(Figures const& figures) {
 }
 
 std::string to_csv(Figures const& figures) {
-    std::string text = "row,system,instructions\n";
-    for (auto const& figure : figures)
-        text += fmt::format("{},{},{}\n", figure.row, figure.system, figure.instructions);
+    bool const timed =
+        std::ranges::any_of(figures, [](auto const& figure) { return figure.spread.has_value(); });
+    std::string text = timed ? "row,system,instructions,median,least,most\n" : "row,system,instructions\n";
+    for (auto const& figure : figures) {
+        text += fmt::format("{},{},", figure.row, figure.system);
+        if (figure.spread)
+            text +=
+                fmt::format(",{},{},{}\n", figure.instructions, figure.spread->least, figure.spread->most);
+        else
+            text += fmt::format("{}{}\n", figure.instructions, timed ? ",,," : "");
+    }
     return text;
 }
 

@@ -12,11 +12,18 @@
 
 namespace antler::cli {
 
+// What times by the clock on the wall say: the median is the figure, and these are the ends.
+struct Spread {
+    double least = 0, most = 0;
+    friend bool operator==(Spread const&, Spread const&) = default;
+};
+
 // Instructions, or nanoseconds of virtual time, which under -icount shift=0 are the same.
 struct Figure {
     std::string row;
     std::string system;
-    double instructions = 0;
+    double instructions = 0;  // with a spread: milliseconds, or a ratio
+    std::optional<Spread> spread{};
     friend bool operator==(Figure const&, Figure const&) = default;
 };
 using Figures = std::vector<Figure>;

@@ -9,8 +9,11 @@
 #include <set>
 
 #include "cli/bench_interference.hpp"
+#include "cli/bench_latency.hpp"
+#include "cli/bench_login.hpp"
 #include "cli/bench_scale.hpp"
 #include "cli/bench_size.hpp"
+#include "cli/bench_workloads.hpp"
 #include "cli/file.hpp"
 #include "cli/plot.hpp"
 
@@ -41,7 +44,7 @@ constexpr std::string_view scale_words = R"(
 
 Exact. The cost of a switch where all VMs of a hart give it to one another: it may not grow by more than a tenth from two
 VMs to 128. A start is that of a board with eight harts and 4 GiB, with VMs of 16 MiB; the state of a VM is what the
-hypervisor keeps for it besides its memory.
+hypervisor keeps for it besides its memory; under KVM it is what its host has less of.
 
 )";
 
@@ -64,10 +67,26 @@ so this is no less than the truth, but for pointers that only the start has made
 
 )";
 
+// Parts that run Linux, and what is written of each.
+struct LinuxSection {
+    std::string_view part;
+    std::string (*section)(Record const& record);
+};
+constexpr std::array sections_of_linux{LinuxSection{"login", login_section},
+                                       LinuxSection{"workloads", workloads_section},
+                                       LinuxSection{"latency", latency_section}};
+
 Figures figures_of_all(Records const& records) {
     Figures figures;
     for (auto const* const record : {&records.part(exits_part), &records.part("kvm"), &records.rivals})
         figures.insert(figures.end(), record->figures.begin(), record->figures.end());
+    return figures;
+}
+
+Figures scale_figures(Records const& records) {
+    auto figures = records.part("scale").figures;
+    auto const& theirs = records.part("scale_kvm").figures;
+    figures.insert(figures.end(), theirs.begin(), theirs.end());
     return figures;
 }
 
@@ -84,13 +103,16 @@ std::string curve_table(Figures const& figures, std::string_view across) {
     }
     for (auto const& curve : scale_curves()) {
         if (curve.across != across) continue;
-        auto const points = points_of(figures, curve.name, ours);
-        rows += fmt::format("| {} |", curve.what);
-        for (auto const place : places) {
-            auto const found = std::ranges::find(points, place, &std::pair<double, double>::first);
-            rows += found == points.end() ? " |" : fmt::format(" {} |", shown(found->second));
+        for (auto const system : {ours, std::string_view{"kvm"}}) {
+            auto const points = points_of(figures, curve.name, system);
+            if (points.empty()) continue;
+            rows += fmt::format("| {}{} |", curve.what, system == ours ? "" : ", under KVM");
+            for (auto const place : places) {
+                auto const found = std::ranges::find(points, place, &std::pair<double, double>::first);
+                rows += found == points.end() ? " |" : fmt::format(" {} |", shown(found->second));
+            }
+            rows += "\n";
         }
-        rows += "\n";
     }
     return text + "\n" + rule + "\n" + rows + "\n";
 }
@@ -107,6 +129,10 @@ LineChart curves(std::string title, std::string up, Figures const& figures,
         auto const curve = std::ranges::find(scale_curves(), name, &Curve::name);
         chart.across = curve->across;
         chart.lines.push_back({std::string{curve->what}, points_of(figures, name, ours)});
+        if (auto points = points_of(figures, name, "kvm"); !points.empty()) {
+            chart.lines.push_back({fmt::format("{}, under KVM", curve->what), std::move(points)});
+            chart.logarithmic_up = true;  // the one would be a line at the bottom
+        }
     }
     return chart;
 }
@@ -161,12 +187,16 @@ std::map<std::string, std::string> benchmarks_pictures(Records const& records) {
     pictures["devices"] = svg(bars("Memory, harts and virtio devices", figures,
                                    {"first_touch_eager", "demand_2m", "hart_start", "ipi_pingpong", "ipi_aia",
                                     "net_64", "net_1500", "block_4k", "block_4k_write"}));
-    auto const& scale = records.part("scale").figures;
+    auto const scale = scale_figures(records);
     pictures["scale-switch"] = svg(curves("A switch, and a wake-up, beside how many VMs on the same hart",
                                           "instructions, ns", scale, {"switch", "wake"}));
     pictures["scale-start"] = svg(curves("Until the first guest runs", "instructions", scale, {"start"}));
     pictures["scale-vcpus"] = svg(curves("Harts of one VM on eight harts of the board", "instructions", scale,
                                          {"ipi_vcpus", "hart_start_vcpus"}));
+    if (auto const& part = records.part("workloads"); !part.figures.empty())
+        pictures["workloads"] = svg(workloads_picture(part));
+    if (auto const& part = records.part("latency"); !part.figures.empty())
+        pictures["latency"] = svg(latency_picture(part));
     return pictures;
 }
 
@@ -180,19 +210,26 @@ std::string benchmarks_page(Records const& records) {
     page += picture("devices", "bars: instructions of memory, harts and devices, under each system");
     page += markdown_table(figures, systems);
     page += floors_section(records.floors, figures);
+    for (auto const& [part, section] : sections_of_linux)
+        if (auto const& record = records.part(part); !record.figures.empty()) page += section(record);
     page += scale_words;
     page += picture("scale-switch", "curves: a switch and a wake-up, by the number of VMs");
     page += picture("scale-start", "curve: the start, by the number of VMs");
-    page += curve_table(records.part("scale").figures, "VMs");
+    page += curve_table(scale_figures(records), "VMs");
     page += picture("scale-vcpus", "curves: interrupts between harts, by the number of vCPUs");
-    page += curve_table(records.part("scale").figures, "vCPUs");
+    page += curve_table(scale_figures(records), "vCPUs");
     page += size_words;
     page += size_table(records.part("size").figures);
     if (auto const& part = records.part("interference"); !part.figures.empty())
         page += std::string{interference_words} + interference_tables(part.figures);
     page += circumstances("\n## How the figures came about\n\n", records.part(exits_part));
     page += circumstances("\nKVM:\n\n", records.part("kvm"));
+    for (auto const& [part, section] : sections_of_linux)
+        if (auto const& record = records.part(part); !record.figures.empty())
+            page += circumstances(fmt::format("\nPart {}:\n\n", part), record);
     page += circumstances("\nScale:\n\n", records.part("scale"));
+    if (auto const& part = records.part("scale_kvm"); !part.figures.empty())
+        page += circumstances("\nScale under KVM:\n\n", part);
     page += circumstances("\nSize:\n\n", records.part("size"));
     if (auto const& part = records.part("interference"); !part.figures.empty())
         page += circumstances("\nInterference:\n\n", part);

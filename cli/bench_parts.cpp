@@ -9,9 +9,13 @@
 
 #include "cli/bench_interference.hpp"
 #include "cli/bench_kvm.hpp"
+#include "cli/bench_latency.hpp"
+#include "cli/bench_login.hpp"
 #include "cli/bench_measure.hpp"
 #include "cli/bench_scale.hpp"
+#include "cli/bench_scale_kvm.hpp"
 #include "cli/bench_size.hpp"
+#include "cli/bench_workloads.hpp"
 #include "cli/file.hpp"
 
 namespace antler::cli {
@@ -28,9 +32,13 @@ constexpr std::array parts{
     BenchPart{exits_part, "exits, boots and devices under Antler, and without it", measure_exits},
     BenchPart{"kvm", "the same guests under KVM, in a Linux on the same board", measure_kvm},
     BenchPart{"scale", "what grows with VMs and vCPUs, and what does not", measure_scale},
+    BenchPart{"scale_kvm", "what grows with VMs and vCPUs under KVM", measure_scale_kvm},
     BenchPart{"size", "images, code that an exit can reach, memory", measure_size},
     BenchPart{"interference", "what a noisy machine changes for a VM on a hart of its own",
               measure_interference},
+    BenchPart{"login", "a boot of Debian with systemd until its prompt", measure_login},
+    BenchPart{"workloads", "what a Linux guest's work costs, in instructions and in time", measure_workloads},
+    BenchPart{"latency", "how late a guest wakes up, alone and beside a noisy one", measure_latency},
 };
 
 Path record_file(Path const& root, std::string_view part) {

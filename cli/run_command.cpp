@@ -53,22 +53,6 @@ void explain(SessionResult const& result, RunOptions const& options) {
     if (!complaints.empty()) fmt::print(stderr, "{}\n", complaints);
 }
 
-// What the description asks of the board beyond its RAM: drives, cards, and the control port.
-void add_board_devices(QemuMachine& machine, Description const& description) {
-    std::map<std::string, QemuDrive> drives;
-    for (auto const& vm : description.vms)
-        for (auto const& disk : vm.disks) {
-            if (disk.path.empty() || disk.ramdisk) continue;
-            bool const reads = disk.readonly || disk.overlay || ::access(disk.file.c_str(), W_OK) != 0;
-            auto const [found, fresh] = drives.try_emplace(
-                disk.host, QemuDrive{disk.host, std::filesystem::absolute(disk.file), reads});
-            if (!fresh) found->second.readonly = found->second.readonly && reads;
-        }
-    for (auto const& [serial, drive] : drives) machine.drives.push_back(drive);
-    for (auto const& one : description.switches)
-        if (one.uplink) machine.uplinks.push_back({one.forward});
-}
-
 void say_refused(Description const& description) {
     for (auto const& refusal : description.refused)
         fmt::print(stderr, "antler: {}:{}:{}: {} The VM `{}` does not start.\n", refusal.place.file,
@@ -148,6 +132,21 @@ int watch(SessionOptions session, std::string_view how_to_leave, auto&& run) {
 }
 
 }  // namespace
+
+void add_board_devices(QemuMachine& machine, Description const& description) {
+    std::map<std::string, QemuDrive> drives;
+    for (auto const& vm : description.vms)
+        for (auto const& disk : vm.disks) {
+            if (disk.path.empty() || disk.ramdisk) continue;
+            bool const reads = disk.readonly || disk.overlay || ::access(disk.file.c_str(), W_OK) != 0;
+            auto const [found, fresh] = drives.try_emplace(
+                disk.host, QemuDrive{disk.host, std::filesystem::absolute(disk.file), reads});
+            if (!fresh) found->second.readonly = found->second.readonly && reads;
+        }
+    for (auto const& [serial, drive] : drives) machine.drives.push_back(drive);
+    for (auto const& one : description.switches)
+        if (one.uplink) machine.uplinks.push_back({one.forward});
+}
 
 QemuMachine qemu_machine(MachineDescription const& description) {
     return {.harts = description.harts,

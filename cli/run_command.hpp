@@ -26,6 +26,8 @@ int run_command(RunOptions const& options);
 // Becomes the console of a machine that runs; its name, or empty for the only one.
 int attach_command(std::string const& name);
 
+// What the description asks of the board beyond its RAM: drives and cards.
+void add_board_devices(QemuMachine& machine, Description const& description);
 // What the description's [machine] asks of QEMU; kernel and initrd are left to the caller.
 [[nodiscard]] QemuMachine qemu_machine(MachineDescription const& description);
 

@@ -1,0 +1,55 @@
+// Linux with a program of guests/linux as its first process: alone on the board, under Antler, and under KVM.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cli/bench_boards.hpp"
+#include "cli/kvm_host.hpp"
+#include "cli/qemu.hpp"
+
+namespace antler::cli {
+
+struct LinuxGuest {
+    std::string name{};
+    std::string words{};   // behind those of the command line that all have
+    bool disks = false;    // it has Debian's userland, which it cannot write, and a disk that it can
+    bool network = false;  // it has a card; all that have one are on one switch
+};
+
+struct LinuxLoad {
+    std::vector<LinuxGuest> guests{};  // the last one is listened to
+    u32 harts = 1;
+    bool exact = true;  // instructions are counted; else time passes as it does on the wall
+};
+
+class LinuxBoards {
+public:
+    explicit LinuxBoards(Path work) : work_{std::move(work)} {}
+
+    [[nodiscard]] QemuMachine natively(LinuxLoad const& load) const;  // the last guest alone
+    [[nodiscard]] QemuMachine under_antler(LinuxLoad const& load) const;
+    // `before` is what the words of the listened-to QEMU begin with: nice, say.
+    [[nodiscard]] QemuMachine under_kvm(LinuxLoad const& load, std::string_view before = {}) const;
+    // By the name of a system: `native`, `antler`, `kvm`.
+    [[nodiscard]] QemuMachine on(std::string_view system, LinuxLoad const& load) const;
+
+    // What it said until it ended, or until it said that; without the name of a VM before its lines.
+    [[nodiscard]] static std::string run(QemuMachine const& machine, std::string_view until = {},
+                                         std::string_view name = {});
+
+    // Debian's userland, and whether it was made on this computer.
+    [[nodiscard]] static Path userland();
+    [[nodiscard]] static bool has_userland();
+
+private:
+    [[nodiscard]] Path initramfs() const;
+    [[nodiscard]] Path scratch() const;
+    [[nodiscard]] KvmGuests kvm_guests(LinuxLoad const& load, std::string_view before) const;
+
+    Path work_;
+};
+
+}  // namespace antler::cli

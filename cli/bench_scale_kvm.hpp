@@ -1,0 +1,16 @@
+// What grows with the number of VMs and of vCPUs under KVM.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cli/bench_data.hpp"
+
+namespace antler::cli {
+
+// Points of those curves of bench_scale.hpp that mean something there: a guest whose interrupt is pending
+// does not give its hart away by wfi, so nothing tells what a switch takes.
+[[nodiscard]] Record measure_scale_kvm(std::vector<std::string> const& wanted,
+                                       std::vector<std::string>& problems);
+
+}  // namespace antler::cli

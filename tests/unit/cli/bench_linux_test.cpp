@@ -1,0 +1,58 @@
+// What Linux guests say when they are measured, and what may not be missed.
+#include <gtest/gtest.h>
+
+#include "cli/bench_latency.hpp"
+#include "cli/bench_workloads.hpp"
+
+namespace antler::cli {
+namespace {
+
+TEST(Lateness, IsReadFromAGuestsConsole) {
+    auto const figures = parse_lateness(
+        "noise\r\nlate worst 31500\r\nlate by 5 times 90\r\nlate by 6 times 8\nlate by 30 times 1\n"
+        "late by 31 times 1\nlate by x times 1\nlate over\n",
+        "late_quiet", "antler");
+    EXPECT_EQ(find(figures, "late_quiet_median", "antler"), 5);
+    EXPECT_EQ(find(figures, "late_quiet_99", "antler"), 30);
+    EXPECT_EQ(find(figures, "late_quiet_worst", "antler"), 31.5);
+    EXPECT_EQ(find(figures, "late_quiet/5", "antler"), 90);
+    EXPECT_EQ(find(figures, "late_quiet/25", "antler"), 2);
+}
+
+TEST(Lateness, OfAGuestThatDidNotSayItsWorstIsNone) {
+    EXPECT_TRUE(parse_lateness("late by 5 times 90\n", "late_quiet", "antler").empty());
+    EXPECT_TRUE(parse_lateness("late worst 5000\n", "late_quiet", "antler").empty());
+}
+
+TEST(ALateBin, BeginsWhereTheOneBeforeItEnds) {
+    for (double begin = 0, last = 0; begin < 60'000; begin = late_bin_end(begin)) {
+        EXPECT_EQ(late_bin(begin), begin);
+        EXPECT_EQ(late_bin(late_bin_end(begin) - 1), begin);
+        EXPECT_GE(begin, last);
+        last = begin;
+    }
+}
+
+TEST(ATime, IsTheMedianBetweenItsEnds) {
+    EXPECT_EQ(timed("cpu_ms", "antler", {3, 1, 2.0004, 9, 8}), (Figure{"cpu_ms", "antler", 3, Spread{1, 9}}));
+}
+
+TEST(ATime, SurvivesBeingWrittenAndReadBesideACount) {
+    Record const record{{{"qemu", "10.0.13"}},
+                        {{"cpu", "antler", 100}, {"cpu_ms", "antler", 3, Spread{1, 9.5}}}};
+    EXPECT_EQ(parse_record(to_json(record), "x.json").figures, record.figures);
+    EXPECT_EQ(to_csv(record.figures),
+              "row,system,instructions,median,least,most\ncpu,antler,100,,,\ncpu_ms,antler,,3,1,9.5\n");
+}
+
+TEST(AWorkload, MayTakeAHundredthMoreThanTheMachineAloneAndATwentiethMoreTimeThanUnderKvm) {
+    EXPECT_TRUE(
+        missed_workload_goals(
+            {{"cpu", "native", 1000}, {"cpu", "antler", 1010}, {"cpu_ratio", "antler", 1.05, Spread{1, 2}}})
+            .empty());
+    EXPECT_EQ(missed_workload_goals({{"cpu", "native", 1000}, {"cpu", "antler", 1011}}).size(), 1U);
+    EXPECT_EQ(missed_workload_goals({{"cpu_ratio", "antler", 1.06, Spread{1, 2}}}).size(), 1U);
+}
+
+}  // namespace
+}  // namespace antler::cli
