@@ -197,9 +197,11 @@ struct IommuInfo {
     u64 commands{};            // that it was told
     u64 faults{};              // that it reported
     u32 redirects{};           // messages: 0, 1 to files of guests, 2 and into memory
+    u64 stored{};   // messages that came into memory, for guests whose vCPU had no file; of all IOMMUs
+    u64 notices{};  // that told of them
     constexpr void fields(this auto& self, auto& v) {
         v(self.index, self.kind, self.version, self.levels, self.tells, self.devices, self.commands,
-          self.faults, self.redirects);
+          self.faults, self.redirects, self.stored, self.notices);
     }
 };
 

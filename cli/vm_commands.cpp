@@ -184,7 +184,9 @@ Json iommus_of(Answer const& answer) {
                        {"commands", iommu.commands},
                        {"faults", iommu.faults},
                        {"redirects_messages", iommu.redirects >= 1},
-                       {"stores_messages", iommu.redirects >= 2}});
+                       {"stores_messages", iommu.redirects >= 2},
+                       {"stored", iommu.stored},
+                       {"notices", iommu.notices}});
     }
     return all;
 }

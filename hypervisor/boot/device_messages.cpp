@@ -1,7 +1,6 @@
 // Two files in memory for each vCPU, in turn.
 #include "boot/device_messages.hpp"
 
-#include <atomic>
 #include <bit>
 
 #include "memory/frames.hpp"
@@ -28,6 +27,7 @@ void DeviceMessages::take(Guest& guest, u32 vcpu, u32 which) {
     auto& words = file(guest, vcpu, which)->words;
     for (u32 i = 0; i < words.size(); i += 2) {
         auto came = std::atomic_ref{words[i]}.exchange(0, std::memory_order_acq_rel);
+        stored_.fetch_add(static_cast<u64>(std::popcount(came)), std::memory_order_relaxed);
         for (; came != 0; came &= came - 1)
             guest.vm->vcpu(vcpu)->file->send(i / 2 * 64 + static_cast<u32>(std::countr_zero(came)));
     }
@@ -111,11 +111,12 @@ void DeviceMessages::Guest::file_lives_at(vm::Vcpu& vcpu, Hpa page) {
         if (vm != &vcpu.vm) return;
         in_memory[vcpu.id] = false;
         all->iommus_.redirect(vm->ram().space(), vcpu.id, page);
-        take(*this, vcpu.id, which[vcpu.id]);
+        all->take(*this, vcpu.id, which[vcpu.id]);
     });
 }
 
 void DeviceMessages::interrupted() {
+    notices_.fetch_add(1, std::memory_order_relaxed);
     state_.with([&](State& state) {
         for (auto& guest : state.guests) {
             for (u32 vcpu = 0; guest.vm != nullptr && vcpu < guest.vm->vcpu_count(); ++vcpu) {

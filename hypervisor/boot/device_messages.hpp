@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <optional>
 
 #include "abi/pack.hpp"
@@ -38,6 +39,10 @@ public:
     // Messages came into memory, for whichever vCPU.
     void interrupted() override;
 
+    // How many came there, and how often a notice told of some; a glance, from any hart.
+    [[nodiscard]] u64 stored() const { return stored_.load(std::memory_order_relaxed); }
+    [[nodiscard]] u64 notices() const { return notices_.load(std::memory_order_relaxed); }
+
 private:
     using File = isa::iommu::MemoryFile;
     struct State;
@@ -57,11 +62,13 @@ private:
 
     [[nodiscard]] static File* file(Guest& guest, u32 vcpu, u32 which);
     void store_in(Guest& guest, u32 vcpu, u8 which);
-    static void take(Guest& guest, u32 vcpu, u32 which);
+    void take(Guest& guest, u32 vcpu, u32 which);
 
     platform::Iommus& iommus_;
     std::optional<platform::HostImsic::Message> notice_{};
     Locked<State, Rank::cards> state_;
+    std::atomic<u64> stored_ = 0;
+    std::atomic<u64> notices_ = 0;
 };
 
 }  // namespace antler::boot

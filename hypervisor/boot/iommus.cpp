@@ -135,7 +135,9 @@ bool describe_iommu(BoardIommus& iommus, u32 index, abi::control::IommuInfo& int
             .faults = iommu.faults_seen(),
             .redirects = !Capabilities::msi_flat::get(has.raw)   ? 0u
                          : !Capabilities::msi_mrif::get(has.raw) ? 1u
-                                                                 : 2u};
+                                                                 : 2u,
+            .stored = iommus.messages.stored(),
+            .notices = iommus.messages.notices()};
     return true;
 }
 
