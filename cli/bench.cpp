@@ -25,6 +25,7 @@ void check_rows(std::vector<std::string> const& rows) {
     for (auto const& curve : scale_curves()) known.push_back(curve.name);
     for (auto const& row : size_rows()) known.push_back(row.name);
     known.push_back(login_row);
+    known.emplace_back("boot");
     for (auto const& one : workloads()) known.push_back(one.name);
     for (auto const& row : latency_rows()) known.push_back(row.name);
     for (auto const& wanted : rows)

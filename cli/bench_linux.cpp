@@ -28,8 +28,9 @@ constexpr u64 scratch_bytes = 64_MiB;
 // that.
 constexpr std::string_view disk_script = R"script(#!/bin/sh
 export OPENSSL_riscvcap=rv64gc
-modprobe -q ext4
+[ "$1" = marks ] || modprobe -q ext4
 for disk in a b; do
+    [ -e /dev/vd$disk ] || continue
     if mount -t ext4 -o ro,noload /dev/vd$disk /mnt 2>/dev/null; then
         mount -o bind /dev /mnt/dev
         mount -t proc proc /mnt/proc
@@ -39,6 +40,7 @@ for disk in a b; do
     fi
 done
 case $1 in
+marks) dmesg | sed -n 's!^\[ *\([0-9.]*\)\] !mark \1 !p' ;;
 fio)
     for how in randread randwrite; do
         chroot /mnt /usr/bin/fio --name=disk --filename=$SCRATCH --rw=$how --bs=4k --size=8M --iodepth=8 \

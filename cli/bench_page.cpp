@@ -13,6 +13,7 @@
 #include "cli/bench_login.hpp"
 #include "cli/bench_scale.hpp"
 #include "cli/bench_size.hpp"
+#include "cli/bench_timeline.hpp"
 #include "cli/bench_workloads.hpp"
 #include "cli/file.hpp"
 #include "cli/plot.hpp"
@@ -72,9 +73,9 @@ struct LinuxSection {
     std::string_view part;
     std::string (*section)(Record const& record);
 };
-constexpr std::array sections_of_linux{LinuxSection{"login", login_section},
-                                       LinuxSection{"workloads", workloads_section},
-                                       LinuxSection{"latency", latency_section}};
+constexpr std::array sections_of_linux{
+    LinuxSection{"timeline", timeline_section}, LinuxSection{"login", login_section},
+    LinuxSection{"workloads", workloads_section}, LinuxSection{"latency", latency_section}};
 
 Figures figures_of_all(Records const& records) {
     Figures figures;
@@ -193,6 +194,8 @@ std::map<std::string, std::string> benchmarks_pictures(Records const& records) {
     pictures["scale-start"] = svg(curves("Until the first guest runs", "instructions", scale, {"start"}));
     pictures["scale-vcpus"] = svg(curves("Harts of one VM on eight harts of the board", "instructions", scale,
                                          {"ipi_vcpus", "hart_start_vcpus"}));
+    if (auto const& part = records.part("timeline"); !part.figures.empty())
+        pictures["boot"] = svg(timeline_picture(part));
     if (auto const& part = records.part("workloads"); !part.figures.empty())
         pictures["workloads"] = svg(workloads_picture(part));
     if (auto const& part = records.part("latency"); !part.figures.empty())

@@ -15,6 +15,7 @@
 #include "cli/bench_scale.hpp"
 #include "cli/bench_scale_kvm.hpp"
 #include "cli/bench_size.hpp"
+#include "cli/bench_timeline.hpp"
 #include "cli/bench_workloads.hpp"
 #include "cli/file.hpp"
 
@@ -36,6 +37,7 @@ constexpr std::array parts{
     BenchPart{"size", "images, code that an exit can reach, memory", measure_size},
     BenchPart{"interference", "what a noisy machine changes for a VM on a hart of its own",
               measure_interference},
+    BenchPart{"timeline", "the stages of a boot of Linux", measure_timeline},
     BenchPart{"login", "a boot of Debian with systemd until its prompt", measure_login},
     BenchPart{"workloads", "what a Linux guest's work costs, in instructions and in time", measure_workloads},
     BenchPart{"latency", "how late a guest wakes up, alone and beside a noisy one", measure_latency},

@@ -36,6 +36,19 @@ struct LineChart {
 };
 [[nodiscard]] std::string svg(LineChart const& chart);
 
+// What came one after another, a bar for each row.
+struct TimeLine {
+    std::string title{};
+    std::string unit{};
+    std::vector<std::string> stages{};
+    struct Row {
+        std::string label{};
+        std::vector<double> ends{};  // of the stages
+    };
+    std::vector<Row> rows{};
+};
+[[nodiscard]] std::string svg(TimeLine const& line);
+
 // Round numbers that divide what lies between two others into a few parts.
 [[nodiscard]] std::vector<double> axis_steps(double least, double most, bool logarithmic);
 // 1,234 or 1.5 or 12 M: as little as says it.

@@ -2,7 +2,9 @@
 #include <gtest/gtest.h>
 
 #include "cli/bench_latency.hpp"
+#include "cli/bench_timeline.hpp"
 #include "cli/bench_workloads.hpp"
+#include "cli/plot.hpp"
 
 namespace antler::cli {
 namespace {
@@ -31,6 +33,28 @@ TEST(ALateBin, BeginsWhereTheOneBeforeItEnds) {
         EXPECT_GE(begin, last);
         last = begin;
     }
+}
+
+TEST(ABoot, HasItsStagesFromLinuxOwnLog) {
+    auto const figures = parse_marks(
+        "mark 0.004 smp: Brought up 1 node, 1 CPU\r\nmark 0.862378 Run /init as init process\n"
+        "mark 0.9 Run /sbin/init\nmark\nmark x Run /init as init process\nmark 1\n",
+        "native");
+    EXPECT_EQ(figures, (Figures{{"boot/cpus", "native", 4e6}, {"boot/init", "native", 862378000}}));
+}
+
+TEST(ATimeLine, HasABarForEachStageThatTookTime) {
+    auto const picture =
+        svg(TimeLine{.title = "t",
+                     .unit = "u",
+                     .stages = {"one", "two"},
+                     .rows = {{.label = "a", .ends = {5, 10}}, {.label = "b", .ends = {1, 2}}}});
+    EXPECT_TRUE(picture.contains("two"));
+    // Bars, squares beside the words, and the ground.
+    std::size_t boxes = 0;
+    for (auto at = picture.find("<rect"); at != std::string::npos; at = picture.find("<rect", at + 1))
+        ++boxes;
+    EXPECT_EQ(boxes, 4U + 2U + 1U);
 }
 
 TEST(ATime, IsTheMedianBetweenItsEnds) {
