@@ -1,16 +1,23 @@
 // One that is interrupted without end (`mode=storm`), and one that measures how late its timer rings beside
 // it.
 #include <algorithm>
+#include <span>
 
+#include "guests/lib/device_tree.hpp"
 #include "guests/lib/devices.hpp"
 #include "isa/aplic.hpp"
 
 namespace antler::guests {
 namespace {
 
-constexpr u64 storm_ms = 400;
+constexpr u32 storm_ms = 400;  // or what `ms=` says
 constexpr u64 first_ms = 100;  // until the other one has started
-constexpr u32 rounds = 100;
+constexpr u32 most_rounds = 2'000;
+constexpr u32 usual_rounds = 100;
+
+[[nodiscard]] u32 or_else(u32 told, u32 otherwise) {
+    return told != 0 ? told : otherwise;
+}
 
 struct Storm {
     Wires wires;
@@ -42,7 +49,8 @@ void send_messages(void* argument) {
 }
 
 void make_a_storm() {
-    Storm storm{.wires = Wires{this_hart().id}, .end = now() + guest().hertz * storm_ms / 1000};
+    Storm storm{.wires = Wires{this_hart().id},
+                .end = now() + guest().hertz * or_else(number_of("ms="), storm_ms) / 1000};
     on_interrupt(irq::external, handle, &storm);
     store<u8>(uart::ier, uart::ier_transmit);
     storm.wires.open(uart::source);
@@ -56,7 +64,9 @@ void make_a_storm() {
 }
 
 void measure() {
-    static std::array<u64, rounds> late;
+    static std::array<u64, most_rounds> space;
+    auto const rounds = std::min(or_else(number_of("rounds="), usual_rounds), most_rounds);
+    auto const late = std::span{space}.first(rounds);
     csr::sie::set(irq::bit(irq::timer));
     auto const rest_until = [](u64 when) {
         sbi::set_timer(when);
