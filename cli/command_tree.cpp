@@ -11,6 +11,7 @@
 #include "cli/build_command.hpp"
 #include "cli/build_guest_command.hpp"
 #include "cli/check_command.hpp"
+#include "cli/coverage_command.hpp"
 #include "cli/doctor.hpp"
 #include "cli/failure.hpp"
 #include "cli/manual.hpp"
@@ -168,6 +169,19 @@ void add_fuzz(CommandTree& tree) {
     command.words->add_option("--jobs", options.jobs, "So many at once; one for each processor if left out");
 }
 
+void add_coverage(CommandTree& tree) {
+    auto const command = add<CoverageOptions>(
+        tree, "coverage", "Say which lines and branches of the hypervisor the tests run", coverage_command);
+    auto& options = *command.options;
+    command.words->add_flag("--system", options.system,
+                            "Run the scenarios too, which takes a quarter of an hour");
+    command.words->add_option("--filter", options.filter,
+                              "Only programs with this in their name; with --system only scenarios");
+    command.words->add_flag("--files", options.files, "Name the lines of each file that did not run");
+    command.words->add_flag("--save", options.save, "Write docs/coverage.json and docs/coverage.md");
+    command.words->add_option("--jobs", options.jobs, "So many at once; one for each processor if left out");
+}
+
 void add_bench(CommandTree& tree) {
     auto const command = add<BenchOptions>(
         tree, "bench", "Measure what exits and boots cost, beside native and others", bench_command);
@@ -268,6 +282,7 @@ CommandTree make_command_tree() {
     add_operator_commands(tree);
     add_test(tree);
     add_fuzz(tree);
+    add_coverage(tree);
 
     add_bench(tree);
     add_symbolize(tree);

@@ -13,6 +13,7 @@ struct TestOptions {
     std::vector<std::string> stages{};  // --stage NAME, may be given again: static, unit, fuzz, system, bench
     std::string filter{};               // --filter TEXT: only tests with TEXT in their name
     unsigned jobs = 0;                  // --jobs N: at once; 0: one for each processor
+    std::vector<std::string> qemu_args{};  // more words for the QEMU of every scenario
 };
 
 // The exit code: 0 when nothing failed.

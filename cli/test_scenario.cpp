@@ -72,8 +72,9 @@ private:
 
 class ScenarioReader {
 public:
-    ScenarioReader(Path const& file, std::string name, toml::table const& table, bool long_form)
-        : file_{file}, name_{std::move(name)}, table_{table}, long_form_{long_form} {}
+    ScenarioReader(Path const& file, std::string name, toml::table const& table, bool long_form,
+                   std::vector<std::string> const& qemu_args)
+        : file_{file}, name_{std::move(name)}, table_{table}, long_form_{long_form}, qemu_args_{qemu_args} {}
 
     std::vector<Scenario> read() {
         for (auto const& [key, node] : table_)
@@ -163,7 +164,9 @@ private:
             if (auto const guest = table["guest"].value<std::string>())
                 set_kernel(description, "guest", "guest:" + *guest);
             find_guests(description);
-            if (table["monitor"]) add_monitor(description);
+            if (table["monitor"])
+                add_qemu_args(description, {"-monitor", "unix:${monitor},server=on,wait=off"});
+            if (!description.empty()) add_qemu_args(description, qemu_args_);
             if (!description.empty()) scenario.description = written(description);
         }
         if (auto const* other = table["other"].as_table()) {
@@ -197,12 +200,12 @@ private:
                 set_kernel(description, name.str(), guest_elf(kernel.substr(6)).string());
         }
     }
-    // The socket is named when the scenario runs.
-    static void add_monitor(toml::table& description) {
+    // The monitor's socket is named when the scenario runs.
+    static void add_qemu_args(toml::table& description, std::vector<std::string> const& words) {
+        if (words.empty()) return;
         auto& machine = table_in(description, "machine");
         if (machine["qemu_args"].as_array() == nullptr) machine.insert_or_assign("qemu_args", toml::array{});
-        machine["qemu_args"].as_array()->push_back("-monitor");
-        machine["qemu_args"].as_array()->push_back("unix:${monitor},server=on,wait=off");
+        for (auto const& word : words) machine["qemu_args"].as_array()->push_back(word);
     }
 
     std::vector<std::string> texts(toml::node_view<toml::node const> view) const {
@@ -324,6 +327,7 @@ private:
     std::string name_;
     toml::table const& table_;  // as written: a copy does not know its lines
     bool long_form_;
+    std::vector<std::string> const& qemu_args_;
 };
 
 }  // namespace
@@ -370,7 +374,8 @@ std::vector<std::vector<std::size_t>> pairwise(std::vector<std::size_t> const& s
     return chosen;
 }
 
-std::vector<Scenario> read_scenarios(Path const& file, bool long_form) {
+std::vector<Scenario> read_scenarios(Path const& file, bool long_form,
+                                     std::vector<std::string> const& qemu_args) {
     toml::table root;
     try {
         root = toml::parse_file(file.string());
@@ -386,7 +391,7 @@ std::vector<Scenario> read_scenarios(Path const& file, bool long_form) {
             complain({.file = file.string()}, fmt::format("`{}` is not `[scenario.NAME]`.", key.str()));
         for (auto const& [name, scenario] : *scenarios) {
             if (!scenario.is_table()) complain({.file = file.string()}, "A scenario is a table.");
-            ScenarioReader reader{file, std::string{name.str()}, *scenario.as_table(), long_form};
+            ScenarioReader reader{file, std::string{name.str()}, *scenario.as_table(), long_form, qemu_args};
             for (auto& made : reader.read()) all.push_back(std::move(made));
         }
     }

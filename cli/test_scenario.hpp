@@ -72,7 +72,8 @@ struct Scenario {
 
 // All scenarios of a file, every combination of `expand` one of its own; a complaint about what is wrong is
 // thrown.
-[[nodiscard]] std::vector<Scenario> read_scenarios(Path const& file, bool long_form);
+[[nodiscard]] std::vector<Scenario> read_scenarios(Path const& file, bool long_form,
+                                                   std::vector<std::string> const& qemu_args = {});
 
 // One value of each axis for every run: all combinations, or so many that each pair of values meets once.
 [[nodiscard]] std::vector<std::vector<std::size_t>> combinations(std::vector<std::size_t> const& sizes);

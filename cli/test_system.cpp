@@ -466,7 +466,7 @@ TestStage system_stage(TestOptions const& options) {
     std::ranges::sort(files);
     std::vector<Scenario> scenarios;
     for (auto const& file : files)
-        for (auto& scenario : read_scenarios(file, options.long_form))
+        for (auto& scenario : read_scenarios(file, options.long_form, options.qemu_args))
             if (is_wanted(options, scenario.name)) scenarios.push_back(std::move(scenario));
     // Those that take longest begin first, so that the last one does not run alone.
     std::ranges::sort(scenarios, {}, [](Scenario const& s) { return std::pair{-s.timeout_seconds, s.name}; });

@@ -15,8 +15,10 @@ if(cli_sources)
         fmt::fmt LibArchive::LibArchive ${FDT_LIBRARY} ${ZSTD_LIBRARY})
 endif()
 
-# QEMU loads it, with whatever libraries it has itself: so it needs none.
-add_library(instructions MODULE ${CMAKE_SOURCE_DIR}/bench/plugin/instructions.cpp)
-set_target_properties(instructions PROPERTIES PREFIX "" CXX_VISIBILITY_PRESET hidden)
-target_compile_options(instructions PRIVATE -ffreestanding -fno-exceptions -fno-rtti -fno-stack-protector -O2)
-target_link_options(instructions PRIVATE -nostdlib)
+# QEMU loads them, with whatever libraries it has itself: so they need none.
+foreach(plugin IN ITEMS instructions executed)
+    add_library(${plugin} MODULE ${CMAKE_SOURCE_DIR}/bench/plugin/${plugin}.cpp)
+    set_target_properties(${plugin} PROPERTIES PREFIX "" CXX_VISIBILITY_PRESET hidden)
+    target_compile_options(${plugin} PRIVATE -ffreestanding -fno-exceptions -fno-rtti -fno-stack-protector -O2)
+    target_link_options(${plugin} PRIVATE -nostdlib)
+endforeach()

@@ -2,6 +2,7 @@
 // of firmware and hypervisor (`outside=BYTES` of RAM from its start) or in a guest's, and says both whenever
 // a guest marks a place by `slti x0, x0, N`, which does nothing.  It uses no library: QEMU may have one of
 // its own.
+#include "bench/plugin/line.hpp"
 #include "bench/plugin/qemu_plugin.hpp"
 
 extern "C" {
@@ -31,35 +32,9 @@ qemu_plugin_u64 outside() {
     return {state.counts, offsetof(Counts, outside)};
 }
 
-// One line, put together without a library.
-class Line {
-public:
-    void add(char const* text) {
-        while (*text != 0 && at_ + 1 < sizeof text_) text_[at_++] = *text++;
-        text_[at_] = 0;
-    }
-    void add(uint64_t number) {
-        char digits[24];
-        int count = 0;
-        do {
-            digits[count++] = static_cast<char>('0' + number % 10);
-            number /= 10;
-        } while (number != 0);
-        while (count > 0) {
-            char const digit[2]{digits[--count], 0};
-            add(digit);
-        }
-    }
-    [[nodiscard]] char const* text() const { return text_; }
-
-private:
-    char text_[160]{};
-    size_t at_ = 0;
-};
-
 // "mark N hart H inside I outside O of A"
 void tell(unsigned hart, void* argument) {
-    Line line;
+    antler::plugin::Line line;
     line.add("mark ");
     line.add(reinterpret_cast<uint64_t>(argument));
     line.add(" hart ");
@@ -93,19 +68,12 @@ void translate(qemu_plugin_id_t, qemu_plugin_tb* block) {
     }
 }
 
-uint64_t number_behind(char const* word, char const* name) {
-    while (*name != 0)
-        if (*word++ != *name++) return 0;
-    uint64_t number = 0;
-    for (; *word >= '0' && *word <= '9'; ++word) number = number * 10 + static_cast<uint64_t>(*word - '0');
-    return number;
-}
-
 }  // namespace
 
 int qemu_plugin_install(qemu_plugin_id_t id, qemu_info_t const*, int count, char** words) {
     for (int i = 0; i < count; ++i)
-        if (auto const bytes = number_behind(words[i], "outside="); bytes != 0) state.outside_bytes = bytes;
+        if (auto const bytes = antler::plugin::number_behind(words[i], "outside="); bytes != 0)
+            state.outside_bytes = bytes;
     state.counts = qemu_plugin_scoreboard_new(sizeof(Counts));
     qemu_plugin_register_vcpu_tb_trans_cb(id, translate);
     return state.outside_bytes == 0 ? -1 : 0;

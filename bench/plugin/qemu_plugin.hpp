@@ -27,6 +27,7 @@ enum qemu_plugin_cb_flags { QEMU_PLUGIN_CB_NO_REGS };
 void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t, qemu_plugin_tb_callback);
 size_t qemu_plugin_tb_n_insns(qemu_plugin_tb const*);
 qemu_plugin_insn* qemu_plugin_tb_get_insn(qemu_plugin_tb const*, size_t index);
+size_t qemu_plugin_insn_size(qemu_plugin_insn const*);
 size_t qemu_plugin_insn_data(qemu_plugin_insn const*, void* to, size_t bytes);
 uint64_t qemu_plugin_insn_vaddr(qemu_plugin_insn const*);
 void* qemu_plugin_insn_haddr(qemu_plugin_insn const*);  // where it lies in QEMU itself; none: in a device
