@@ -15,7 +15,8 @@ constexpr std::string_view head = R"(
 Exact, in microseconds of the guest's clock, of which an instruction is a thousandth. A program in a Linux guest (guests/linux/naps.cpp)
 does as cyclictest does: with a real-time priority it sleeps until the next millisecond by its monotonic clock, 2,000 times,
 and asks how late it is. Its own kernel is in it: that is all of `native`. The noisy guest is another Linux that calculates,
-fills memory, makes processes and talks through pipes without end, on the only hart of the board, with the same weight.
+fills memory, makes processes and talks through pipes without end, on the only hart of the board. With the same weight some
+wake-ups wait for the end of its turn, of 5 ms; `antler_weight` has the greatest `cpus.weight`, and none does.
 `kvm_nice` is KVM where the measured QEMU goes before the others in its host.
 
 ![histogram: how often a wake-up was how late, under each system](benchmarks/latency.svg)

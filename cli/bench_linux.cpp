@@ -127,10 +127,10 @@ QemuMachine LinuxBoards::under_antler(LinuxLoad const& load) const {
         }
     for (auto const& guest : load.guests) {
         text += fmt::format(
-            "[vm.{}]\nmemory = {{ size = \"{}M\" }}\n"
+            "[vm.{}]\ncpus = {{ weight = {} }}\nmemory = {{ size = \"{}M\" }}\n"
             "payload = {{ kernel = \"{}\", initramfs = \"{}\", cmdline = '{} {}' }}\n",
-            guest.name, guest_memory / 1_MiB, BenchBoards::kernel().string(), initramfs().string(),
-            words_of_all, guest.words);
+            guest.name, guest.weight, guest_memory / 1_MiB, BenchBoards::kernel().string(),
+            initramfs().string(), words_of_all, guest.words);
         if (guest.network) text += "net = [{ switch = \"lan\" }]\n";
         if (!guest.disks) continue;
         text += fmt::format("disks = [{{ path = \"{}\", readonly = true }}", userland().string());

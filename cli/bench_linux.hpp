@@ -12,11 +12,14 @@
 
 namespace antler::cli {
 
+inline constexpr unsigned equal_weight = 256;
+
 struct LinuxGuest {
     std::string name{};
     std::string words{};   // behind those of the command line that all have
     bool disks = false;    // it has Debian's userland, which it cannot write, and a disk that it can
     bool network = false;  // it has a card; all that have one are on one switch
+    unsigned weight = equal_weight;  // its part of the hart under Antler, beside those of the others
 };
 
 struct LinuxLoad {

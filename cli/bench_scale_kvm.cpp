@@ -43,7 +43,7 @@ constexpr std::string_view helpers =
     "        $q -m 16M -smp $2 -kernel /guests/nap -append rests -serial null </dev/null &\n"
     "        count=$((count + 1))\n"
     "    done\n"
-    "    sleep 5\n"
+    "    sleep $((10 + 4 * $1 * $2))\n"
     "    [ $1 -gt 0 ] && echo && echo \"bench memory $(((before - $(available)) / $1))\"\n"
     "}\n";
 
@@ -96,7 +96,7 @@ private:
         fmt::print(stderr, "antler: bench: {} VMs ({})\n", count, kvm);
         auto const console =
             boot(1, fmt::format("sleepers {} 1\n"
-                                "$q -m 64M -smp 1 -kernel /guests/bench -append row=wake_1ms "
+                                "$q -m 256M -smp 1 -kernel /guests/bench -append row=wake_1ms "
                                 "-serial stdio </dev/null\n",
                                 count - 1));
         keep("wake", count, number_after(console, "bench wake_1ms "));

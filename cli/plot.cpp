@@ -12,9 +12,9 @@
 namespace antler::cli {
 namespace {
 
-// Blue, orange, green, grey, purple, red: told apart by those who do not see all colours.
-constexpr std::array<std::string_view, 6> colours{"#0072b2", "#e69f00", "#009e73",
-                                                  "#8c8c8c", "#cc79a7", "#d55e00"};
+// Blue, orange, green, grey, purple, red, light blue: told apart by those who do not see all colours.
+constexpr std::array<std::string_view, 7> colours{"#0072b2", "#e69f00", "#009e73", "#8c8c8c",
+                                                  "#cc79a7", "#d55e00", "#56b4e9"};
 
 }  // namespace
 
