@@ -23,6 +23,7 @@ namespace {
 
 constexpr usize most_together = 8;
 constexpr int limit_seconds = 300;
+constexpr int analyzer_limit_seconds = 1800;
 // Of what it offers beyond, only the size of structures would be said.
 constexpr std::string_view analyzer = "clang-analyzer-*,-clang-analyzer-optin.*";
 
@@ -34,6 +35,11 @@ struct Source {
     Path stamp{};          // a file that exists when nothing was said about exactly this
     std::string name{};
 };
+
+// The analyzer takes its time.
+int limit_of(Source const& source) {
+    return source.checks.empty() ? limit_seconds : analyzer_limit_seconds;
+}
 
 bool is_hypervisor(Path const& file) {
     return file.string().starts_with((root_directory() / "hypervisor").string());
@@ -85,7 +91,7 @@ void tidy_alone(Path const& tool, Source const& source, TestReport& report) {
     auto result = run_logged(source.name,
                              {tool.string(), "-p", source.database.string(), "--quiet",
                               "--checks=" + source.checks, source.file.string()},
-                             limit_seconds);
+                             limit_of(source));
     if (result.outcome == Outcome::passed) return nothing_was_said(source, report);
     report.add(std::move(result));
 }
@@ -114,7 +120,7 @@ bool are_silent_together(Path const& tool, std::span<Source const> sources) {
                    {tool.string(), "-p", folder.string(), "--quiet",
                     fmt::format("--config-file={}", (root_directory() / ".clang-tidy").string()),
                     "--checks=-bugprone-suspicious-include," + sources.front().checks, together.string()},
-                   limit_seconds);
+                   limit_of(sources.front()));
     std::filesystem::remove_all(folder);
     return result.outcome == Outcome::passed;
 }
