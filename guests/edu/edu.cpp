@@ -144,13 +144,6 @@ void give_away(u64 at) {
     check("the balloon takes the page", within(5'000, [&] { return load<u16>(rings + used + 2) == 1; }));
 }
 
-// An IOMMU that does not interrupt is asked a hundred times a second what it refused: until then the device
-// must be this VM's.
-void stay_until_heard() {
-    auto const end = now() + guest().hertz / 5;
-    while (now() < end) pause();
-}
-
 }  // namespace
 
 void run() {
@@ -181,7 +174,6 @@ void run() {
         check("it ends", edu.ends());
         edu.fetch(u64{1} << 40, few);
         check("it ends", edu.ends());
-        stay_until_heard();
     }
     if (told("mode=taken")) {
         auto const lost = take_pages(1);
@@ -195,7 +187,6 @@ void run() {
         check("it ends", edu.ends());
         edu.fetch(lost, few);
         check("it ends", edu.ends());
-        stay_until_heard();
     }
     if (told("mode=leave")) {
         // Whoever has the memory next is not to find this there.

@@ -4,6 +4,7 @@
 #include "boot/drivers.hpp"
 #include "boot/system.hpp"
 #include "hart/csr.hpp"
+#include "hart/fence.hpp"
 
 namespace antler::boot {
 namespace {
@@ -75,6 +76,17 @@ void listen_to_one(System& all, BoardIommus& iommus, u32 i) {
 void IommuListener::interrupted() {
     // Two harts may be sent here, one by its wire and one that asks everybody.
     if (busy.exchange(true, std::memory_order_acquire)) return;
+    say_all();
+    busy.store(false, std::memory_order_release);
+}
+
+void IommuListener::listen() {
+    while (busy.exchange(true, std::memory_order_acquire)) hart::pause();
+    say_all();
+    busy.store(false, std::memory_order_release);
+}
+
+void IommuListener::say_all() {
     auto& all = system();
     auto& iommus = all.iommus->all;
     auto const now = hart::time();
@@ -96,7 +108,6 @@ void IommuListener::interrupted() {
         said_dead = true;
         say("antler: iommu {} does not obey: its devices reach nothing any more\n", index);
     }
-    busy.store(false, std::memory_order_release);
 }
 
 void open_iommus(System& all) {

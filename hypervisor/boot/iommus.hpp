@@ -16,16 +16,22 @@ struct System;
 // One of them has something to tell.
 struct IommuListener final : platform::InterruptHandler {
     void interrupted() override;
+    // Waits for whoever listens just now: what was told before this call is said when it returns.
+    void listen();
     u32 index = 0;
     std::atomic<bool> busy = false;  // some hart listens to it
     bool said_dead = false;
     u64 window_start = 0;  // of lines
     u32 lines = 0;
     u64 unsaid = 0;
+
+private:
+    void say_all();
 };
 
-struct BoardIommus {
-    explicit BoardIommus(memory::Frames& frames) : all{frames} {}
+struct BoardIommus final : platform::FaultHearer {
+    explicit BoardIommus(memory::Frames& frames) : all{frames} { all.set_hearer(*this); }
+    void hear(u32 iommu) override { listeners[iommu].listen(); }
     platform::Iommus all;
     platform::IommuBoard board{};
     std::array<IommuListener, platform::Iommus::most> listeners{};

@@ -177,11 +177,13 @@ Result<void> Iommus::attach_house(DeviceId device) {
 }
 
 void Iommus::detach(DeviceId id) {
-    if (id.iommu >= count_) return;
+    if (id.iommu >= count_ || !is_attached(id)) return;
+    // It is its owner's until what was refused of it is heard: nobody else can be blamed for that.
+    hold(id);
+    if (hearer_ != nullptr) hearer_->hear(id.iommu);
     state_.with([&](State& state) {
         auto* const device = find(state, id);
         if (device == nullptr) return;
-        all_[id.iommu].clear(id.number);
         device->used = false;
         auto* const domain = device->domain;
         if (domain == nullptr) return;

@@ -35,6 +35,16 @@ private:
     std::optional<memory::Page<memory::Zeroed>> messages_{};
 };
 
+// Who says what IOMMUs refused; boot/ does.
+class FaultHearer {
+public:
+    // When it returns, everything was heard that this IOMMU had to tell when it was called.  No lock is held.
+    virtual void hear(u32 iommu) = 0;
+
+protected:
+    ~FaultHearer() = default;
+};
+
 class Iommus {
 public:
     static constexpr u32 most = 4;
@@ -80,7 +90,8 @@ public:
     [[nodiscard]] Result<void> attach(DeviceId device, memory::Space& space, std::string_view vm);
     // A device that the house drives reaches all memory.
     [[nodiscard]] Result<void> attach_house(DeviceId device);
-    // Returns when nothing that it did before is under way.  Nothing happens where it is attached to nobody.
+    // Returns when nothing that it did before is under way, and what was refused of that was heard while it
+    // was its owner's.  Nothing happens where it is attached to nobody.
     void detach(DeviceId device);
     // It reaches nothing for a while, though it stays attached; then what it reached before, and its faults
     // are heard again. Returns as detach().
@@ -124,6 +135,8 @@ public:
     }
     // So many faults of a device are heard in this time.
     static constexpr u32 most_faults = 64;
+    // Whoever calls for_each_fault(): asked to, before a device is let go.
+    void set_hearer(FaultHearer& hearer) { hearer_ = &hearer; }
     void set_patience(Ticks patience) { patience_ = patience; }
 
 private:
@@ -164,6 +177,7 @@ private:
     std::array<Kind, most> kinds_{};
     u32 count_ = 0;
     IommuMap const* map_ = nullptr;
+    FaultHearer* hearer_ = nullptr;
     Ticks patience_{10'000'000};
     Locked<State, Rank::iommus> state_;
 };

@@ -256,6 +256,101 @@ TEST(Iommu, ADeviceWithTooManyFaultsIsHeardNoMore) {
     desk.all.detach(disk);
 }
 
+// What boot/ does when it is asked.
+struct Hearer final : FaultHearer {
+    explicit Hearer(Desk& d) : desk{d} { desk.all.set_hearer(*this); }
+    void hear(u32 iommu) override {
+        EXPECT_EQ(iommu, 0u);
+        EXPECT_EQ(desk.writes(disk.number, ram), Only{}) << "it reaches nothing any more";
+        for (auto const& fault : desk.faults()) {
+            heard.push_back(desk.names[heard_now++]);
+            addresses.push_back(fault.record.iotval);
+        }
+        heard_now = 0;
+        EXPECT_TRUE(desk.all.is_attached(disk)) << "nobody else can have it yet";
+    }
+    Desk& desk;
+    usize heard_now = 0;
+    std::vector<std::string> heard{};
+    std::vector<u64> addresses{};
+};
+
+TEST(Iommu, WhatADeviceDidIsItsOwnersThoughNobodyAskedInTime) {
+    Desk desk;
+    Guest one{desk.board.frames, desk.tags, 1}, two{desk.board.frames, desk.tags, 2};
+    one.give(ram);
+    Hearer hearer{desk};
+    ASSERT_TRUE(desk.all.attach(disk, one, "one").ok());
+    EXPECT_EQ(desk.writes(disk.number, ram + 1_MiB), Only{});
+    EXPECT_EQ(desk.writes(disk.number, ram + 2_MiB), Only{});
+    desk.all.detach(disk);
+    // The third is what it tried while it was asked about.
+    EXPECT_EQ(hearer.heard, (std::vector<std::string>{"one", "one", "one"}));
+    EXPECT_EQ(hearer.addresses, (std::vector<u64>{(ram + 1_MiB).raw(), (ram + 2_MiB).raw(), ram.raw()}));
+    EXPECT_FALSE(desk.all.is_attached(disk));
+    ASSERT_TRUE(desk.all.attach(disk, two, "two").ok());
+    EXPECT_TRUE(desk.faults().empty());
+    EXPECT_EQ(desk.writes(disk.number, ram), Only{});
+    EXPECT_EQ(desk.faults().size(), 1u);
+    EXPECT_EQ(desk.names[0], "two");
+    desk.all.detach(disk);
+    desk.all.detach(disk);  // of nobody: nobody is asked
+    EXPECT_EQ(hearer.heard.size(), 4u);
+}
+
+TEST(Iommu, ADeviceThatIsHeldReachesNothingUntilItIsLetGo) {
+    Desk desk;
+    Guest vm{desk.board.frames, desk.tags, 1}, other_vm{desk.board.frames, desk.tags, 2};
+    auto const page = vm.give(ram);
+    auto const pages = isa::iommu::MessagePages::of(files, 1);
+    ASSERT_TRUE(desk.all.set_message_pages(vm, pages).ok());
+    ASSERT_TRUE(desk.all.attach(disk, vm, "vm").ok());
+    ASSERT_TRUE(desk.all.attach(other, vm, "vm").ok());
+    constexpr Hpa file{0x2800'1000};
+    desk.all.redirect(vm, 0, file);
+    EXPECT_EQ(desk.writes(disk.number, ram), (Only{{page}}));
+    EXPECT_EQ(desk.writes(disk.number, files), (Only{{file}}));
+    desk.all.hold(disk);
+    EXPECT_EQ(desk.hardware.log.back(), isa::iommu::Command::fence()) << "nothing of it is under way";
+    EXPECT_EQ(desk.writes(disk.number, ram), Only{}) << "nothing is kept";
+    EXPECT_EQ(desk.writes(disk.number, files), Only{});
+    EXPECT_EQ(desk.writes(other.number, ram), (Only{{page}})) << "others go on";
+    EXPECT_TRUE(desk.all.is_attached(disk));
+    EXPECT_EQ(desk.all.attach(disk, other_vm, "other").error(), Error::already_exists);
+    // What changes meanwhile it finds changed.
+    desk.all.redirect(vm, 0, file + 4_KiB);
+    ASSERT_TRUE(vm.unmap({ram, 4_KiB}).ok());
+    auto const next = vm.give(ram + 8_KiB);
+    desk.all.hold(disk);  // twice is once
+    desk.all.let_go(disk);
+    EXPECT_EQ(desk.writes(disk.number, ram), Only{});
+    EXPECT_EQ(desk.writes(disk.number, ram + 8_KiB), (Only{{next}}));
+    EXPECT_EQ(desk.writes(disk.number, files), (Only{{file + 4_KiB}}));
+    desk.all.detach(disk);
+    desk.all.detach(other);
+    desk.all.let_go(disk);
+    EXPECT_EQ(desk.writes(disk.number, ram + 8_KiB), Only{}) << "of nobody";
+    ASSERT_TRUE(desk.all.set_message_pages(vm, std::nullopt).ok());
+}
+
+TEST(Iommu, ADeviceThatWasHeldIsHeardAgain) {
+    Desk desk;
+    Guest vm{desk.board.frames, desk.tags, 1};
+    vm.give(ram);
+    ASSERT_TRUE(desk.all.attach(disk, vm, "wild").ok());
+    for (u32 i = 0; i < 2 * Iommus::most_faults; ++i) {
+        EXPECT_EQ(desk.writes(disk.number, ram + 1_MiB), Only{});
+        (void)desk.faults(Ticks{i});
+    }
+    EXPECT_EQ(desk.writes(disk.number, ram + 1_MiB), Only{});
+    EXPECT_TRUE(desk.faults().empty()) << "it was one too many";
+    desk.all.hold(disk);
+    desk.all.let_go(disk);
+    EXPECT_EQ(desk.writes(disk.number, ram + 1_MiB), Only{});
+    EXPECT_EQ(desk.faults().size(), 1u);
+    desk.all.detach(disk);
+}
+
 TEST(Iommu, LosesRecordsAndGoesOn) {
     Desk desk;
     for (u32 i = 0; i < 2 * platform::Iommu::records; ++i) EXPECT_EQ(desk.writes(i, ram), Only{});
