@@ -37,9 +37,10 @@ set(layers_vm vm hart isa abi memory backend device sched)
 set(layers_sbi sbi vm hart isa abi memory backend device sched)
 set(layers_nested nested vm hart isa abi memory backend device sched)
 set(layers_control control vm hart isa abi memory backend device sched)
+set(layers_boot boot platform backend vm hart isa abi memory device sched)
 set(layers_cli cli isa abi)
 
-foreach(folder IN ITEMS isa abi memory backend device sched hart platform vm sbi nested control)
+foreach(folder IN ITEMS isa abi memory backend device sched hart platform vm sbi nested control boot)
     set(place ${CMAKE_SOURCE_DIR}/hypervisor/${folder})
     if(folder STREQUAL "isa" OR folder STREQUAL "abi")
         set(place ${CMAKE_SOURCE_DIR}/${folder})
@@ -47,6 +48,9 @@ foreach(folder IN ITEMS isa abi memory backend device sched hart platform vm sbi
     file(GLOB sources CONFIGURE_DEPENDS ${place}/*.cpp)
     if(folder STREQUAL "platform")
         list(FILTER sources INCLUDE REGEX "/(board|board_device|board_pci|driver_queue|hart_interrupts|host_aplic|host_imsic|host_plic|iommu|iommus|virtio_block|virtio_device)\\.cpp$") # the rest needs a RISC-V machine
+    endif()
+    if(folder STREQUAL "boot")
+        list(FILTER sources INCLUDE REGEX "/(device_messages)\\.cpp$")
     endif()
     if(sources)
         add_library(portable-${folder} STATIC ${sources})
@@ -87,7 +91,7 @@ endfunction()
 
 # tests/unit/FOLDER/ and tests/model/FOLDER/ become unit-FOLDER and model-FOLDER.
 foreach(kind IN ITEMS unit model)
-    foreach(folder IN ITEMS base isa abi memory backend device sched hart platform vm sbi nested control cli)
+    foreach(folder IN ITEMS base isa abi memory backend device sched hart platform vm sbi nested control boot cli)
         if(ANTLER_COVERAGE AND folder STREQUAL "cli")
             continue() # what counts is the hypervisor
         endif()

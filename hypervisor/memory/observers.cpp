@@ -17,6 +17,12 @@ void Observers::attach(Observer& observer) {
     first_.store(&observer);
 }
 
+bool Observers::all_mark_pages() const {
+    for (auto const* observer = first_.load(); observer != nullptr; observer = observer->next_.load())
+        if (!observer->marks_pages()) return false;
+    return true;
+}
+
 void Observers::detach(Observer& observer) {
     for (auto* link = &first_; link->load() != nullptr; link = &link->load()->next_) {
         if (link->load() != &observer) continue;

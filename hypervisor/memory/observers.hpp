@@ -19,6 +19,8 @@ class Observer {
 public:
     // Returns when it uses none of these translations any more.
     virtual void flush(FlushRequest const& request) = 0;
+    // It sets A and D of what it uses; else it fails where one is clear.
+    [[nodiscard]] virtual bool marks_pages() const = 0;
 
 protected:
     ~Observer() = default;
@@ -47,6 +49,8 @@ public:
     // before; he leaves while nobody flushes.
     void attach(Observer& observer);
     void detach(Observer& observer);
+    // No observer fails where A or D is clear.
+    [[nodiscard]] bool all_mark_pages() const;
 
     [[nodiscard]] HartSet& active() { return active_; }
     [[nodiscard]] HartSet& cached() { return cached_; }

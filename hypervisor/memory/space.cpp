@@ -78,6 +78,14 @@ Result<FlushDebt> Space::unmap_step(GpaRange& rest) {
 }
 
 Result<FlushDebt> Space::protect_step(GpaRange& rest, isa::Permissions may, bool dirty) {
+    if (!dirty) {
+        // Whoever attaches an observer looks at this afterwards: one of both sees the other.
+        bool const before = tells_writes_.exchange(true, std::memory_order_seq_cst);
+        if (!observers_.all_mark_pages()) {
+            tells_writes_.store(before, std::memory_order_seq_cst);
+            return Err{Error::not_supported};
+        }
+    }
     return change_tree([&](Stage2& tree) -> Result<FlushDebt> {
         if (!tree.exists()) return Err{Error::bad_state};
         Stretch stretch{rest.start.raw(), rest.size};

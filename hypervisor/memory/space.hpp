@@ -49,7 +49,11 @@ public:
 
     // Takes at most a step's worth off the front of `rest`; call until it is empty, and pay each debt.
     [[nodiscard]] Result<FlushDebt> unmap_step(GpaRange& rest);
+    // Without `dirty`, what is written is told by D.  Not where an observer would fail there: who logs such a
+    // VM needs a tree of its devices' own.
     [[nodiscard]] Result<FlushDebt> protect_step(GpaRange& rest, isa::Permissions may, bool dirty = true);
+    // D was ever clear in a leaf.
+    [[nodiscard]] bool tells_what_is_written() const { return tells_writes_.load(std::memory_order_seq_cst); }
     // The whole range, paying as it goes: for ranges that are known to be short, and for tests.
     [[nodiscard]] Result<void> unmap(GpaRange range);
     [[nodiscard]] Result<void> protect(GpaRange range, isa::Permissions may, bool dirty = true);
@@ -168,6 +172,7 @@ private:
     std::atomic<u64> gigabytes_ = 0;
     std::atomic<u64> changes_ = 0;
     std::atomic<bool> knows_gigabytes_ = false;
+    std::atomic<bool> tells_writes_ = false;
     std::array<std::atomic<u64>, known_gigabytes> known_gigabytes_{};
     Observers observers_{*this};
     Locked<Stage2, Rank::vm_memory> tree_;

@@ -29,6 +29,11 @@ void IommuDomain::flush(memory::FlushRequest const& request) {
     all_->run(through, std::span{list}.first(count));
 }
 
+// Whichever its devices are behind, now or later.
+bool IommuDomain::marks_pages() const {
+    return all_->all_mark_pages();
+}
+
 void Iommus::run(u32 through, std::span<Command const> list) {
     for (u32 i = 0; i < count_; ++i)
         if ((through >> i & 1) != 0) all_[i].run(list);
@@ -65,8 +70,14 @@ void Iommus::narrow(isa::Features& features) {
     }
 }
 
-bool Iommus::marks_pages(DeviceId device) {
+bool Iommus::marks_pages(DeviceId device) const {
     return device.iommu < count_ && Capabilities::amo_hwad::get(all_[device.iommu].capabilities().raw);
+}
+
+bool Iommus::all_mark_pages() const {
+    for (u32 i = 0; i < count_; ++i)
+        if (!marks_pages({i, 0})) return false;
+    return true;
 }
 
 bool Iommus::redirects_messages() const {
@@ -162,7 +173,10 @@ Result<void> Iommus::attach(DeviceId device, memory::Space& space, std::string_v
     return state_.with([&](State& state) -> Result<void> {
         if (find(state, device) != nullptr) return Err{Error::already_exists};
         auto* const domain = TRY(domain_of(state, space));
-        auto const added = add_device(state, device, domain, vm);
+        // The domain is an observer already: nobody clears D from here on, unless all IOMMUs set it.
+        bool const would_fail = space.tells_what_is_written() && !all_mark_pages();
+        auto const added =
+            would_fail ? Result<void>{Err{Error::not_supported}} : add_device(state, device, domain, vm);
         if (!added) leave(*domain);
         return added;
     });

@@ -23,6 +23,7 @@ struct DeviceId {
 class IommuDomain final : public memory::Observer {
 public:
     void flush(memory::FlushRequest const& request) override;
+    [[nodiscard]] bool marks_pages() const override;
 
 private:
     friend class Iommus;
@@ -83,7 +84,8 @@ public:
     // where one is clear. Either way it faults where nothing is mapped: the memory of a VM with devices never
     // comes on demand.
     // [iommu tc.GADE]
-    [[nodiscard]] bool marks_pages(DeviceId device);
+    [[nodiscard]] bool marks_pages(DeviceId device) const;
+    [[nodiscard]] bool all_mark_pages() const;
 
     // The device reaches this memory, and faults are told with the VM's name.  The house does not use it.
     // Before a VM's tree goes, its devices are detached.

@@ -225,11 +225,36 @@ private:
             return translate_message(Msiptp{c.msiptp}.table(), space, pages.number(at), at, found);
         isa::Stage const stage{isa::scheme_of(second.stage()), second.root().raw(), {true, true}, false};
         stages_.insert_or_assign(space, stage);
-        for (auto const& outcome : tlb_.outcomes(space, stage, at.raw()))
-            if (outcome.translates && (write ? outcome.may.write : outcome.may.read))
-                found.insert({outcome.at});
+        // It sets A and D by itself, or takes a clear one for no permission.                  [iommu tc.GADE]
+        bool const marks = TranslationControl::gade::get(c.tc);
+        bool must_mark = true;
+        for (auto const& outcome : tlb_.outcomes(space, stage, at.raw())) {
+            if (!outcome.translates || !(write ? outcome.may.write : outcome.may.read)) continue;
+            bool const marked = outcome.accessed && (outcome.dirty || !write);
+            if (marks || marked) found.insert({outcome.at});
+            if (marked) must_mark = false;  // what it keeps says so
+        }
+        if (marks && must_mark && !found.empty()) mark(stage, at, write);
         return static_cast<u16>(write ? isa::Exception::store_guest_page_fault
                                       : isa::Exception::load_guest_page_fault);
+    }
+    // A, and D of what is written, in the entry as memory has it.
+    void mark(isa::Stage const& stage, Gpa at, bool write) {
+        using isa::Pte;
+        auto table = stage.root;
+        for (auto level = stage.scheme->root_level();; --level) {
+            auto const where = Hpa{table + stage.scheme->index(at.raw(), level) * stage.scheme->entry_bytes};
+            Pte pte{*memory_.read64(where)};
+            if (!pte.is_valid()) return;
+            if (pte.is_leaf()) {
+                pte.raw = Pte::a::set(pte.raw, true);
+                if (write) pte.raw = Pte::d::set(pte.raw, true);
+                __builtin_memcpy(memory_.at(where, 8), &pte.raw, 8);
+                return;
+            }
+            if (level == 0) return;
+            table = pte.target();
+        }
     }
     u16 translate_message(Hpa table, u16 space, u64 file, Gpa at, std::set<Reached>& found) {
         using namespace isa::iommu;

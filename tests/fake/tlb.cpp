@@ -38,7 +38,8 @@ void Tlb::walk_level(Entries& kept, isa::Stage const& stage, u64 address, u64 ta
             if (is_misaligned_leaf(pte, level, scheme)) {
                 found.insert(Outcome{});
             } else {
-                found.insert({true, Hpa{pte.target() + (address & (bytes - 1))}, pte.may()});
+                found.insert({true, Hpa{pte.target() + (address & (bytes - 1))}, pte.may(),
+                              Pte::a::get(raw) != 0, Pte::d::get(raw) != 0});
             }
         } else if (level == 0) {
             found.insert(Outcome{});

@@ -17,9 +17,11 @@ struct Outcome {
     bool translates = false;
     Hpa at{};
     isa::Permissions may{};
+    bool accessed = true, dirty = true;  // as the entry has A and D
     friend auto operator<=>(Outcome const& a, Outcome const& b) {
         auto const key = [](Outcome const& o) {
-            return std::tuple{o.translates, o.at.raw(), o.may.read, o.may.write, o.may.execute};
+            return std::tuple{o.translates,  o.at.raw(), o.may.read, o.may.write,
+                              o.may.execute, o.accessed, o.dirty};
         };
         return key(a) <=> key(b);
     }

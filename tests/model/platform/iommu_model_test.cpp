@@ -113,7 +113,8 @@ private:
     void protect(Vm& vm) {
         GpaRange range{some_page(), (1 + choices_.below(40)) * 4_KiB};
         bool const write = choices_.below(2) == 0;
-        keep(vm, vm.space->protect_step(range, {.read = true, .write = write, .execute = true}));
+        bool const dirty = !all_.all_mark_pages() || choices_.below(2) == 0;
+        keep(vm, vm.space->protect_step(range, {.read = true, .write = write, .execute = true}, dirty));
     }
     void pay_all() {
         for (auto& [vm, debt] : debts_) {
@@ -172,6 +173,7 @@ private:
         }
         if (vm.debts == 0 && now && (!write || now->how.may.write)) {
             ASSERT_FALSE(found.empty());
+            ASSERT_TRUE(!write || vm.space->lookup(at)->how.dirty) << "a device writes what nobody is told of";
         }
     }
     void check_message(Vm const& vm, u32 file, std::set<fake::Iommu::Reached> const& found) {
@@ -217,6 +219,9 @@ void play(u64 capabilities, bool has_messages) {
 
 TEST(StubbornIommu, NoDeviceReachesWhatWasTakenAway) {
     play(fake::Iommu::everything, true);
+}
+TEST(StubbornIommu, NorThroughOneThatTellsWhatTheyWrite) {
+    play(fake::Iommu::everything | isa::iommu::Capabilities::amo_hwad::mask, true);
 }
 TEST(StubbornIommu, NorThroughOneThatKnowsNothingOfMessages) {
     play(fake::Iommu::everything & ~isa::iommu::Capabilities::msi_flat::mask, false);

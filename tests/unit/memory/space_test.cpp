@@ -150,8 +150,32 @@ TEST(Space, TheAuditFindsAPageInTwoPlaces) {
 
 struct Recorder final : Observer {
     u64 flushes = 0;
+    bool marks = true;
     void flush(FlushRequest const&) override { ++flushes; }
+    [[nodiscard]] bool marks_pages() const override { return marks; }
 };
+
+TEST(Space, TellsWhatIsWrittenUnlessSomebodyWouldFailThere) {
+    World world;
+    OneSpace space{world, web};
+    ASSERT_TRUE(space.map(ram, zeroed(world, order_2m, web)).ok());
+    Recorder iommu;
+    iommu.marks = false;
+    space.observers().attach(iommu);
+    EXPECT_EQ(space.protect({ram, 4_KiB}, Permissions::all(), false).error(), Error::not_supported);
+    EXPECT_FALSE(space.tells_what_is_written());
+    EXPECT_TRUE(space.lookup(ram)->how.dirty);
+    ASSERT_TRUE(space.protect({ram, 4_KiB}, Permissions::all()).ok());
+    iommu.marks = true;
+    ASSERT_TRUE(space.protect({ram, 4_KiB}, Permissions::all(), false).ok());
+    EXPECT_TRUE(space.tells_what_is_written());
+    EXPECT_FALSE(space.lookup(ram)->how.dirty);
+    EXPECT_TRUE(space.lookup(ram + 4_KiB)->how.dirty);
+    iommu.marks = false;
+    EXPECT_EQ(space.protect({ram + 4_KiB, 4_KiB}, Permissions::all(), false).error(), Error::not_supported);
+    EXPECT_TRUE(space.tells_what_is_written()) << "there is one still";
+    space.observers().detach(iommu);
+}
 
 TEST(Space, OnlyHartsThatRunInItAreInterrupted) {
     World world;

@@ -389,6 +389,51 @@ TEST(Iommu, LeavesOfTreesAreWhatItCanRead) {
     }
 }
 
+TEST(Iommu, ThatSetsDTellsWhatDevicesWrite) {
+    Desk desk{Iommu::everything | isa::iommu::Capabilities::amo_hwad::mask};
+    Guest vm{desk.board.frames, desk.tags, 1};
+    auto const page = vm.give(ram);
+    ASSERT_TRUE(desk.all.attach(disk, vm, "vm").ok());
+    ASSERT_TRUE(desk.all.marks_pages(disk));
+    EXPECT_EQ(desk.writes(disk.number, ram), (Only{{page}}));
+    for (u32 round = 0; round < 2; ++round) {
+        ASSERT_TRUE(vm.protect({ram, 4_KiB}, isa::Permissions::all(), false).ok());
+        EXPECT_EQ(desk.reads(disk.number, ram), (Only{{page}}));
+        EXPECT_FALSE(vm.lookup(ram)->how.dirty);
+        EXPECT_EQ(desk.writes(disk.number, ram), (Only{{page}})) << "nothing is lost";
+        EXPECT_TRUE(vm.lookup(ram)->how.dirty) << "also of what it wrote before: it forgot that D was set";
+    }
+    EXPECT_TRUE(desk.faults().empty());
+    desk.all.detach(disk);
+}
+
+TEST(Iommu, ThatDoesNotSetDSeesNoLeafWithoutIt) {
+    Desk desk;
+    Guest vm{desk.board.frames, desk.tags, 1}, logged{desk.board.frames, desk.tags, 2};
+    auto const page = vm.give(ram);
+    logged.give(ram);
+    ASSERT_FALSE(desk.all.marks_pages(disk));
+    ASSERT_TRUE(desk.all.attach(disk, vm, "vm").ok());
+    EXPECT_EQ(vm.protect({ram, 4_KiB}, isa::Permissions::all(), false).error(), Error::not_supported);
+    EXPECT_EQ(desk.writes(disk.number, ram), (Only{{page}}));
+    // As it would be: past the space, which does not do it.
+    auto cleared = vm.with_tree([&](memory::Stage2& tree) {
+        memory::Stretch part{ram.raw(), 4_KiB};
+        return tree.protect_step(part, isa::Permissions::all(), false);
+    });
+    std::move(cleared).value().pay(vm.observers());
+    EXPECT_EQ(desk.reads(disk.number, ram), (Only{{page}}));
+    EXPECT_EQ(desk.writes(disk.number, ram), Only{}) << "it fails, for good";
+    ASSERT_TRUE(vm.protect({ram, 4_KiB}, isa::Permissions::all()).ok());
+    ASSERT_TRUE(logged.protect({ram, 4_KiB}, isa::Permissions::all(), false).ok());
+    EXPECT_EQ(desk.all.attach(other, logged, "logged").error(), Error::not_supported);
+    EXPECT_FALSE(desk.all.is_attached(other));
+    ASSERT_TRUE(logged.protect({ram, 4_KiB}, isa::Permissions::all()).ok());
+    desk.all.detach(disk);
+    ASSERT_TRUE(vm.protect({ram, 4_KiB}, isa::Permissions::all(), false).ok())
+        << "it has no devices any more";
+}
+
 TEST(Iommu, WithoutMemoryNothingIsAttached) {
     Desk desk;
     Guest vm{desk.board.frames, desk.tags, 1};
