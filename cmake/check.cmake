@@ -47,7 +47,7 @@ foreach(folder IN ITEMS isa abi memory backend device sched hart platform vm sbi
     endif()
     file(GLOB sources CONFIGURE_DEPENDS ${place}/*.cpp)
     if(folder STREQUAL "platform")
-        list(FILTER sources INCLUDE REGEX "/(board|board_device|board_pci|driver_queue|hart_interrupts|host_aplic|host_imsic|host_plic|iommu|iommus|virtio_block|virtio_device)\\.cpp$") # the rest needs a RISC-V machine
+        list(FILTER sources INCLUDE REGEX "/(board|board_device|board_pci|driver_queue|hart_interrupts|host_aplic|host_imsic|host_plic|iommu|iommu_audit|iommus|virtio_block|virtio_device)\\.cpp$") # the rest needs a RISC-V machine
     endif()
     if(folder STREQUAL "boot")
         list(FILTER sources INCLUDE REGEX "/(device_messages)\\.cpp$")

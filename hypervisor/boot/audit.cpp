@@ -41,6 +41,17 @@ void check_space(System& all, vm::Vm& vm, bool complete) {
     check_borrowed(all, vm);
 }
 
+// A device reaches its VM's tree and sends to its VM's vCPUs.
+void check_devices(System& all) {
+    auto& iommus = *all.iommus;
+    if (auto const wrong = iommus.all.audit())
+        say("antler: audit failed: iommu {}, device {:x}: {}\n", wrong->device.iommu, wrong->device.number,
+            std::string_view{wrong->what});
+    if (auto const wrong = iommus.messages.audit(all.frames))
+        say("antler: audit failed: {}: {} ({})\n", wrong->vm->name(), std::string_view{wrong->what},
+            wrong->file);
+}
+
 u32 check_spaces(System& all) {
     u32 spaces = 0;
     for (auto* const vm : all.vms) {
@@ -108,6 +119,7 @@ void audit_memory(System& all) {
     test_ownership(all);
     check_code(all);
     auto const spaces = check_spaces(all);
+    check_devices(all);
     auto const guards = check_guard_pages(all);
     auto const granules = check_guest_pool(all);
     say("antler: audit: looked at {} spaces, {} guard pages and {} granules of guests\n", spaces, guards,
@@ -126,6 +138,7 @@ bool audit_again(System& all) {
         if (changes - all.audited[i] < often) continue;
         all.audited[i] = changes;
         check_space(all, *vm, false);
+        check_devices(all);
         say("antler: audit: {} after {} changes of its memory\n", vm->name(), changes);
     }
     return true;

@@ -22,6 +22,12 @@ void DeviceMessages::store_in(Guest& guest, u32 vcpu, u8 which) {
                                Hpa{notice_->to.raw() & ~(page_bytes - 1)}, notice_->data);
 }
 
+void DeviceMessages::lead_to(Guest& guest, u32 vcpu, Hpa page) {
+    guest.in_memory[vcpu] = false;
+    guest.pages[vcpu] = page;
+    iommus_.redirect(guest.vm->ram().space(), vcpu, page);
+}
+
 // Where none are stored any more.
 void DeviceMessages::take(Guest& guest, u32 vcpu, u32 which) {
     auto& words = file(guest, vcpu, which)->words;
@@ -57,7 +63,7 @@ Result<void> DeviceMessages::open(memory::Frames& frames, vm::Vm& vm) {
                         file(guest, vcpu, which)->words[i] = ~u64{0};
                 auto const page = vm.vcpu(vcpu)->file->page();
                 if (page)
-                    iommus_.redirect(space, vcpu, *page);
+                    lead_to(guest, vcpu, *page);
                 else
                     store_in(guest, vcpu, 0);
             }
@@ -109,8 +115,7 @@ void DeviceMessages::Guest::file_leaves(vm::Vcpu& vcpu, Hpa /*page*/) {
 void DeviceMessages::Guest::file_lives_at(vm::Vcpu& vcpu, Hpa page) {
     all->state_.with([&](State&) {
         if (vm != &vcpu.vm) return;
-        in_memory[vcpu.id] = false;
-        all->iommus_.redirect(vm->ram().space(), vcpu.id, page);
+        all->lead_to(*this, vcpu.id, page);
         all->take(*this, vcpu.id, which[vcpu.id]);
     });
 }
@@ -131,6 +136,43 @@ void DeviceMessages::interrupted() {
                 take(guest, vcpu, old);
             }
         }
+    });
+}
+
+// Null: nothing is wrong.
+char const* DeviceMessages::audit_file(State& state, Guest& guest, u32 number) {
+    using isa::iommu::MessageEntry;
+    auto const entry = iommus_.message(guest.vm->ram().space(), number);
+    if (!entry) return "a VM has no table of messages";
+    if (number >= guest.vm->vcpu_count())
+        return entry->first == 0 ? nullptr : "messages to no vCPU lead somewhere";
+    if (guest.in_memory[number]) {
+        auto const memory = memory::house_address(file(guest, number, guest.which[number]));
+        return entry->first == MessageEntry::to_memory(memory) ? nullptr
+                                                               : "messages do not lead to their VM's memory";
+    }
+    auto const page = guest.pages[number];
+    if (entry->first != MessageEntry::to_file(page)) return "messages do not lead to their vCPU's file";
+    u32 owners = 0;
+    for (auto const& other : state.guests)
+        for (u32 i = 0; other.vm != nullptr && i < other.vm->vcpu_count(); ++i)
+            owners += !other.in_memory[i] && other.pages[i] == page ? 1 : 0;
+    return owners == 1 ? nullptr : "two vCPUs have one file";
+}
+
+auto DeviceMessages::audit(memory::Frames& frames) -> std::optional<Finding> {
+    return state_.with([&](State& state) -> std::optional<Finding> {
+        for (auto& guest : state.guests) {
+            if (guest.vm == nullptr) continue;
+            auto const info = frames.inspect(guest.files->start());
+            if (!info || info->state != memory::FrameState::taken ||
+                info->block.owner != guest.vm->ram().space().owner())
+                return Finding{"files in memory are not their VM's", guest.vm, 0};
+            for (u32 number = 0; number < platform::Iommus::most_files; ++number)
+                if (auto const* const what = audit_file(state, guest, number); what != nullptr)
+                    return Finding{what, guest.vm, number};
+        }
+        return std::nullopt;
     });
 }
 

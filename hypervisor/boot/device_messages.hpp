@@ -36,6 +36,15 @@ public:
     // The VM begins anew: what came into memory and was not taken is of its life before.
     void forget(vm::Vm const& vm);
 
+    // Each table of messages leads to the files of its own VM's vCPUs, or to its memory, and no two vCPUs
+    // have one file.  What is wrong first, and whose, if anything is.  Any hart, at any time.
+    struct Finding {
+        char const* what = "";
+        vm::Vm* vm = nullptr;
+        u32 file = 0;
+    };
+    [[nodiscard]] std::optional<Finding> audit(memory::Frames& frames);
+
     // Messages came into memory, for whichever vCPU.
     void interrupted() override;
 
@@ -55,6 +64,7 @@ private:
         std::optional<memory::Page<memory::Zeroed>> files{};
         std::array<u8, most_vcpus> which{};  // of the two, where messages go
         std::array<bool, most_vcpus> in_memory{};
+        std::array<Hpa, most_vcpus> pages{};  // else of its file
     };
     struct State {
         std::array<Guest, 32> guests{};
@@ -62,7 +72,9 @@ private:
 
     [[nodiscard]] static File* file(Guest& guest, u32 vcpu, u32 which);
     void store_in(Guest& guest, u32 vcpu, u8 which);
+    void lead_to(Guest& guest, u32 vcpu, Hpa page);
     void take(Guest& guest, u32 vcpu, u32 which);
+    [[nodiscard]] char const* audit_file(State& state, Guest& guest, u32 number);
 
     platform::Iommus& iommus_;
     std::optional<platform::HostImsic::Message> notice_{};

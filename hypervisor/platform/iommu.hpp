@@ -11,6 +11,7 @@
 #include "isa/iommu_queues.hpp"
 #include "isa/iommu_tables.hpp"
 #include "memory/frames.hpp"
+#include "memory/physical.hpp"
 
 namespace antler::platform {
 
@@ -63,6 +64,12 @@ public:
     void silence(u32 device);
     [[nodiscard]] bool has(u32 device) const { return find(device) != nullptr; }
 
+    // Calls leaf(device, words) for each device that has an entry, and table(address) for each table.
+    template <class Leaf, class Table>
+    void for_each_entry(Leaf&& leaf, Table&& table) const {
+        walk(root_, shape_.levels - 1, 0, leaf, table);
+    }
+
     // Returns when it has done them, and what devices did before is seen by everybody.  Any hart.
     void run(std::span<isa::iommu::Command const> list);
 
@@ -93,6 +100,23 @@ private:
     [[nodiscard]] bool fence_passed(u32 tail);
     void refuse_all();
 
+    template <class Leaf, class Table>
+    void walk(Hpa at, u32 level, u32 first, Leaf& leaf, Table& table) const {
+        using namespace isa::iommu;
+        table(at);
+        auto* const words = static_cast<u64 const*>(memory::house_view(at));
+        auto const each = level == 0 ? shape_.entry_bytes() / 8 : 1;
+        auto const shift = level == 0 ? 0 : shape_.leaf_bits() + 9 * (level - 1);
+        for (u32 i = 0; i < page_bytes / 8 / each; ++i) {
+            auto const* const entry = words + u64{i} * each;
+            auto const device = first | i << shift;
+            if (level == 0) {
+                if (TranslationControl::v::get(*entry)) leaf(device, std::span{entry, each});
+            } else if (DirectoryEntry::v::get(*entry)) {
+                walk(DirectoryEntry{*entry}.table(), level - 1, device, leaf, table);
+            }
+        }
+    }
     [[nodiscard]] Words find(u32 device) const;
     [[nodiscard]] Result<Words> make(u32 device);
     [[nodiscard]] Words entry(Hpa leaf, u32 device) const;

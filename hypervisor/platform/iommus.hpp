@@ -119,6 +119,16 @@ public:
     void redirect_to_memory(memory::Space& space, u32 file, Hpa memory, Hpa notice, u32 identity);
     void refuse_messages(memory::Space& space, u32 file);
 
+    // Each entry of each directory is that of a device, and leads to the tree and to the messages of whoever
+    // has it; what is wrong first, if anything is.  Any hart, at any time.
+    struct Finding {
+        char const* what = "";
+        DeviceId device{};
+    };
+    [[nodiscard]] std::optional<Finding> audit();
+    // Where messages to this file go; none: the space has no such table.
+    [[nodiscard]] std::optional<isa::iommu::MessageEntry> message(memory::Space const& space, u32 file);
+
     // What was refused, in order: body(Fault const&).  Bounded, and one hart at a time.
     struct Fault {
         isa::iommu::FaultRecord record{};
@@ -170,6 +180,7 @@ private:
     [[nodiscard]] Result<isa::iommu::DeviceContext> context_of(DeviceId id, IommuDomain const* domain);
     [[nodiscard]] Result<void> add_device(State& state, DeviceId id, IommuDomain* domain,
                                           std::string_view vm);
+    [[nodiscard]] char const* audit_device(State& state, DeviceId id, std::span<u64 const> words);
     void change_message(memory::Space& space, u32 file, u64 first, std::optional<u64> second);
     void run(u32 through, std::span<isa::iommu::Command const> list);
     [[nodiscard]] Fault explain(isa::iommu::FaultRecord const& record, u32 index, Ticks now, Name& name);

@@ -226,6 +226,53 @@ TEST_F(WithoutMemoryFiles, NothingIsRedirected) {
     EXPECT_EQ(messages_.open(world_.board().frames, vm_).error(), Error::not_supported);
 }
 
+TEST_F(Messages, TheAuditFindsOneThatGoesElsewhere) {
+    using isa::iommu::MessageEntry;
+    auto& second = world_.add({.vcpus = 1, .first_hart = 1, .interrupts = Interrupts::aia});
+    auto& frames = world_.board().frames;
+    to_hart(vm_, 1, 1);
+    open(vm_, disk);
+    open(second, other_disk, "two");
+    EXPECT_FALSE(messages_.audit(frames));
+    to_hart(vm_, 0, 1);
+    to_software(vm_, 1);
+    EXPECT_FALSE(messages_.audit(frames));
+
+    u64 const* context = nullptr;
+    all_[0].for_each_entry(
+        [&](u32 device, std::span<u64 const> words) {
+            if (device == disk.number) context = words.data();
+        },
+        [](Hpa) {});
+    ASSERT_NE(context, nullptr);
+    auto* const table = reinterpret_cast<MessageEntry*>(
+        world_.board().memory.at(isa::iommu::Msiptp{context[4]}.table(), page_bytes));
+    auto const spoilt = [&](u32 file, u64 value, std::string_view what) {
+        auto const before = std::exchange(table[file].first, value);
+        auto const found = messages_.audit(frames);
+        table[file].first = before;
+        EXPECT_FALSE(messages_.audit(frames));
+        ASSERT_TRUE(found) << what;
+        EXPECT_EQ(found->what, what);
+        EXPECT_EQ(found->vm, &vm_);
+        EXPECT_EQ(found->file, file);
+    };
+    auto const page = world_.core(0).files.page(2);
+    spoilt(0, MessageEntry::to_file(page), "messages do not lead to their vCPU's file");
+    spoilt(0, 0, "messages do not lead to their vCPU's file");
+    spoilt(1, MessageEntry::to_file(page), "messages do not lead to their VM's memory");
+    spoilt(1, table[2].first, "messages do not lead to their VM's memory");
+    spoilt(vcpus, MessageEntry::to_file(page), "messages to no vCPU lead somewhere");
+    second.file_lives_at(*second.vcpu(0), world_.core(0).files.page(1));
+    ASSERT_TRUE(messages_.audit(frames));
+    EXPECT_STREQ(messages_.audit(frames)->what, "two vCPUs have one file");
+    second.file_leaves(*second.vcpu(0), world_.core(0).files.page(1));
+    EXPECT_FALSE(messages_.audit(frames));
+    close(vm_, disk);
+    close(second, other_disk);
+    EXPECT_FALSE(messages_.audit(frames));
+}
+
 // Sequence numbers are identities: each is sent once until it was taken.
 TEST_F(Messages, AreNeverLostNorDoubledHoweverFilesMove) {
     constexpr u32 steps = 4'000;

@@ -351,6 +351,75 @@ TEST(Iommu, ADeviceThatWasHeldIsHeardAgain) {
     desk.all.detach(disk);
 }
 
+// The entry of a device, to be spoilt.
+u64* entry_of(Desk& desk, u32 device) {
+    u64 const* found = nullptr;
+    desk.all[0].for_each_entry(
+        [&](u32 number, std::span<u64 const> words) {
+            if (number == device) found = words.data();
+        },
+        [](Hpa) {});
+    return const_cast<u64*>(found);
+}
+
+TEST(Iommu, TheAuditFindsAnEntryThatIsNotItsOwners) {
+    Desk desk;
+    Guest one{desk.board.frames, desk.tags, 1}, two{desk.board.frames, desk.tags, 2};
+    one.give(ram);
+    constexpr DeviceId ours{0, 0xfff8};
+    EXPECT_FALSE(desk.all.audit());
+    ASSERT_TRUE(desk.all.set_message_pages(one, isa::iommu::MessagePages::of(files, 1)).ok());
+    ASSERT_TRUE(desk.all.attach(disk, one, "one").ok());
+    ASSERT_TRUE(desk.all.attach(other, two, "two").ok());
+    ASSERT_TRUE(desk.all.attach_house(ours).ok());
+    EXPECT_FALSE(desk.all.audit());
+    desk.all[0].silence(disk.number);
+    EXPECT_FALSE(desk.all.audit()) << "one that is not heard is in its place too";
+
+    auto* const entry = entry_of(desk, disk.number);
+    ASSERT_NE(entry, nullptr);
+    ASSERT_EQ(entry_of(desk, disk.number + 1), nullptr);
+    auto const spoilt = [&](u64& word, u64 value, std::string_view what) {
+        auto const before = std::exchange(word, value);
+        auto const found = desk.all.audit();
+        word = before;
+        EXPECT_FALSE(desk.all.audit());
+        ASSERT_TRUE(found) << what;
+        EXPECT_EQ(found->what, what);
+    };
+    constexpr auto not_its_owners = "a device's entry is not its owner's";
+    spoilt(entry[1], entry_of(desk, other.number)[1], not_its_owners);
+    spoilt(entry[1], 0, not_its_owners);
+    spoilt(entry[4], entry[4] + (1 << 10), not_its_owners);
+    spoilt(entry[5], 3, not_its_owners);
+    spoilt(entry[0], entry[0] | isa::iommu::TranslationControl::en_ats::mask, not_its_owners);
+    spoilt(entry[8], 1, "a device of nobody has an entry");
+    spoilt(entry_of(desk, ours.number)[1], entry[1], not_its_owners);
+    for (auto const id : {disk, other, ours}) desk.all.detach(id);
+    EXPECT_FALSE(desk.all.audit());
+    ASSERT_TRUE(desk.all.set_message_pages(one, std::nullopt).ok());
+}
+
+TEST(Iommu, TheAuditFindsATreeThatIsSomebodyElses) {
+    Desk desk;
+    Guest one{desk.board.frames, desk.tags, 1};
+    ASSERT_TRUE(desk.all.attach(disk, one, "one").ok());
+    auto const root = one.root();
+    // The frames of the root are given to another owner, as no code of ours does.
+    auto page = memory::PageMaker::make<memory::Dirty>(desk.board.frames.inspect(root)->block);
+    desk.board.frames.give_back(std::move(page));
+    auto const found = desk.all.audit();
+    ASSERT_TRUE(found);
+    EXPECT_STREQ(found->what, "a device walks a tree of nobody's");
+    EXPECT_EQ(found->device, disk);
+    auto again = desk.board.frames.take(memory::Pool::house, memory::Order{2}, one.owner());
+    ASSERT_TRUE(again);
+    auto const block = memory::PageMaker::unmake(std::move(again).value());
+    EXPECT_EQ(block.start, root) << "the frame that was free last";
+    EXPECT_FALSE(desk.all.audit());
+    desk.all.detach(disk);
+}
+
 TEST(Iommu, LosesRecordsAndGoesOn) {
     Desk desk;
     for (u32 i = 0; i < 2 * platform::Iommu::records; ++i) EXPECT_EQ(desk.writes(i, ram), Only{});
