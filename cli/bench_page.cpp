@@ -45,7 +45,7 @@ constexpr std::string_view scale_words = R"(
 
 Exact. The cost of a switch where all VMs of a hart give it to one another: it may not grow by more than a tenth from two
 VMs to 128. A start is that of a board with eight harts and 4 GiB, with VMs of 16 MiB; the state of a VM is what the
-hypervisor keeps for it besides its memory; under KVM it is what its host has less of.
+hypervisor keeps for it besides its memory.
 
 )";
 

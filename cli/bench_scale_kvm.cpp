@@ -1,4 +1,4 @@
-// What grows with the number of VMs and of vCPUs under KVM.
+// What grows with the number of vCPUs under KVM.
 #include "cli/bench_scale_kvm.hpp"
 
 #include <fmt/format.h>
@@ -24,28 +24,8 @@ namespace {
 
 constexpr std::chrono::minutes patience{20};
 constexpr std::string_view kvm = "kvm";
-constexpr std::array<u32, 5> vms{1, 2, 4, 8, 16};
 constexpr std::array<u32, 4> vcpus{2, 4, 8, 16};
 constexpr u32 harts_for_vcpus = 8;
-
-// What a VM takes of the host's memory is what the host lacks afterwards.
-constexpr std::string_view helpers =
-    "q='qemu-system-riscv64 -accel kvm -M virt -nodefaults -display none'\n"
-    "available() {\n"
-    "    while read -r name kib unit; do\n"
-    "        case $name in MemAvailable:) echo $kib ;; esac\n"
-    "    done </proc/meminfo\n"
-    "}\n"
-    "before=$(available)\n"
-    "sleepers() {\n"
-    "    count=0\n"
-    "    while [ $count -lt $1 ]; do\n"
-    "        $q -m 16M -smp $2 -kernel /guests/nap -append rests -serial null </dev/null &\n"
-    "        count=$((count + 1))\n"
-    "    done\n"
-    "    sleep $((10 + 4 * $1 * $2))\n"
-    "    [ $1 -gt 0 ] && echo && echo \"bench memory $(((before - $(available)) / $1))\"\n"
-    "}\n";
 
 class KvmScale {
 public:
@@ -57,14 +37,11 @@ public:
             {"command", "./antler bench --part scale_kvm --save"},
             {"cpu", default_cpu},
             {"icount", "shift=0,sleep=off: an instruction of any privilege is a nanosecond"},
-            {"memory", "what the host has less of for each VM of 16 MiB that sleeps, its few pages included"},
             {"qemu", parse_qemu_version(
                          capture({required_qemu().string(), "--version"}, std::chrono::minutes{1}).output)},
             {"vmm", fmt::format("Linux {}, Debian's qemu-system-riscv {} for riscv64, -accel kvm",
                                 KvmHost::kernel(), KvmHost::qemu())}};
-        if (is_wanted("wake") || is_wanted("memory"))
-            for (auto const count : vms) beside(count);
-        if (is_wanted("ipi_vcpus") || is_wanted("hart_start_vcpus") || is_wanted("memory_vcpus"))
+        if (is_wanted("ipi_vcpus") || is_wanted("hart_start_vcpus"))
             for (auto const count : vcpus) smp(count);
         return record_;
     }
@@ -75,8 +52,7 @@ private:
     }
 
     std::string boot(u32 harts, std::string const& script) {
-        KvmGuests const guests{.files = {{"bench", guest_elf("bench")}, {"nap", guest_elf("nap")}},
-                               .script = std::string{helpers} + script};
+        KvmGuests const guests{.files = {{"bench", guest_elf("bench")}}, .script = script};
         auto const transcript =
             run_and_record(host_.machine({.harts = harts}, guests), patience, "bench done");
         if (transcript.result.end == SessionEnd::signalled) throw Failure{ExitCode::internal, "Interrupted."};
@@ -91,28 +67,15 @@ private:
             problems_.push_back(fmt::format("{}/{} ({}) was not said.", curve, at, kvm));
     }
 
-    // One is woken by its timer where the others of its hart sleep.
-    void beside(u32 count) {
-        fmt::print(stderr, "antler: bench: {} VMs ({})\n", count, kvm);
-        auto const console =
-            boot(1, fmt::format("sleepers {} 1\n"
-                                "$q -m 256M -smp 1 -kernel /guests/bench -append row=wake_1ms "
-                                "-serial stdio </dev/null\n",
-                                count - 1));
-        keep("wake", count, number_after(console, "bench wake_1ms "));
-        if (count > 1) keep("memory", count, number_after(console, "bench memory "));
-    }
-
     void smp(u32 count) {
         fmt::print(stderr, "antler: bench: {} vCPUs on {} harts ({})\n", count, harts_for_vcpus, kvm);
         auto const console =
-            boot(harts_for_vcpus, fmt::format("sleepers 1 {0}\nkillall qemu-system-riscv64\n"
-                                              "$q -m 256M -smp {0} -kernel /guests/bench -append "
+            boot(harts_for_vcpus, fmt::format("qemu-system-riscv64 -accel kvm -M virt -nodefaults -display "
+                                              "none -m 256M -smp {0} -kernel /guests/bench -append "
                                               "row=ipi_pingpong -serial stdio </dev/null\n",
                                               count));
         keep("ipi_vcpus", count, number_after(console, "bench ipi_pingpong "));
         keep("hart_start_vcpus", count, number_after(console, "bench hart_start "));
-        keep("memory_vcpus", count, number_after(console, "bench memory "));
     }
 
     std::vector<std::string> const& wanted_;
