@@ -129,9 +129,11 @@ LineChart curves(std::string title, std::string up, Figures const& figures,
     for (auto const name : names) {
         auto const curve = std::ranges::find(scale_curves(), name, &Curve::name);
         chart.across = curve->across;
-        chart.lines.push_back({std::string{curve->what}, points_of(figures, name, ours)});
+        // A legend has one line: what is behind a comma is in the table.
+        auto const words = curve->what.substr(0, curve->what.find(','));
+        chart.lines.push_back({std::string{words}, points_of(figures, name, ours)});
         if (auto points = points_of(figures, name, "kvm"); !points.empty()) {
-            chart.lines.push_back({fmt::format("{}, under KVM", curve->what), std::move(points)});
+            chart.lines.push_back({fmt::format("{} (KVM)", words), std::move(points)});
             chart.logarithmic_up = true;  // the one would be a line at the bottom
         }
     }
