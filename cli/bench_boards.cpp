@@ -74,10 +74,12 @@ Path BenchBoards::kernel() {
 Path BenchBoards::initramfs() const {
     auto const path = work_ / "marker.cpio";
     if (std::filesystem::exists(path)) return path;
-    // guests/linux/marker.cpp
-    auto const marker = build_directory() / "target" / "linux-marker";
-    write_file(path, make_initramfs({.packages = guest_packages(), .programs = {marker}}));
+    write_file(path, make_initramfs({.packages = guest_packages(), .programs = {marker()}}));
     return path;
+}
+
+Path BenchBoards::marker() {
+    return build_directory() / "target" / "linux-marker";
 }
 
 QemuMachine BenchBoards::natively(Load const& load) const {
@@ -122,11 +124,11 @@ std::string BenchBoards::one_guest(Load const& load) const {
     return fmt::format(
         "[machine]\nharts = {0}\nmemory = \"{1}M\"\n{2}icount = true\n"
         "[hypervisor]\nlog = \"debug\"\n"
-        "[vm.bench]\n{6}cpus = {{ boot_vcpus = {0} }}\nmemory = {{ size = \"{3}M\", "
+        "[vm.bench]\n{6}cpus = {{ boot_vcpus = {7} }}\nmemory = {{ size = \"{3}M\", "
         "prefault = {4} }}\n"
         "payload = {{ {5} }}\n",
         load.harts, bench_board_memory / 1_MiB, processor(load), bench_guest_memory / 1_MiB, load.prefault,
-        payload, controller(load));
+        payload, controller(load), load.vcpus == 0 ? load.harts : load.vcpus);
 }
 
 QemuMachine BenchBoards::described(std::string const& text, u32 seed) const {

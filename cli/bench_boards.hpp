@@ -28,6 +28,7 @@ public:
     [[nodiscard]] QemuMachine entry() const;
 
     [[nodiscard]] static Path kernel();
+    [[nodiscard]] static Path marker();    // guests/linux/marker.cpp
     [[nodiscard]] Path initramfs() const;  // its /bin/marker says when it was started
 
 private:

@@ -22,10 +22,6 @@ namespace {
 constexpr std::chrono::seconds patience{300};
 constexpr std::size_t shapes_shown = 3;
 
-std::string hex(u64 value) {
-    return fmt::format("{:#x}", value);
-}
-
 // "function (file)" out of "function at file:line, inlined in …": the innermost says most.
 std::string place(std::string const& text) {
     auto inner = text.substr(0, text.find(", inlined in "));
@@ -43,10 +39,11 @@ std::string function_at(SymbolTable const& table, u64 offset) {
 }
 
 // What the image's instructions are is the same wherever it lies.
-ExitMarks marks_of(Path const& hypervisor, u64 entry, u64 end) {
+ExitMarks marks_of(Path const& hypervisor, u64 entry, u64 end, u64 zeroing) {
     constexpr u32 sret = 0x1020'0073;
     constexpr u32 write_hgatp = 0x6800'1073, register_bits = 0x000f'8000;  // csrw hgatp, any register
-    ExitMarks marks{.entry = entry};
+    constexpr u32 write_vsscratch = 0x2400'1073;
+    ExitMarks marks{.entry = entry, .zeroing = zeroing};
     auto const image = Path{hypervisor}.replace_extension("img");
     std::ifstream file{image, std::ios::binary};
     if (!file) throw Failure{ExitCode::internal, fmt::format("Cannot open {}.", image.string())};
@@ -56,6 +53,7 @@ ExitMarks marks_of(Path const& hypervisor, u64 entry, u64 end) {
         std::memcpy(&word, bytes.data() + at, sizeof word);
         if (word == sret) marks.returns.insert(at);
         if ((word & ~register_bits) == write_hgatp) marks.switches.insert(at);
+        if ((word & ~register_bits) == write_vsscratch) marks.loads.insert(at);
     }
     return marks;
 }
@@ -66,19 +64,24 @@ ExitTrace trace_exits(QemuMachine machine, Path const& hypervisor) {
     auto const table = SymbolTable::read(hypervisor);
     auto const entry = table.find("antler_trap");
     auto const end = table.find("__rodata_start");
-    if (!entry || !end) throw Failure{ExitCode::internal, "The hypervisor's ELF file has lost its symbols."};
+    // What lies between is one loop, and an exit that zeroes memory goes through it ten thousands of times.
+    auto const zeroing = table.find("antler_zero_by_vector"), after_it = table.find("antler_vector_bytes");
+    if (!entry || !end || !zeroing || !after_it)
+        throw Failure{ExitCode::internal, "The hypervisor's ELF file has lost its symbols."};
     WorkDirectory const work;
     auto const pipe = work.path() / "trace";
     if (::mkfifo(pipe.c_str(), 0600) != 0)
         throw Failure{ExitCode::internal,
                       fmt::format("{}: cannot be made: {}.", pipe.string(), std::strerror(errno))};
-    for (auto const& word : {std::string{"-accel"}, std::string{"tcg,one-insn-per-tb=on"}, std::string{"-d"},
-                             std::string{"exec,nochain,int"}, std::string{"-D"}, pipe.string(),
-                             std::string{"-dfilter"}, hex(loaded_at) + "+" + hex(*end)})
+    for (auto const& word :
+         {std::string{"-accel"}, std::string{"tcg,one-insn-per-tb=on"}, std::string{"-d"},
+          std::string{"exec,nochain,int"}, std::string{"-D"}, pipe.string(), std::string{"-dfilter"},
+          fmt::format("{:#x}+{:#x},{:#x}+{:#x}", loaded_at, *zeroing + 1, loaded_at + *after_it,
+                      *end - *after_it)})
         machine.extra.push_back(word);
     // Open both ways: it waits for nobody, and the reader comes to the end when we close it.
     Descriptor writer{::open(pipe.c_str(), O_RDWR | O_CLOEXEC)};
-    ExitTrace trace{loaded_at, marks_of(hypervisor, *entry, *end)};
+    ExitTrace trace{loaded_at, marks_of(hypervisor, *entry, *end, *zeroing)};
     std::thread reader{[&] {
         std::ifstream log{pipe};
         for (std::string line; std::getline(log, line);) trace.line(line);

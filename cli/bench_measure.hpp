@@ -38,6 +38,7 @@ private:
     void measure(Run const& one);
     void measure_traced(Run const& one);
     void keep_calls(Run const& one, std::vector<usize> calls);
+    void measure_touches(Run const& one);
     void measure_list();
     void measure_counted(Run const& one);
     ExitTrace traced(Load load);

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <set>
 
+#include "cli/bench_exits.hpp"
 #include "cli/bench_interference.hpp"
 #include "cli/bench_latency.hpp"
 #include "cli/bench_login.hpp"
@@ -215,6 +216,7 @@ std::string benchmarks_page(Records const& records) {
     page += picture("devices", "bars: instructions of memory, harts and devices, under each system");
     page += markdown_table(figures, systems);
     page += floors_section(records.floors, figures);
+    page += exits_section(figures);
     for (auto const& [part, section] : sections_of_linux)
         if (auto const& record = records.part(part); !record.figures.empty()) page += section(record);
     page += scale_words;

@@ -12,6 +12,7 @@ namespace antler::cli {
 // What a guest is and gets; under Antler and without it the same.
 struct Load {
     u32 harts = 1;
+    u32 vcpus = 0;  // of the guest; none: as many as harts
     bool prefault = true;
     bool linux_kernel = false;
     u32 seed = 1;

@@ -29,6 +29,8 @@ void ExitTrace::close(Open& exit) {
         auto const length = exit.path.size();
         if (exit.wait && exit.switched) world_switches_.push_back(length);
         if (exit.call && exit.over) calls_.push_back(length);
+        if (exit.ecall && exit.loaded) wakes_.push_back(length);
+        if (exit.zeroed) touches_.push_back(length);
         auto& shape = shapes_[length];
         ++shape.times;
         ++exits_;
@@ -42,6 +44,7 @@ void ExitTrace::line(std::string_view text) {
         // A virtual instruction [norm:H_cause_virtual_instruction], which was wfi.
         next_is_wait_ =
             text.contains("async:0, cause:0000000000000016,") && text.contains("tval:0x0000000010500073,");
+        next_is_ecall_ = text.contains("async:0, cause:000000000000000a,");  // [norm:H_cause_ecall]
         // A supervisor's software or external interrupt.                        [norm:scause_interrupt]
         next_is_call_ = text.contains("async:1, cause:0000000000000001,") ||
                         text.contains("async:1, cause:0000000000000009,");
@@ -59,11 +62,17 @@ void ExitTrace::line(std::string_view text) {
         close(exit);
         exit.wait = std::exchange(next_is_wait_, false);
         exit.call = std::exchange(next_is_call_, false);
+        exit.ecall = std::exchange(next_is_ecall_, false);
     } else if (exit.path.empty() || exit.over) {
         return;  // not in an exit yet, or of a guest whose addresses are the same
     }
+    if (at == marks_.zeroing) {
+        exit.zeroed = true;
+        return;
+    }
     if (exit.path.size() < longest) exit.path.push_back(at);
     exit.switched = exit.switched || marks_.switches.contains(at);
+    exit.loaded = exit.loaded || marks_.loads.contains(at);
     exit.over = marks_.returns.contains(at);
 }
 

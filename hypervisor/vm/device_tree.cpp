@@ -170,8 +170,22 @@ void write_device(FdtWriter& tree, std::string_view name, GpaRange region) {
     tree.wides("reg", {region.start.raw(), region.size});
 }
 
+[[nodiscard]] u32 last_source(GuestTreeOptions const& options) {
+    u32 last = std::max(uart_source, rtc_source);
+    for (u32 slot = 0; slot < options.slots; ++slot) last = std::max(last, slot_place(slot).source);
+    for (auto const* const end : options.channels) last = std::max(last, end->place().source);
+    for (auto const& device : options.lent)
+        for (auto const& wire : std::span{device.wires}.first(device.wire_count))
+            last = std::max(last, wire.source);
+    if (options.pci == nullptr) return last;
+    last = std::max(last, first_pci_source + device::pci::pins - 1);
+    for (u32 device = 1; device <= options.pci->devices(); ++device)
+        last = std::max(last, options.pci->source_of(device));
+    return last;
+}
+
 [[nodiscard]] InterruptTree wires_of(GuestTreeOptions const& options) {
-    return {options.interrupts, options.vcpus, options.identities};
+    return {options.interrupts, options.vcpus, options.identities, last_source(options)};
 }
 
 void write_soc(FdtWriter& tree, GuestTreeOptions const& options) {

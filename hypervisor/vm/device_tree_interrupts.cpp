@@ -32,24 +32,24 @@ void begin(FdtWriter& tree, std::string_view name, GpaRange region) {
     tree.flag("interrupt-controller");
 }
 
-void write_plic(FdtWriter& tree, u32 vcpus) {
+void write_plic(FdtWriter& tree, u32 vcpus, u32 last_source) {
     begin(tree, "plic", plic_region);
     tree.texts("compatible", {"sifive,plic-1.0.0", "riscv,plic0"});
     tree.cell("#interrupt-cells", 1);
     tree.cell("#address-cells", 0);
-    tree.cell("riscv,ndev", Plic::sources - 1);
+    tree.cell("riscv,ndev", last_source);
     // The contexts of machine mode lead nowhere.
     write_harts(tree, vcpus, 2, [](u32 n) { return n % 2 == 0 ? no_interrupt : supervisor_external; });
     tree.cell("phandle", controller_phandle);
     tree.end_node();
 }
 
-void write_aplic(FdtWriter& tree, u32 vcpus, bool sends) {
+void write_aplic(FdtWriter& tree, u32 vcpus, u32 last_source, bool sends) {
     begin(tree, "interrupt-controller", aplic_region);
     tree.texts("compatible", {"qemu,aplic", "riscv,aplic"});
     tree.cell("#interrupt-cells", 2);
     tree.cell("#address-cells", 0);
-    tree.cell("riscv,num-sources", Aplic::last_source);
+    tree.cell("riscv,num-sources", last_source);
     if (sends) {
         tree.cell("msi-parent", imsic_phandle);
     } else {
@@ -76,10 +76,10 @@ void write_imsic(FdtWriter& tree, u32 vcpus, u32 identities) {
 }  // namespace
 
 void InterruptTree::write(FdtWriter& tree) const {
-    if (kind == Interrupts::plic) return write_plic(tree, vcpus);
+    if (kind == Interrupts::plic) return write_plic(tree, vcpus, last_source);
     bool const sends = kind == Interrupts::aia;
     if (sends) write_imsic(tree, vcpus, identities);
-    write_aplic(tree, vcpus, sends);
+    write_aplic(tree, vcpus, last_source, sends);
 }
 
 void InterruptTree::write_wire(FdtWriter& tree, u32 source) const {

@@ -21,6 +21,8 @@ struct InterruptTree {
     Interrupts kind = Interrupts::plic;
     u32 vcpus = 1;
     u32 identities = 0;  // of an interrupt file
+    // The last wire that something is at: a guest prepares each that there is, register by register.
+    u32 last_source = 0;
 
     // How many cells name a wire after the controller's handle, and the second one: it is high while it is
     // on.

@@ -17,6 +17,7 @@
 #include "platform/board.cpp"  // what boots on boards boots on this one: Antler itself, nested
 #include "platform/board.hpp"
 #include "platform/board_pci.cpp"  // a part of it
+#include "vm/virtio_slot.hpp"
 
 namespace antler::vm {
 namespace {
@@ -155,13 +156,27 @@ TEST_F(GuestTree, IsABoardThatAntlerItselfCouldRead) {
     EXPECT_EQ(board->timebase.hertz, 10'000'000u);
     ASSERT_EQ(board->harts.size(), 64u);
     for (u32 n = 0; n < 64; ++n) EXPECT_EQ(board->hart(n)->plic_context, 2 * n + 1);
-    EXPECT_EQ(board->plic->sources, 95u);
+    EXPECT_EQ(board->plic->sources, 11u);  // the last that something is at: a guest prepares each
     EXPECT_EQ(board->uart->interrupt->source, 10u);
     EXPECT_EQ(board->uart->interrupt->controller, board->plic->phandle);
     EXPECT_TRUE(board->goldfish_rtc);
     EXPECT_EQ(board->memory[0].size, 0x2000'0000u);
     auto const told = board->hart(63)->features();
     EXPECT_TRUE(told.sstc && told.v && told.sv48 && !told.h);
+}
+
+TEST_F(GuestTree, KnowsNoWireBehindTheLastThatSomethingIsAt) {
+    auto const wires = [&](char const* controller, char const* name) {
+        auto const tree = write();
+        return tree.find_compatible(controller)->number(name);
+    };
+    EXPECT_EQ(wires("sifive,plic-1.0.0", "riscv,ndev"), 11u);
+    options.slots = 8;  // they are before the others
+    EXPECT_EQ(wires("sifive,plic-1.0.0", "riscv,ndev"), 11u);
+    options.slots = 10;
+    EXPECT_EQ(wires("sifive,plic-1.0.0", "riscv,ndev"), slot_place(9).source);
+    options.interrupts = Interrupts::aplic;
+    EXPECT_EQ(wires("riscv,aplic", "riscv,num-sources"), slot_place(9).source);
 }
 
 TEST_F(GuestTree, WiresDevicesToAnAplicThatSignals) {
