@@ -173,7 +173,8 @@ private:
         }
         if (vm.debts == 0 && now && (!write || now->how.may.write)) {
             ASSERT_FALSE(found.empty());
-            ASSERT_TRUE(!write || vm.space->lookup(at)->how.dirty) << "a device writes what nobody is told of";
+            ASSERT_TRUE(!write || vm.space->lookup(at)->how.dirty)
+                << "a device writes what nobody is told of";
         }
     }
     void check_message(Vm const& vm, u32 file, std::set<fake::Iommu::Reached> const& found) {
