@@ -364,7 +364,7 @@ void enter_next(vm::Vcpu& next) {
 }
 
 [[gnu::noinline]] void serve_call_exit(vm::Vcpu& vcpu) {
-    if (!sbi::ipi::quick_send(vcpu)) return serve_rare_call(vcpu);
+    if (!sbi::ipi::quick_send(vcpu, enter_next)) return serve_rare_call(vcpu);
     enter_next(vcpu.home->settle());
     __builtin_unreachable();
 }

@@ -71,19 +71,26 @@ public:
         (entity.next == nullptr ? last_ : entity.next->previous) = &entity;
     }
 
+    // One that is served without having waited here.
+    void note_served(Entity const& served) {
+        if (static_cast<i64>(served.virtual_time - floor_) > 0) floor_ = served.virtual_time;
+    }
     // One that slept: it keeps a little of what it did not use, so that it comes soon, and no more.
     void wake(Entity& entity, u64 most_credit) {
         if (entity.waiting) return;
-        auto const least = floor_ - most_credit;
-        if (static_cast<i64>(entity.virtual_time - least) < 0) entity.virtual_time = least;
+        credit(entity, most_credit);
         push(entity);
+    }
+    void credit(Entity& entity, u64 most) const {
+        auto const least = floor_ - most;
+        if (static_cast<i64>(entity.virtual_time - least) < 0) entity.virtual_time = least;
     }
 
     [[nodiscard]] Entity* pop_front() {
         auto* const entity = first_;
         if (entity == nullptr) return nullptr;
         remove(*entity);
-        raise_floor(*entity);
+        note_served(*entity);
         return entity;
     }
 
@@ -94,13 +101,13 @@ public:
         (first_ == nullptr ? last_ : first_->previous) = nullptr;
         front.waiting = false;
         --size_;
-        raise_floor(front);
+        note_served(front);
     }
     // The same, and `entity`, which did not wait and is not before it, comes into the queue.
     [[gnu::always_inline]] void exchange_front(Entity& front, Entity& entity) {
         entity.waiting = true;
         front.waiting = false;
-        raise_floor(front);
+        note_served(front);
         if (front.next == nullptr) [[likely]] {  // one for the other
             entity.next = nullptr;
             entity.previous = nullptr;
@@ -146,10 +153,6 @@ public:
 
 private:
     static constexpr u64 clock_error = u64{2} * 16;  // a tick at its start, another one at its end
-
-    void raise_floor(Entity const& served) {
-        if (static_cast<i64>(served.virtual_time - floor_) > 0) floor_ = served.virtual_time;
-    }
 
     Entity* first_ = nullptr;
     Entity* last_ = nullptr;

@@ -363,6 +363,12 @@ Vcpu& Core::hand_over_more(Vcpu& from) {
     return *hand_over<Outlook::more>(from, [this](Vcpu& next) { return &go_on_with(next); });
 }
 
+Vcpu* Core::wake_beside_more(Vcpu& from, Vcpu& woken, u64 interrupts) {
+    if (!may_run(woken)) return nullptr;
+    return give_hart_to_woken<Outlook::more>(from, woken, interrupts,
+                                             [this](Vcpu& next) { return &go_on_with(next); });
+}
+
 Vcpu& Core::hand_over_files(Vcpu& from) {
     return *hand_over<Outlook::files>(from, [this](Vcpu& next) { return &go_on_with(next); });
 }

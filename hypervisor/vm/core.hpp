@@ -87,6 +87,7 @@ struct Core : hart::Hart {
     static constexpr u64 slice = 50'000;            // ticks
     static constexpr u64 cap_period = 1'000'000;    // ticks
     static constexpr u64 balance_period = 500'000;  // ticks
+    static constexpr u64 most_credit = slice * 16;  // of what it did not use, while a vCPU sleeps
     static constexpr u64 start_slice = 1'000;       // while a VM starts beside the one that runs
 
     // After an exit was handled: serves the inbox, chooses, switches worlds; returns whose registers to load.
@@ -189,10 +190,20 @@ struct Core : hart::Hart {
         more,   // units do too, or other harts or a guest want to know of it
         all     // that, and interrupt files
     };
-    [[nodiscard]] Outlook outlook(Vcpu const& from) const;
+    [[nodiscard]] Outlook outlook(Vcpu const& from, sched::Entity const* next) const;
     [[nodiscard]] static u64 unit_words(Vcpu const& vcpu);
     template <Outlook what, class Otherwise>
     [[nodiscard]] Vcpu* hand_over(Vcpu& from, Otherwise const& otherwise);
+    // The same where it goes on, but somebody whom it has called goes first.
+    [[nodiscard]] bool waits_here(Vcpu const& vcpu) const {
+        return vcpu.home == this && vcpu.place == Vcpu::Place::blocked && !vcpu.restarts_on_wake &&
+               !vcpu.paused.load(std::memory_order_relaxed) &&
+               vcpu.hart_state.load(std::memory_order_relaxed) == abi::sbi::HartState::started;
+    }
+    template <Outlook what, class Otherwise>
+    [[nodiscard]] Vcpu* give_hart_to_woken(Vcpu& from, Vcpu& woken, u64 interrupts,
+                                           Otherwise const& otherwise);
+    [[nodiscard]] Vcpu* wake_beside_more(Vcpu& from, Vcpu& woken, u64 interrupts);
     [[nodiscard]] Vcpu& hand_over_more(Vcpu& from);
     [[nodiscard]] Vcpu& hand_over_files(Vcpu& from);
     [[nodiscard]] Vcpu& hand_over_all(Vcpu& from);
@@ -266,6 +277,8 @@ private:
     bool has_strangers = false;          // somebody in the queue should run elsewhere
     template <Outlook what = Outlook::busy>
     void set_wait_trap(Vcpu& vcpu);
+    template <Outlook what, class Otherwise>
+    [[nodiscard]] Vcpu* give_hart(Vcpu& from, Vcpu& next, u64 now, Otherwise const& otherwise);
     template <Outlook what>
     [[nodiscard]] Vcpu* begin_turn(Vcpu& vcpu, u64 now);
     void tell_native(bool native);

@@ -28,13 +28,12 @@ template <Core::Outlook what>
     return (vcpu.sstatus & S::fs::mask) != 0 ? hart::csr::fcsr::read_raw() : 0;
 }
 
-[[gnu::always_inline]] inline auto Core::outlook(Vcpu const& from) const -> Outlook {
-    auto const* const waiting = queue.first();
-    if (must_choose || waiting == nullptr || inbox.load(std::memory_order_relaxed) != nullptr ||
-        !hands_over || !from.owns_timer || (from.allowance.per_period | waiting->allowance.per_period) != 0)
-        [[unlikely]]
+[[gnu::always_inline]] inline auto Core::outlook(Vcpu const& from, sched::Entity const* next) const
+    -> Outlook {
+    if (must_choose || next == nullptr || inbox.load(std::memory_order_relaxed) != nullptr || !hands_over ||
+        !from.owns_timer || (from.allowance.per_period | next->allowance.per_period) != 0) [[unlikely]]
         return Outlook::busy;
-    auto const& first = static_cast<Vcpu const&>(*waiting);
+    auto const& first = static_cast<Vcpu const&>(*next);
     auto const beside = static_cast<u8>(from.beside() | first.beside());
     if (team == nullptr) [[likely]] {
         if (!isa::Sstatus::sd::get(from.sstatus) && (first.changed.raw | tainted.raw) == 0 &&
@@ -80,7 +79,6 @@ template <Core::Outlook what, class Otherwise>
 [[gnu::always_inline]] inline Vcpu* Core::hand_over(Vcpu& from, Otherwise const& otherwise) {
     using Place = Vcpu::Place;
     namespace csr = hart::csr;
-    constexpr hart::CsrSet everything{.henvcfg = true, .sstc = true, .stateen = true};
     constexpr bool more = what == Outlook::more || what == Outlook::all;
     constexpr bool files_too = what == Outlook::files || what == Outlook::all;
     constexpr auto how = more ? Outlook::more : Outlook::plain;  // the turn begins
@@ -112,7 +110,20 @@ template <Core::Outlook what, class Otherwise>
     } else {
         return begin_turn<how>(from, now);
     }
-    next.place = Place::running;
+    return give_hart<what>(from, next, now, otherwise);
+}
+
+// From the one, which has its place among those that wait, to the other, which has left them.
+template <Core::Outlook what, class Otherwise>
+[[gnu::always_inline]] inline Vcpu* Core::give_hart(Vcpu& from, Vcpu& next, u64 now,
+                                                    Otherwise const& otherwise) {
+    namespace csr = hart::csr;
+    constexpr hart::CsrSet everything{.henvcfg = true, .sstc = true, .stateen = true};
+    constexpr bool more = what == Outlook::more || what == Outlook::all;
+    constexpr bool files_too = what == Outlook::files || what == Outlook::all;
+    constexpr auto how = more ? Outlook::more : Outlook::plain;  // the turn begins
+
+    next.place = Vcpu::Place::running;
     next.times.stolen += now - next.times.since;
     hart::save_guest_csrs(from.csrs, everything);
     if constexpr (more) {
@@ -143,6 +154,35 @@ template <Core::Outlook what, class Otherwise>
     if (next.requests.load(std::memory_order_relaxed) != 0) [[unlikely]]
         return otherwise(next);
     return begin_turn<how>(next, now);
+}
+
+// One that waits on this hart for an interrupt gets it, and the hart, if it is its turn: in general it is,
+// for it slept.  Null: it is not, or there is more to do; then nothing has changed but what the one that runs
+// has paid.
+template <Core::Outlook what, class Otherwise>
+[[gnu::always_inline]] inline Vcpu* Core::give_hart_to_woken(Vcpu& from, Vcpu& woken, u64 interrupts,
+                                                             Otherwise const& otherwise) {
+    using Place = Vcpu::Place;
+    auto const now = hart::time();
+    auto const ran = now - charged_at;
+    charged_at = now;
+    from.charge(ran);
+    from.times.run += ran;
+    from.times.since = now;
+    queue.nobody_waited_for(from);
+    queue.credit(woken, most_credit);
+    auto const* const first = queue.first();
+    if (sched::RunQueue::is_before(from, woken) ||
+        (first != nullptr && !sched::RunQueue::is_before(woken, *first))) [[unlikely]]
+        return nullptr;
+    woken.csrs.hvip |= interrupts;
+    woken.times.since = now;
+    woken.place = Place::running;
+    if (woken.at != sched::no_deadline) note_deadline(woken);
+    queue.note_served(woken);
+    from.place = Place::queued;
+    queue.push(from);
+    return give_hart<what>(from, woken, now, otherwise);
 }
 
 }  // namespace antler::vm

@@ -4,13 +4,6 @@
 
 namespace antler::vm {
 
-namespace {
-
-// How much of what it did not use a vCPU keeps while it sleeps.
-constexpr u64 most_credit = Core::slice * 16;
-
-}  // namespace
-
 // Up to now; whoever runs next begins then.
 void Core::charge_current(u64 now) {
     if (current == nullptr) return;

@@ -126,7 +126,7 @@ template <class Enter>
     auto& core = *vcpu.home;
     vcpu.count(ExitKind::wait);
     vcpu.pc += 4;
-    auto const outlook = core.outlook(vcpu);
+    auto const outlook = core.outlook(vcpu, core.queue.first());
     if (outlook == Core::Outlook::plain) [[likely]] {
         auto* const next = core.hand_over<Core::Outlook::plain>(vcpu, [&](Vcpu& incomplete) -> Vcpu* {
             go_on_with(core, incomplete, enter);
@@ -143,6 +143,30 @@ template <class Enter>
         wait_and_settle(core, vcpu, enter);
     }
     return true;
+}
+
+// An interrupt for one that waits on the same hart, which runs now: `enter` gets it.  False: it is not like
+// that.
+template <class Enter>
+[[nodiscard, gnu::always_inline]] inline bool wake_beside(Vcpu& vcpu, Vcpu& woken, u64 interrupts,
+                                                          Enter const& enter) {
+    auto& core = *vcpu.home;
+    if (!core.waits_here(woken)) return false;
+    auto const outlook = core.outlook(vcpu, &woken);
+    Vcpu* next = nullptr;
+    bool entered = false;
+    if (outlook == Core::Outlook::plain) {
+        next = core.give_hart_to_woken<Core::Outlook::plain>(vcpu, woken, interrupts,
+                                                             [&](Vcpu& incomplete) -> Vcpu* {
+                                                                 entered = true;
+                                                                 go_on_with(core, incomplete, enter);
+                                                                 return nullptr;
+                                                             });
+    } else if (outlook == Core::Outlook::more) {
+        next = core.wake_beside_more(vcpu, woken, interrupts);
+    }
+    if (next != nullptr) enter(*next);
+    return next != nullptr || entered;
 }
 
 [[nodiscard, gnu::always_inline]] inline bool is_load_fault() {

@@ -134,6 +134,7 @@ public:
 
     u64 checked = 0, stale = 0;
     u64 handed_over = 0;  // worlds that were switched in a straight line
+    u64 called_over = 0;  // the same, for whoever was called
     [[nodiscard]] u64 moves() const {
         u64 all = 0;
         for (auto const& guest : guests_)
@@ -297,7 +298,7 @@ private:
                 if (chance(4)) stop(core, seen);
                 break;
             case 16:
-            case 17: some(guest).vcpu->signal(Request::software_interrupt); break;
+            case 17: call(core, vcpu, *some(guest).vcpu); break;
             case 18:
             case 19: {
                 auto& other = *some(some_guest()).vcpu;
@@ -446,12 +447,21 @@ private:
         core.block(vcpu);
         exit(core);
     }
+    // An IPI: whoever waits for it on this hart goes first, in a straight line where that is possible.
+    void call(Core& core, Vcpu& vcpu, Vcpu& other) {
+        auto const enter = [&](Vcpu& chosen) { entered_[core.index] = &chosen; };
+        if (wake_beside(vcpu, other, vs_software, enter)) {
+            ++called_over;
+        } else {
+            other.signal(Request::software_interrupt);
+        }
+    }
     // A wfi that traps: to whoever is next, in a straight line where that is possible.
     void hand_over(Core& core, Vcpu& vcpu) {
         constexpr u64 wfi = 0x1050'0073;
         csr::scause::write_raw(static_cast<u64>(isa::Exception::virtual_instruction));
         csr::stval::write(wfi);
-        if (core.outlook(vcpu) == Core::Outlook::more) ++handed_over;
+        if (core.outlook(vcpu, core.queue.first()) == Core::Outlook::more) ++handed_over;
         try {
             ASSERT_TRUE(wait_turn(vcpu, [&](Vcpu& chosen) { entered_[core.index] = &chosen; }));
         } catch (World::Idle const&) {

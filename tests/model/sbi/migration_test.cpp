@@ -23,6 +23,7 @@ TEST_P(Migration, LeavesNothingBehindAndTakesAllAlong) {
     EXPECT_GT(model.stale, 50U);  // harts do hold what is old
     EXPECT_GT(model.moves(), 50U);
     EXPECT_GT(model.handed_over, 5U);
+    EXPECT_GT(model.called_over, 0U);
 }
 
 INSTANTIATE_TEST_SUITE_P(WithVmidBits, Migration,

@@ -62,7 +62,7 @@ TEST(SbiIpi, GoesTheShortWayOnlyWhereNothingIsToBeRefused) {
     auto const before = caller.pc;
     auto const ask = [&](u64 extension, u64 function, u64 mask, u64 base) {
         caller.x[17] = extension, caller.x[16] = function, caller.x[10] = mask, caller.x[11] = base;
-        return ipi::quick_send(caller);
+        return ipi::quick_send(caller, [](vm::Vcpu&) {});
     };
     auto const eid = static_cast<u64>(Eid::ipi);
     EXPECT_FALSE(ask(eid, 1, 0b10, 0));
