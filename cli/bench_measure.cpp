@@ -93,7 +93,7 @@ void Bench::measure_touches(Run const& one) {
 
 // The median of a thousand in the middle.
 void Bench::measure_traced(Run const& one) {
-    if (!one.load.prefault) return measure_touches(one);
+    if (!one.load.prefault && !one.load.injects) return measure_touches(one);
     auto load = one.load;
     if (load.vcpus != 0) load.row = guests_row(one);
     auto const trace = traced(load);

@@ -225,7 +225,10 @@ void check_messages(u32 last) {
     if (told("exact")) {
         check_equal("and no interrupt is without one", traffic.nothing, 0);
     } else {
-        check("and hardly any interrupt is without one", traffic.nothing * 100 <= taken);
+        say("aia: {} interrupts without an identity, {} with one", traffic.nothing.load(), taken);
+        // QEMU makes some, in bursts, as its threads happen to run
+        // (docs/decisions/0005-interrupt-files-of-guests.md).
+        check("and no more interrupts are without one than with one", traffic.nothing <= taken);
     }
 
     // Somebody who waits.

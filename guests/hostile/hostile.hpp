@@ -35,9 +35,6 @@ public:
     // One instruction, which a timer ends if it does not.
     Outcome run(Mode mode, u32 instruction, Operands operands);
     Outcome run_at(Mode mode, u64 code, Operands operands);
-    // Vector accesses begin at element 0 again.  QEMU ends itself at one of whole registers that begins
-    // beyond them.
-    void forget_vector_start() const;
     // What actions may have changed and the next one counts on.
     void restore() const;
 

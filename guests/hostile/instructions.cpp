@@ -131,7 +131,6 @@ void run_nonsense(Stage& stage) {
     UserRegisters registers{.pc = code};
     for (usize i = 1; i < 32; ++i)
         registers.x(i) = random.one_in(4) ? stage.device() : stage.harmless() & ~u64{7};
-    stage.forget_vector_start();
     csr::sie::write(irq::bit(irq::timer));
     sbi::set_timer(now() + stage.tick);
     (void)run_user(registers);
