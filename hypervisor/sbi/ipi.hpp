@@ -28,10 +28,12 @@ template <class Enter>
     vcpu.answer({Status::success, 0});
     vcpu.pc += 4;
     auto const bits = targets->bits;
-    if (std::has_single_bit(bits) &&
-        vm::wake_beside(vcpu, *vcpu.vm.vcpu(static_cast<u32>(std::countr_zero(bits))),
-                        isa::Hvip::bit(isa::Interrupt::vs_software), enter))
+    if (std::has_single_bit(bits)) {
+        auto& target = *vcpu.vm.vcpu(static_cast<u32>(std::countr_zero(bits)));
+        if (!vm::wake_beside(vcpu, target, isa::Hvip::bit(isa::Interrupt::vs_software), enter))
+            target.signal(vm::Request::software_interrupt);
         return true;
+    }
     send(vcpu.vm, *targets);
     return true;
 }

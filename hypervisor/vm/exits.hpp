@@ -145,13 +145,11 @@ template <class Enter>
     return true;
 }
 
-// An interrupt for one that waits on the same hart, which runs now: `enter` gets it.  False: it is not like
-// that.
+// A function of its own: who calls another hart needs none of its registers.
 template <class Enter>
-[[nodiscard, gnu::always_inline]] inline bool wake_beside(Vcpu& vcpu, Vcpu& woken, u64 interrupts,
-                                                          Enter const& enter) {
+[[nodiscard, gnu::noinline]] bool wake_one_that_waits_here(Vcpu& vcpu, Vcpu& woken, u64 interrupts,
+                                                           Enter const& enter) {
     auto& core = *vcpu.home;
-    if (!core.waits_here(woken)) return false;
     auto const outlook = core.outlook(vcpu, &woken);
     Vcpu* next = nullptr;
     bool entered = false;
@@ -167,6 +165,14 @@ template <class Enter>
     }
     if (next != nullptr) enter(*next);
     return next != nullptr || entered;
+}
+
+// An interrupt for one that waits on the same hart, which runs now: `enter` gets it.  False: it is not like
+// that.
+template <class Enter>
+[[nodiscard, gnu::always_inline]] inline bool wake_beside(Vcpu& vcpu, Vcpu& woken, u64 interrupts,
+                                                          Enter const& enter) {
+    return vcpu.home->waits_here(woken) && wake_one_that_waits_here(vcpu, woken, interrupts, enter);
 }
 
 [[nodiscard, gnu::always_inline]] inline bool is_load_fault() {
