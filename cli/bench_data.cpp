@@ -109,6 +109,10 @@ bool is_wall_clock(std::string_view row) {
     return found != rows.end() && found->wall_clock;
 }
 
+bool is_wanted(std::span<std::string const> names, std::string_view name) {
+    return names.empty() || std::ranges::find(names, name) != names.end();
+}
+
 std::optional<double> find(Figures const& figures, std::string_view row, std::string_view system) {
     auto const found = std::ranges::find_if(
         figures, [&](Figure const& figure) { return figure.row == row && figure.system == system; });

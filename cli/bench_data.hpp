@@ -45,6 +45,9 @@ inline constexpr double linux_boot_goal = 1.01;
 inline constexpr std::string_view ours = "antler";
 inline constexpr std::string_view native = "native";
 
+// No name stands for all of them.
+[[nodiscard]] bool is_wanted(std::span<std::string const> names, std::string_view name);
+
 [[nodiscard]] std::optional<double> find(Figures const& figures, std::string_view row,
                                          std::string_view system);
 

@@ -157,8 +157,7 @@ Record measure_interference(std::vector<std::string> const& wanted, std::vector<
         {"command", "./antler bench --part interference --save"},
         {"cpu", default_cpu},
         {"counts", "a plugin of QEMU, bench/plugin/instructions.cpp; without icount, harts run at once"},
-        {"qemu", parse_qemu_version(
-                     capture({required_qemu().string(), "--version"}, std::chrono::minutes{1}).output)}};
+        {"qemu", required_qemu_version()}};
     auto const keep = [&](std::string_view row, double value) {
         record.figures.push_back({std::string{row}, std::string{ours}, value});
     };

@@ -35,22 +35,18 @@ public:
             {"cpu", default_cpu},
             {"icount", "shift=0,sleep=off: an instruction of any privilege is a nanosecond"},
             {"linux", KvmHost::kernel() + ", and its kvm.ko with halt_poll_ns=0"},
-            {"qemu", parse_qemu_version(
-                         capture({required_qemu().string(), "--version"}, std::chrono::minutes{1}).output)},
+            {"qemu", required_qemu_version()},
             {"vmm", fmt::format("Debian's qemu-system-riscv {} for riscv64, -accel kvm", KvmHost::qemu())},
             {"kvm", "the guest's board is QEMU's virt with a PLIC; its devices, virtio too, are QEMU's own"},
             {"kvm_aia", "the host has an APLIC and IMSICs, and so has the guest"},
             {"kvm_huge", "the guest's memory is in huge pages that were allocated before (-mem-prealloc)"}};
         for (auto const& one : kvm_runs())
-            if (std::ranges::any_of(one.rows, [&](auto row) { return is_wanted(row); })) measure(one);
+            if (std::ranges::any_of(one.rows, [&](auto row) { return is_wanted(wanted_, row); }))
+                measure(one);
         return record_;
     }
 
 private:
-    [[nodiscard]] bool is_wanted(std::string_view row) const {
-        return wanted_.empty() || std::ranges::find(wanted_, row) != wanted_.end();
-    }
-
     std::string boot(KvmRun const& one) {
         KvmGuests guests{.script = std::string{one.script}};
         for (auto const guest : one.guests) guests.files.emplace_back(guest, guest_elf(std::string{guest}));
@@ -77,7 +73,7 @@ private:
             if (one.aia && one.harts > 1) figure.row = kvm_row(figure.row);
             if (std::ranges::find(one.rows, figure.row) == one.rows.end()) continue;
             ++known;
-            if (is_wanted(figure.row)) record_.figures.push_back(figure);
+            if (is_wanted(wanted_, figure.row)) record_.figures.push_back(figure);
         }
         if (known != 0) return;
         auto const tail = console.substr(console.size() - std::min(console.size(), shown_of_a_failure));

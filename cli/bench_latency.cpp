@@ -126,10 +126,9 @@ Record measure_latency(std::vector<std::string> const& wanted, std::vector<std::
         {"kvm", fmt::format("Linux {}, Debian's qemu-system-riscv {} for riscv64, -accel kvm",
                             KvmHost::kernel(), KvmHost::qemu())},
         {"kvm_nice", "the same, where the QEMU that is measured goes before the others (renice -n -20)"},
-        {"qemu", parse_qemu_version(
-                     capture({required_qemu().string(), "--version"}, std::chrono::minutes{1}).output)}};
+        {"qemu", required_qemu_version()}};
     for (auto const& scene : scenes) {
-        if (!wanted.empty() && std::ranges::find(wanted, scene.row) == wanted.end()) continue;
+        if (!is_wanted(wanted, scene.row)) continue;
         fmt::print(stderr, "antler: bench: {} ({})\n", scene.row, scene.system);
         auto const load = load_of(scene);
         auto const machine = scene.weight != equal_weight ? boards.under_antler(load)

@@ -132,9 +132,8 @@ Record measure_login(std::vector<std::string> const& wanted, std::vector<std::st
         {"cpu", default_cpu},
         {"icount", "shift=0,sleep=on; instructions as QEMU counts them, the least of three boots"},
         {"kernel", BenchBoards::kernel().filename().string()},
-        {"qemu", parse_qemu_version(
-                     capture({required_qemu().string(), "--version"}, std::chrono::minutes{1}).output)}};
-    if (!wanted.empty() && std::ranges::find(wanted, login_row) == wanted.end()) return record;
+        {"qemu", required_qemu_version()}};
+    if (!is_wanted(wanted, login_row)) return record;
     if (!LinuxBoards::has_userland()) {
         problems.emplace_back("There is no Debian to log in to: ./antler build-guest debian");
         return record;

@@ -55,15 +55,14 @@ std::optional<double> least_after(std::string_view console, std::string_view mar
 }
 
 Record Bench::run() {
-    record_.circumstances = {
-        {"command", "./antler bench --save"},
-        {"cpu", default_cpu},
-        {"icount", "shift=0,sleep=off: an instruction of any privilege is a nanosecond"},
-        {"kernel", BenchBoards::kernel().filename().string()},
-        {"qemu", parse_qemu_version(capture({required_qemu().string(), "--version"}, patience).output)}};
+    record_.circumstances = {{"command", "./antler bench --save"},
+                             {"cpu", default_cpu},
+                             {"icount", "shift=0,sleep=off: an instruction of any privilege is a nanosecond"},
+                             {"kernel", BenchBoards::kernel().filename().string()},
+                             {"qemu", required_qemu_version()}};
     for (auto const& one : all_runs())
-        if (std::ranges::any_of(one.rows, [&](auto row) { return is_wanted(row); })) measure(one);
-    if (is_wanted("list_latency")) measure_list();
+        if (std::ranges::any_of(one.rows, [&](auto row) { return is_wanted(wanted_, row); })) measure(one);
+    if (is_wanted(wanted_, "list_latency")) measure_list();
     auto const zeroed = find(record_.figures, "start_zeroed", ours);
     auto const start = find(record_.figures, "start", ours);
     if (zeroed && start)
@@ -109,7 +108,7 @@ void Bench::measure_traced(Run const& one) {
     std::vector<usize> sorted{middle, middle + samples};
     std::ranges::sort(sorted);
     for (auto const row : one.rows)
-        if (is_wanted(row))
+        if (is_wanted(wanted_, row))
             keep({std::string{row}, std::string{ours}, static_cast<double>(sorted[samples / 2])});
 }
 
@@ -119,7 +118,7 @@ void Bench::keep_calls(Run const& one, std::vector<usize> calls) {
     std::ranges::sort(calls);
     auto const middle = calls.size() < few ? 0 : calls[calls.size() / 2];
     for (auto const row : one.rows)
-        if (is_wanted(row)) keep({std::string{row}, std::string{ours}, static_cast<double>(middle)});
+        if (is_wanted(wanted_, row)) keep({std::string{row}, std::string{ours}, static_cast<double>(middle)});
 }
 
 ExitTrace Bench::traced(Load load) {
@@ -158,7 +157,8 @@ void Bench::measure_counted(Run const& one) {
         return;
     }
     for (auto const row : one.rows)
-        if (is_wanted(row)) keep({std::string{row}, std::string{ours}, static_cast<double>(count.all())});
+        if (is_wanted(wanted_, row))
+            keep({std::string{row}, std::string{ours}, static_cast<double>(count.all())});
     for (auto const& [reason, times] : count.by_reason())
         keep({row_of_reason(reason), std::string{ours}, static_cast<double>(times)});
 }
@@ -172,10 +172,6 @@ std::string Bench::explain_row(std::string const& row) {
         return explain(row, traced(load), hypervisor_elf());
     }
     throw Failure{ExitCode::bad_input, fmt::format("The row `{}` is not one of exits.", row)};
-}
-
-bool Bench::is_wanted(std::string_view row) const {
-    return wanted_.empty() || std::ranges::find(wanted_, row) != wanted_.end();
 }
 
 void Bench::measure(Run const& one) {
@@ -197,7 +193,8 @@ void Bench::measure(Run const& one) {
         for (auto& figure : figures) figure.row += one.load.aia ? "_aia" : "_msi";
     bool any = false;
     for (auto const& figure : figures) {
-        if (std::ranges::find(one.rows, figure.row) == one.rows.end() || !is_wanted(figure.row)) continue;
+        if (std::ranges::find(one.rows, figure.row) == one.rows.end() || !is_wanted(wanted_, figure.row))
+            continue;
         keep(figure);
         any = true;
     }

@@ -34,7 +34,6 @@ public:
     [[nodiscard]] std::vector<std::string> const& problems() const { return problems_; }
 
 private:
-    [[nodiscard]] bool is_wanted(std::string_view row) const;
     void measure(Run const& one);
     void measure_traced(Run const& one);
     void keep_calls(Run const& one, std::vector<usize> calls);

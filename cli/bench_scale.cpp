@@ -36,16 +36,16 @@ public:
             {"command", "./antler bench --part scale --save"},
             {"cpu", default_cpu},
             {"icount", "shift=0,sleep=off: an instruction of any privilege is a nanosecond"},
-            {"qemu", parse_qemu_version(
-                         capture({required_qemu().string(), "--version"}, std::chrono::minutes{1}).output)}};
+            {"qemu", required_qemu_version()}};
         for (auto const count : vms) {
             fmt::print(stderr, "antler: bench: {} VMs ({})\n", count, ours);
-            if (count > 1 && is_wanted("switch")) switches(count);
-            if (is_wanted("wake")) wake_up(count);
-            if (is_wanted("start") || is_wanted("memory")) start(count);
+            if (count > 1 && is_wanted(wanted_, "switch")) switches(count);
+            if (is_wanted(wanted_, "wake")) wake_up(count);
+            if (is_wanted(wanted_, "start") || is_wanted(wanted_, "memory")) start(count);
         }
         for (auto const count : vcpus) {
-            if (!is_wanted("ipi_vcpus") && !is_wanted("hart_start_vcpus") && !is_wanted("memory_vcpus"))
+            if (!is_wanted(wanted_, "ipi_vcpus") && !is_wanted(wanted_, "hart_start_vcpus") &&
+                !is_wanted(wanted_, "memory_vcpus"))
                 break;
             fmt::print(stderr, "antler: bench: {} vCPUs on 8 harts ({})\n", count, ours);
             smp(count);
@@ -55,10 +55,6 @@ public:
     }
 
 private:
-    [[nodiscard]] bool is_wanted(std::string_view curve) const {
-        return wanted_.empty() || std::ranges::find(wanted_, curve) != wanted_.end();
-    }
-
     std::string boot(std::string const& description, std::string_view until) {
         auto const transcript = run_and_record(boards_.described(description), patience, until);
         if (transcript.result.end == SessionEnd::signalled) throw Failure{ExitCode::internal, "Interrupted."};
@@ -72,7 +68,7 @@ private:
             problems_.push_back(fmt::format("{}/{} was not said.", curve, at));
             return;
         }
-        if (is_wanted(curve))
+        if (is_wanted(wanted_, curve))
             record_.figures.push_back({fmt::format("{}/{}", curve, at), std::string{ours}, *value});
     }
 

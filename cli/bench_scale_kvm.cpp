@@ -37,20 +37,15 @@ public:
             {"command", "./antler bench --part scale_kvm --save"},
             {"cpu", default_cpu},
             {"icount", "shift=0,sleep=off: an instruction of any privilege is a nanosecond"},
-            {"qemu", parse_qemu_version(
-                         capture({required_qemu().string(), "--version"}, std::chrono::minutes{1}).output)},
+            {"qemu", required_qemu_version()},
             {"vmm", fmt::format("Linux {}, Debian's qemu-system-riscv {} for riscv64, -accel kvm",
                                 KvmHost::kernel(), KvmHost::qemu())}};
-        if (is_wanted("ipi_vcpus") || is_wanted("hart_start_vcpus"))
+        if (is_wanted(wanted_, "ipi_vcpus") || is_wanted(wanted_, "hart_start_vcpus"))
             for (auto const count : vcpus) smp(count);
         return record_;
     }
 
 private:
-    [[nodiscard]] bool is_wanted(std::string_view curve) const {
-        return wanted_.empty() || std::ranges::find(wanted_, curve) != wanted_.end();
-    }
-
     std::string boot(u32 harts, std::string const& script) {
         KvmGuests const guests{.files = {{"bench", guest_elf("bench")}}, .script = script};
         auto const transcript =
@@ -60,7 +55,7 @@ private:
     }
 
     void keep(std::string_view curve, u32 at, std::optional<double> value) {
-        if (!is_wanted(curve)) return;
+        if (!is_wanted(wanted_, curve)) return;
         if (value)
             record_.figures.push_back({fmt::format("{}/{}", curve, at), std::string{kvm}, *value});
         else

@@ -54,7 +54,7 @@ Record measure_size(std::vector<std::string> const& wanted, std::vector<std::str
     auto const keep = [&](std::string_view row, std::string_view system, std::optional<double> value) {
         if (!value) {
             problems.push_back(fmt::format("{} was not said.", row));
-        } else if (wanted.empty() || std::ranges::find(wanted, row) != wanted.end()) {
+        } else if (is_wanted(wanted, row)) {
             record.figures.push_back({std::string{row}, std::string{system}, *value});
         }
     };

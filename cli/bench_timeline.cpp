@@ -54,7 +54,7 @@ Figures parse_marks(std::string_view console, std::string_view system) {
 
 Record measure_timeline(std::vector<std::string> const& wanted, std::vector<std::string>& problems) {
     Record record;
-    if (!wanted.empty() && std::ranges::find(wanted, "boot") == wanted.end()) return record;
+    if (!is_wanted(wanted, "boot")) return record;
     BlockedSignals const blocked;
     WorkDirectory const work;
     LinuxBoards const boards{work.path()};
@@ -65,8 +65,7 @@ Record measure_timeline(std::vector<std::string> const& wanted, std::vector<std:
         {"kernel", BenchBoards::kernel().filename().string()},
         {"kvm", fmt::format("Linux {}, Debian's qemu-system-riscv {} for riscv64, -accel kvm",
                             KvmHost::kernel(), KvmHost::qemu())},
-        {"qemu", parse_qemu_version(
-                     capture({required_qemu().string(), "--version"}, std::chrono::minutes{1}).output)}};
+        {"qemu", required_qemu_version()}};
     LinuxLoad const load{.guests = {{.name = "boot", .words = "antler.run=\"/bin/disk-work marks\""}}};
     for (std::string_view const system : {ours, native, std::string_view{"kvm"}}) {
         fmt::print(stderr, "antler: bench: the stages of a boot ({})\n", system);

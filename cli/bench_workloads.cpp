@@ -80,10 +80,10 @@ public:
             {"kvm", fmt::format("Linux {}, Debian's qemu-system-riscv {} for riscv64, -accel kvm, disks with "
                                 "cache=none,aio=native",
                                 KvmHost::kernel(), KvmHost::qemu())},
-            {"qemu", parse_qemu_version(
-                         capture({required_qemu().string(), "--version"}, std::chrono::minutes{1}).output)}};
+            {"qemu", required_qemu_version()}};
         for (auto const& bundle : bundles()) {
-            if (std::ranges::none_of(bundle.names, [&](auto name) { return is_wanted(name); })) continue;
+            if (std::ranges::none_of(bundle.names, [&](auto name) { return is_wanted(wanted_, name); }))
+                continue;
             if (bundle.needs_userland && !LinuxBoards::has_userland()) {
                 fmt::print(stderr, "antler: bench: {} is left out: ./antler build-guest debian\n",
                            bundle.what);
@@ -97,10 +97,6 @@ public:
     }
 
 private:
-    [[nodiscard]] bool is_wanted(std::string_view name) const {
-        return wanted_.empty() || std::ranges::find(wanted_, name) != wanted_.end();
-    }
-
     // Ticks of each workload of the bundle.
     std::map<std::string_view, double> take(Bundle const& bundle, std::string_view system, bool exact) {
         fmt::print(stderr, "antler: bench: {} ({}, {})\n", bundle.what, system, exact ? "exact" : "timed");
@@ -113,7 +109,7 @@ private:
         std::map<std::string_view, double> said;
         for (auto const name : bundle.names) {
             auto const ticks = number_after(console, fmt::format("work {} ", name));
-            if (ticks && is_wanted(name)) said[name] = *ticks;
+            if (ticks && is_wanted(wanted_, name)) said[name] = *ticks;
             if (ticks) continue;
             auto const tail = console.substr(console.size() - std::min(console.size(), shown_of_a_failure));
             problems_.push_back(

@@ -162,6 +162,11 @@ std::string parse_qemu_version(std::string_view printed) {
     return std::string{number.substr(0, number.find_first_not_of("0123456789."))};
 }
 
+std::string required_qemu_version() {
+    return parse_qemu_version(
+        capture({required_qemu().string(), "--version"}, std::chrono::minutes{1}).output);
+}
+
 bool names_hypervisor_extension(std::string_view isa) {
     if (!isa.starts_with("rv")) return false;
     // Single letters come first; a word of its own after an underscore may also be a single letter.

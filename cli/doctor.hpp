@@ -34,6 +34,8 @@ using Features = std::vector<std::pair<std::string, std::string>>;
 
 // "10.0.13" of what `--version` prints.
 [[nodiscard]] std::string parse_qemu_version(std::string_view printed);
+// That of the one that runs everything; throws Failure.
+[[nodiscard]] std::string required_qemu_version();
 
 // Whether an ISA string, as /proc/cpuinfo or a device tree has it, names the hypervisor extension.
 [[nodiscard]] bool names_hypervisor_extension(std::string_view isa);

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 #include <thread>
 
 #include "cli/child_process.hpp"
@@ -126,9 +127,12 @@ int run_tests(TestOptions const& given) {
     auto const start = Clock::now();
     PrivateInstances const machines_of_this_run;
     EndingWatch const ending;
-    TestReport report{options.json ? stderr : stdout};
+    // The long form takes what it takes.
+    TestReport report{options.json ? stderr : stdout, options.long_form
+                                                          ? std::numeric_limits<double>::infinity()
+                                                          : TestReport::usual_reserve};
     if (char const* const prepared = std::getenv("ANTLER_PREPARED_SECONDS"); prepared && !options.list)
-        fmt::print(options.json ? stderr : stdout, "build: {} s\n", prepared);
+        report.note_build(std::strtod(prepared, nullptr));
 
     for (auto const& maker : stage_makers) {
         bool const wanted =

@@ -80,6 +80,31 @@ void TestReport::end_stage(double seconds) {
                here(Outcome::failed), here(Outcome::skipped), seconds,
                seconds > budget_ ? ", longer than it should" : "");
     std::fflush(out_);
+    pay(stage_, seconds, budget_);
+}
+
+void TestReport::note_build(double seconds) {
+    constexpr int share = 8 * 60;
+    std::scoped_lock const held{mutex_};
+    fmt::print(out_, "build: {:.0f} s (at most {} min)\n", seconds, share / 60);
+    pay("build", seconds, share);
+}
+
+void TestReport::pay(std::string const& stage, double seconds, int share) {
+    auto const over = seconds - share;
+    if (over <= 0) return;
+    auto const had = reserve_;
+    reserve_ -= over;
+    if (reserve_ >= 0) return;
+    results_.push_back(
+        {.name = "time",
+         .outcome = Outcome::failed,
+         .seconds = seconds,
+         .reason = fmt::format("it took {:.0f} s; its share is {} s, and {:.0f} s were left of "
+                               "what all stages may take beyond theirs",
+                               seconds, share, std::max(had, 0.0)),
+         .rules = {},
+         .stage = stage});
 }
 
 usize TestReport::count(Outcome outcome) const {

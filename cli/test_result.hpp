@@ -26,14 +26,20 @@ struct TestResult {
 
 class TestReport {
 public:
+    // What all stages together may take beyond their shares: with them it is 40 minutes.
+    static constexpr double usual_reserve = 120;
+
     // Progress goes to `out`.
-    explicit TestReport(std::FILE* out) : out_{out} {}
+    explicit TestReport(std::FILE* out, double reserve_seconds = usual_reserve)
+        : out_{out}, reserve_{reserve_seconds} {}
 
     void begin_stage(std::string const& name, std::string const& sentence, int budget_seconds);
     void add(TestResult result);  // from any thread
     // One line for many passed tests, e.g. for a test program.
     void say(std::string const& line);
+    // A failure once the stages have taken more than their shares and the reserve.
     void end_stage(double seconds);
+    void note_build(double seconds);
 
     [[nodiscard]] usize count(Outcome outcome) const;
     // How many of these rules tests prove that passed.
@@ -45,10 +51,13 @@ public:
     void print_failures() const;
 
 private:
+    void pay(std::string const& stage, double seconds, int share);
+
     std::FILE* out_;
     std::mutex mutex_;
     std::string stage_{};
     int budget_ = 0;
+    double reserve_;
     std::vector<TestResult> results_;
 };
 

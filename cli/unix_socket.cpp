@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 
 namespace antler::cli {
 namespace {
@@ -42,9 +43,12 @@ Descriptor connect_to_socket(Path const& path) {
 }
 
 Descriptor listen_at_socket(Path const& path) {
-    ::unlink(path.c_str());
-    return with_socket(path, [](int socket, sockaddr const* address, socklen_t size) {
-        return ::bind(socket, address, size) != 0 ? -1 : ::listen(socket, backlog);
+    // Nobody finds it under its name before it listens.
+    auto const unfinished = Path{path}.concat("~");
+    ::unlink(unfinished.c_str());
+    return with_socket(unfinished, [&](int socket, sockaddr const* address, socklen_t size) {
+        if (::bind(socket, address, size) != 0 || ::listen(socket, backlog) != 0) return -1;
+        return ::rename(unfinished.c_str(), path.c_str());
     });
 }
 

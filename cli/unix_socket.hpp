@@ -8,7 +8,7 @@ namespace antler::cli {
 
 // Both do not block.  Not open: errno says why.
 [[nodiscard]] Descriptor connect_to_socket(Path const& path);
-// What lay at that path before is gone.
+// What lay at that path before is gone; who finds the socket there is let in.
 [[nodiscard]] Descriptor listen_at_socket(Path const& path);
 
 }  // namespace antler::cli

@@ -1,7 +1,7 @@
 // A Linux program without a C library: echoes what comes by vsock, or calls somebody and says a word.
 #include <array>
 
-#include "base/types.hpp"
+#include "guests/linux/system_calls.hpp"
 
 // The stack as the kernel made it: the number of words, and where they are.
 asm(".globl _start\n"
@@ -9,36 +9,8 @@ asm(".globl _start\n"
     "andi sp, sp, -16\n"
     "call antler_vsock\n");
 
+namespace antler::guest_linux {
 namespace {
-
-using antler::i64;
-using antler::u16;
-using antler::u32;
-using antler::u64;
-using antler::u8;
-
-// Numbers of Linux' system calls on RISC-V.
-enum class Call : u64 {
-    close = 57,
-    read = 63,
-    write = 64,
-    exit = 93,
-    socket = 198,
-    bind = 200,
-    listen = 201,
-    accept = 202,
-    connect = 203,
-    shutdown = 210,
-};
-
-i64 call(Call which, u64 a = 0, u64 b = 0, u64 c = 0) {
-    register u64 a0 asm("a0") = a;
-    register u64 a1 asm("a1") = b;
-    register u64 a2 asm("a2") = c;
-    register u64 a7 asm("a7") = static_cast<u64>(which);
-    asm volatile("ecall" : "+r"(a0) : "r"(a1), "r"(a2), "r"(a7) : "memory");
-    return static_cast<i64>(a0);
-}
 
 constexpr u64 family = 40, stream = 1, stop_writing = 1;
 constexpr u32 anybody = ~u32{0};
@@ -51,21 +23,6 @@ struct Address {
     u32 zero = 0;
 };
 
-u32 length(char const* text) {
-    u32 n = 0;
-    while (text[n] != 0) ++n;
-    return n;
-}
-void say(char const* text) {
-    call(Call::write, 1, reinterpret_cast<u64>(text), length(text));
-}
-void say(u64 number) {
-    char digits[20];
-    u32 at = sizeof digits;
-    do digits[--at] = static_cast<char>('0' + number % 10);
-    while ((number /= 10) != 0);
-    call(Call::write, 1, reinterpret_cast<u64>(digits + at), sizeof digits - at);
-}
 u32 number(char const* text) {
     u32 value = 0;
     for (; *text >= '0' && *text <= '9'; ++text) value = value * 10 + static_cast<u32>(*text - '0');
@@ -80,8 +37,7 @@ u32 number(char const* text) {
         say(static_cast<u64>(-error));
     }
     say("\n");
-    call(Call::exit, error < 0 ? 1 : 0);
-    __builtin_trap();
+    leave(error < 0 ? 1 : 0);
 }
 u64 must(char const* what, i64 answer) {
     if (answer < 0) end(what, answer);
@@ -93,27 +49,25 @@ u64 copy(u64 from, u64 to) {
     static std::array<u8, 65'536> bytes;
     u64 sum = 0;
     for (;;) {
-        auto const count =
-            must("cannot read", call(Call::read, from, reinterpret_cast<u64>(bytes.data()), bytes.size()));
+        auto const count = must("cannot read", call(Call::read, {from, address(bytes.data()), bytes.size()}));
         if (count == 0) return sum;
         for (u64 done = 0; done < count;)
-            done += must("cannot write",
-                         call(Call::write, to, reinterpret_cast<u64>(bytes.data()) + done, count - done));
+            done += must("cannot write", call(Call::write, {to, address(bytes.data()) + done, count - done}));
         sum += count;
     }
 }
 
 // vsock echo PORT TIMES
 void echo(u32 port, u32 times) {
-    auto const door = must("no socket", call(Call::socket, family, stream));
+    auto const door = must("no socket", call(Call::socket, {family, stream}));
     Address const here{.port = port};
-    must("cannot bind", call(Call::bind, door, reinterpret_cast<u64>(&here), sizeof here));
-    must("cannot listen", call(Call::listen, door, 8));
+    must("cannot bind", call(Call::bind, {door, address(&here), sizeof here}));
+    must("cannot listen", call(Call::listen, {door, 8}));
     say("vsock: listens\n");
     for (u32 i = 0; i < times; ++i) {
-        auto const visitor = must("cannot accept", call(Call::accept, door));
+        auto const visitor = must("cannot accept", call(Call::accept, {door}));
         auto const bytes = copy(visitor, visitor);
-        call(Call::close, visitor);
+        call(Call::close, {visitor});
         say("vsock: echoed ");
         say(bytes);
         say("\n");
@@ -122,12 +76,12 @@ void echo(u32 port, u32 times) {
 
 // vsock call CID PORT WORD
 void call_host(u32 cid, u32 port, char const* word) {
-    auto const socket = must("no socket", call(Call::socket, family, stream));
+    auto const socket = must("no socket", call(Call::socket, {family, stream}));
     Address const there{.port = port, .cid = cid};
-    must("cannot connect", call(Call::connect, socket, reinterpret_cast<u64>(&there), sizeof there));
-    must("cannot write", call(Call::write, socket, reinterpret_cast<u64>(word), length(word)));
-    must("cannot write", call(Call::write, socket, reinterpret_cast<u64>("\n"), 1));
-    must("cannot shut down", call(Call::shutdown, socket, stop_writing));
+    must("cannot connect", call(Call::connect, {socket, address(&there), sizeof there}));
+    must("cannot write", call(Call::write, {socket, address(word), length(word)}));
+    must("cannot write", call(Call::write, {socket, address("\n"), 1}));
+    must("cannot shut down", call(Call::shutdown, {socket, stop_writing}));
     copy(socket, 1);
 }
 
@@ -144,3 +98,5 @@ extern "C" [[noreturn]] void antler_vsock(u64 const* stack) {
         end("echo PORT TIMES, or call CID PORT WORD", -22);
     end("done", 0);
 }
+
+}  // namespace antler::guest_linux

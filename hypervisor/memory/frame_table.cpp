@@ -116,18 +116,25 @@ void FrameTable::free_block(Bank const& bank, u64 page, u8 order, Pool pool) {
     push_free(bank, page, order, pool);
 }
 
+// It is in no list any more.
+[[gnu::always_inline]] inline Block FrameTable::hand_out(Frame& frame, u64 page, Order order, Pool pool,
+                                                         OwnerId owner) {
+    frame = {0, 0, owner.value, order.n, FrameState::taken, static_cast<u8>(pool)};
+    free_frames_[index_of(pool)] -= order.frames();
+    charge(owner, pool, order.frames());
+    return {address_of(page), order, pool, owner};
+}
+
 Result<Block> FrameTable::take(Pool pool, Order order, OwnerId owner) {
     if (order > max_order || owner.value >= max_owners) return Err{Error::out_of_range};
     auto& lists = free_[index_of(pool)];
     u8 have = order.n;
     if (auto const first = lists[have]; first != 0) [[likely]] {
+        // Nobody is before it, so this is less than unlink_free().
         auto& frame = frames_[first - 1];
         lists[have] = frame.next;
         if (frame.next != 0) frames_[frame.next - 1].previous = 0;
-        frame = {0, 0, owner.value, have, FrameState::taken, static_cast<u8>(pool)};
-        free_frames_[index_of(pool)] -= order.frames();
-        charge(owner, pool, order.frames());
-        return Block{address_of(page_of_index(first - 1)), order, pool, owner};
+        return hand_out(frame, page_of_index(first - 1), order, pool, owner);
     }
     while (have <= max_order.n && lists[have] == 0) ++have;
     if (have > max_order.n) return Err{Error::no_memory};
@@ -150,10 +157,7 @@ Block FrameTable::take_out(u32 index, u64 page, Order order, Pool pool, OwnerId 
             push_free(bank, middle, have, pool);
         }
     }
-    free_frames_[index_of(pool)] -= order.frames();
-    charge(owner, pool, order.frames());
-    frames_[bank.index(start)] = {0, 0, owner.value, order.n, FrameState::taken, static_cast<u8>(pool)};
-    return {address_of(start), order, pool, owner};
+    return hand_out(frames_[bank.index(start)], start, order, pool, owner);
 }
 
 Result<Block> FrameTable::take_coloured(Pool pool, Colours const& colours, OwnerId owner) {

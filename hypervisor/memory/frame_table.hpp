@@ -134,6 +134,7 @@ private:
     void push_free(Bank const& bank, u64 page, u8 order, Pool pool);
     void unlink_free(Frame& frame);
     // The free block at `index`, as far as a block of `order` at `page`; the rest is free again.
+    Block hand_out(Frame& frame, u64 page, Order order, Pool pool, OwnerId owner);
     Block take_out(u32 index, u64 page, Order order, Pool pool, OwnerId owner);
     void free_block(Bank const& bank, u64 page, u8 order, Pool pool);
     // Cuts a block that somebody holds so that one of order `order` begins at `page`.

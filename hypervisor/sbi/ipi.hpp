@@ -1,6 +1,8 @@
 // The extension for interrupts between the harts of a VM.
 #pragma once
 
+#include <bit>
+
 #include "sbi/call.hpp"
 #include "sbi/hart_mask.hpp"
 #include "vm/exits.hpp"

@@ -194,12 +194,12 @@ struct Core : hart::Hart {
     [[nodiscard]] static u64 unit_words(Vcpu const& vcpu);
     template <Outlook what, class Otherwise>
     [[nodiscard]] Vcpu* hand_over(Vcpu& from, Otherwise const& otherwise);
-    // The same where it goes on, but somebody whom it has called goes first.
     [[nodiscard]] bool waits_here(Vcpu const& vcpu) const {
         return vcpu.home == this && vcpu.place == Vcpu::Place::blocked && !vcpu.restarts_on_wake &&
                !vcpu.paused.load(std::memory_order_relaxed) &&
                vcpu.hart_state.load(std::memory_order_relaxed) == abi::sbi::HartState::started;
     }
+    // As hand_over() where it goes on, but somebody whom it has called goes first.
     template <Outlook what, class Otherwise>
     [[nodiscard]] Vcpu* give_hart_to_woken(Vcpu& from, Vcpu& woken, u64 interrupts,
                                            Otherwise const& otherwise);
@@ -277,6 +277,7 @@ private:
     bool has_strangers = false;          // somebody in the queue should run elsewhere
     template <Outlook what = Outlook::busy>
     void set_wait_trap(Vcpu& vcpu);
+    [[nodiscard]] u64 charge_until_now(Vcpu& from);
     template <Outlook what, class Otherwise>
     [[nodiscard]] Vcpu* give_hart(Vcpu& from, Vcpu& next, u64 now, Otherwise const& otherwise);
     template <Outlook what>

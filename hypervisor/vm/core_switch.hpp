@@ -75,6 +75,17 @@ template <Core::Outlook what>
     return &vcpu;
 }
 
+// As charge_current() for one that runs and has no cap; the time.
+[[gnu::always_inline]] inline u64 Core::charge_until_now(Vcpu& from) {
+    auto const now = hart::time();
+    auto const ran = now - charged_at;
+    charged_at = now;
+    from.charge(ran);
+    from.times.run += ran;
+    from.times.since = now;
+    return now;
+}
+
 template <Core::Outlook what, class Otherwise>
 [[gnu::always_inline]] inline Vcpu* Core::hand_over(Vcpu& from, Otherwise const& otherwise) {
     using Place = Vcpu::Place;
@@ -83,13 +94,7 @@ template <Core::Outlook what, class Otherwise>
     constexpr bool files_too = what == Outlook::files || what == Outlook::all;
     constexpr auto how = more ? Outlook::more : Outlook::plain;  // the turn begins
 
-    auto const now = hart::time();
-    auto const ran = now - charged_at;
-    charged_at = now;
-    from.charge(ran);
-    from.times.run += ran;
-    from.times.since = now;
-
+    auto const now = charge_until_now(from);
     auto& next = static_cast<Vcpu&>(*queue.first());
     auto const compare = csr::vstimecmp::read_raw();
     auto const hvip = csr::hvip::read_raw();
@@ -163,12 +168,7 @@ template <Core::Outlook what, class Otherwise>
 [[gnu::always_inline]] inline Vcpu* Core::give_hart_to_woken(Vcpu& from, Vcpu& woken, u64 interrupts,
                                                              Otherwise const& otherwise) {
     using Place = Vcpu::Place;
-    auto const now = hart::time();
-    auto const ran = now - charged_at;
-    charged_at = now;
-    from.charge(ran);
-    from.times.run += ran;
-    from.times.since = now;
+    auto const now = charge_until_now(from);
     queue.nobody_waited_for(from);
     queue.credit(woken, most_credit);
     auto const* const first = queue.first();

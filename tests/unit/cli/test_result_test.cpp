@@ -36,6 +36,25 @@ TEST(TestReport, CountsAndEndsWithOneLine) {
     EXPECT_EQ(text.find(" a:"), std::string::npos) << "what passed is not told";
 }
 
+TEST(TestReport, FailsWhenTheStagesTookTheirSharesAndTheReserve) {
+    Sink const sink;
+    TestReport report{sink.file, 30};
+    report.note_build(8 * 60 + 10);
+    report.begin_stage("unit", "units", 60);
+    report.end_stage(80);
+    EXPECT_EQ(report.count(Outcome::failed), 0) << "the reserve is spent, and no more";
+    report.begin_stage("fuzz", "fuzzers", 60);
+    report.end_stage(59);
+    EXPECT_EQ(report.count(Outcome::failed), 0);
+    report.begin_stage("system", "machines", 60);
+    report.end_stage(61);
+    EXPECT_EQ(report.count(Outcome::failed), 1);
+    report.print_failures();
+    EXPECT_NE(sink.text().find("failed: system time: it took 61 s; its share is 60 s, and 0 s were left"),
+              std::string::npos)
+        << sink.text();
+}
+
 TEST(TestReport, TellsProgramsWhichRulesATestProves) {
     Sink const sink;
     TestReport report{sink.file};
