@@ -272,6 +272,7 @@ private:
                 made.times = (*step)["times"].value_or(1);
                 made.median_below = (*step)["median_below"].value_or(0);
                 made.same = patterns((*step)["same"]);
+                made.grown_at_most = (*step)["grown_at_most"].value_or(i64{0});
                 made.terminal = at_terminal((*step)["terminal"].as_array());
                 scenario.dialogue.push_back(std::move(made));
                 continue;

@@ -31,6 +31,7 @@ struct DialogueStep {
     int median_below = 0;     // the median of all takes fewer milliseconds
     // Its lines that match are those that matched when the same was asked first.
     std::vector<Pattern> same{};
+    i64 grown_at_most = 0;  // but for their last numbers, which may have grown by so much
     // Or so many bytes of noise into the control channel, and gone without a word.
     i64 noise = 0;
     // With `ask`: that command has a terminal, where these steps are done in turn.

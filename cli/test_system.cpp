@@ -278,9 +278,13 @@ private:
             for (auto const& pattern : step.same)
                 if (std::regex_search(line, pattern.compiled)) lines.push_back(line);
         auto const [first, fresh] = first_.try_emplace(fmt::format("{}", fmt::join(step.ask, " ")), lines);
-        differs_ = first->second == lines ? std::string{}
-                                          : fmt::format("{} instead of {}", fmt::join(lines, "; "),
-                                                        fmt::join(first->second, "; "));
+        auto const alike = [&](std::string const& before, std::string const& now) {
+            return has_grown(before, now, step.grown_at_most);
+        };
+        differs_ =
+            std::ranges::equal(first->second, lines, alike)
+                ? std::string{}
+                : fmt::format("{} instead of {}", fmt::join(lines, "; "), fmt::join(first->second, "; "));
         return differs_.empty() && !lines.empty();
     }
 

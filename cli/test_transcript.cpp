@@ -66,6 +66,15 @@ std::optional<usize> Transcript::find(Pattern const& pattern, usize from) const 
     return std::nullopt;
 }
 
+bool has_grown(std::string const& before, std::string const& now, i64 at_most) {
+    static std::regex const numbered{R"((.*?)(\d{1,18})(\D*))"};
+    std::smatch was, is;
+    if (!std::regex_match(before, was, numbered) || !std::regex_match(now, is, numbered))
+        return before == now;
+    auto const growth = std::stoll(is[2]) - std::stoll(was[2]);
+    return was[1] == is[1] && was[3] == is[3] && growth >= 0 && growth <= at_most;
+}
+
 std::string Transcript::line_at(usize at) const {
     auto const begin = line_start(text_, at);
     return text_.substr(begin, text_.find('\n', begin) - begin);

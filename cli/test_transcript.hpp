@@ -27,6 +27,9 @@ private:
     std::string text_{};
 };
 
+// The same line, but for the last number in it, which may be greater by so much.
+[[nodiscard]] bool has_grown(std::string const& before, std::string const& now, i64 at_most);
+
 // Patterns that have to come one after another; looks at each piece of text once.
 class Sequence {
 public:

@@ -68,5 +68,15 @@ TEST(Sequence, SeesAPromptThatGrows) {
     EXPECT_TRUE(sequence.done());
 }
 
+TEST(Transcript, CountersMayGrowALittle) {
+    EXPECT_TRUE(has_grown("\"mmio\": 7,", "\"mmio\": 7,", 0));
+    EXPECT_TRUE(has_grown("vcpu.0.mmio 7", "vcpu.0.mmio 10", 3));
+    EXPECT_FALSE(has_grown("vcpu.0.mmio 7", "vcpu.0.mmio 11", 3)) << "too much";
+    EXPECT_FALSE(has_grown("vcpu.0.mmio 7", "vcpu.0.mmio 6", 3)) << "it shrank";
+    EXPECT_FALSE(has_grown("vcpu.0.mmio 7", "vcpu.1.mmio 7", 3)) << "another line";
+    EXPECT_TRUE(has_grown("State running", "State running", 3));
+    EXPECT_FALSE(has_grown("State running", "State off", 3));
+}
+
 }  // namespace
 }  // namespace antler::cli
