@@ -97,6 +97,7 @@ void note_frame(MachineFunction& function, Line const& line) {
     constexpr std::string_view pushes = "sp, sp, -";
     if (line.name == "addi" && line.operands.starts_with(pushes))
         function.frame_bytes += hex_at(line.operands.substr(pushes.size())).value_or(0);
+    if (line.name == "sub" && line.operands.starts_with("sp, ")) function.takes_unknown_stack = true;
 }
 
 }  // namespace

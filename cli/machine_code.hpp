@@ -14,6 +14,7 @@ struct MachineFunction {
     u64 start = 0;
     std::string name{};
     u64 frame_bytes = 0;
+    bool takes_unknown_stack = false;  // as much as a register says
     bool calls_by_pointer = false;
     std::set<u64> goes_to{};                // addresses outside it
     std::vector<std::string> float_code{};  // instructions of F, D and V

@@ -5,14 +5,14 @@
 
 namespace antler::boot {
 
-u64 harts_to_dedicate(control::Pack const& pack) {
+u64 harts_to_dedicate(System& all, control::Pack const& pack) {
     u64 harts = 0;
     for (u32 index = 0; index < pack.vm_count(); ++index) {
-        auto const description = pack.describe(index);
-        if (!description || !description.value().share.dedicated) continue;
-        if (description.value().share.affinity.empty()) continue;  // they are chosen later
-        for (u32 id = 0; id < description.value().vcpus; ++id)
-            harts |= description.value().share.harts_of(id);
+        auto const description = description_in(all, pack, index);
+        if (!description) continue;
+        auto const& share = description.value()->share;
+        if (!share.dedicated || share.affinity.empty()) continue;  // those are chosen later
+        for (u32 id = 0; id < description.value()->vcpus; ++id) harts |= share.harts_of(id);
     }
     return harts;
 }

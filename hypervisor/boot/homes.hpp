@@ -7,7 +7,7 @@
 namespace antler::boot {
 
 // Harts that the pack's machines name to have them for themselves, as bits.
-[[nodiscard]] u64 harts_to_dedicate(control::Pack const& pack);
+[[nodiscard]] u64 harts_to_dedicate(System& all, control::Pack const& pack);
 
 // The index of the hart.  A dedicated vCPU takes one for itself, or is refused where none is left.
 [[nodiscard]] Result<u32> find_home(System& all, vm::Vm const& vm, u32 vcpu);

@@ -44,7 +44,7 @@ u64 unclaimed(System& all) {
 }
 
 Result<void> start_now(System& all, u32 id) {
-    auto const description = TRY(all.lots[id].pack->describe(all.lots[id].index));
+    auto const& description = *TRY(description_of(all, all.lots[id]));
     if (!description.on_demand) {
         if (unclaimed(all) < description.memory_bytes) return Err{Error::no_memory};
         TRY(memory::ensure_free(all.frames, all.house, memory::Pool::guest, description.memory_bytes));
@@ -150,8 +150,8 @@ Outcome do_it(System& all, Type what, Lot& lot, u32 id, bool first) {
 bool is_taken(System& all, u64 vsock_cid) {
     return std::ranges::any_of(all.lots, [&](Lot const& lot) {
         if (lot.is_free() || vsock_cid == 0) return false;
-        auto const there = lot.pack->describe(lot.index);
-        return there && there.value().extras.vsock_cid == vsock_cid;
+        auto const there = description_of(all, lot);
+        return there && there.value()->extras.vsock_cid == vsock_cid;
     });
 }
 
@@ -161,9 +161,9 @@ Outcome define(System& all, Transfer const& transfer) {
     auto const pack = control::Pack::open(bytes, transfer.pages.start);
     if (!pack) return refusal(pack.error());
     if (pack.value().vm_count() != 1) return refusal(Error::bad_format);
-    auto const description = pack.value().describe(0);
+    auto const description = description_in(all, pack.value(), 0);
     if (!description) return refusal(description.error());
-    if (is_taken(all, description.value().extras.vsock_cid))
+    if (is_taken(all, description.value()->extras.vsock_cid))
         return {Status::already_exists, "another VM has the CID of its vsock"};
     auto const defined = define_vm(all, transfer.lot, pack.value(), 0, transfer.pages);
     return defined ? done : refusal(defined.error());
@@ -232,10 +232,10 @@ bool fill_vm_info(System& all, u32 id, VmInfo& into) {
         if (!vm.last_words().empty()) into.last_words = vm.last_words();
         if (is_alive(lot) && vm.started_at() != 0)
             into.uptime = all.board.timebase.nanos({hart::time() - vm.started_at()}).n;
-    } else if (auto const description = lot.pack->describe(lot.index); description) {
-        into.vcpus = description.value().vcpus;
-        into.memory = description.value().memory_bytes;
-        into.vsock_cid = description.value().extras.vsock_cid;
+    } else if (auto const description = description_of(all, lot); description) {
+        into.vcpus = description.value()->vcpus;
+        into.memory = description.value()->memory_bytes;
+        into.vsock_cid = description.value()->extras.vsock_cid;
     }
     return true;
 }

@@ -78,7 +78,7 @@ Result<vm::Interrupts> interrupts_for(System const& all, vm::Description const& 
 }
 
 Result<void> build(System& all, Lot& lot, Life& life, OwnerId owner) {
-    auto description = TRY(lot.pack->describe(lot.index));
+    auto& description = *TRY(description_of(all, lot));
     if (description.device_count != 0) description.on_demand = false;  // devices do not wait for memory
     auto const interrupts = TRY(interrupts_for(all, description));
     GpaRange const range{vm::ram_base, description.memory_bytes};
@@ -108,16 +108,17 @@ Result<void> build(System& all, Lot& lot, Life& life, OwnerId owner) {
         .ram = *life.ram,
         .identities = all.board.imsic ? all.board.imsic->identities : vm::usual_identities};
     life.vm = TRY(life.store.make<vm::Vm>(parts));
+    auto const& kept = life.vm->description();
     life.vm->give_consoles(lot.consoles);
     TRY(add_disks(all, *life.vm, life.store));
     TRY(add_net_cards(all, *life.vm, life.store));
     TRY(add_extras(*life.vm, life.store));
     TRY(add_channels(all, *life.vm, life.store));
     TRY(add_flash(all, *life.vm, life.store));
-    if (description.extras.watchdog) TRY(life.vm->machine().add_watchdog());
-    for (u32 id = 0; id < description.vcpus; ++id) TRY(give_vcpu(all, life, id));
+    if (kept.extras.watchdog) TRY(life.vm->machine().add_watchdog());
+    for (u32 id = 0; id < kept.vcpus; ++id) TRY(give_vcpu(all, life, id));
     TRY(add_devices(all, life));
-    all.next_home = (all.next_home + description.vcpus) % all.core_count;
+    all.next_home = (all.next_home + kept.vcpus) % all.core_count;
     return {};
 }
 
@@ -166,6 +167,15 @@ bool waits_in_inbox(Life& life) {
 
 }  // namespace
 
+Result<vm::Description*> description_in(System& all, control::Pack const& pack, u32 index) {
+    TRY(pack.describe(index, all.described));
+    return &all.described;
+}
+
+Result<vm::Description*> description_of(System& all, Lot const& lot) {
+    return description_in(all, *lot.pack, lot.index);
+}
+
 OwnerId owner_of(u32 id) {
     return {static_cast<u16>(id + 1)};
 }
@@ -198,7 +208,7 @@ Result<u32> free_lot(System const& all) {
 }
 
 Result<void> define_vm(System& all, u32 id, control::Pack const& pack, u32 index, HpaRange pack_pages) {
-    auto const description = TRY(pack.describe(index));
+    auto const& description = *TRY(description_in(all, pack, index));
     for (auto const& lot : all.lots)
         if (!lot.is_free() && lot.name == description.name) return Err{Error::already_exists};
     auto& lot = all.lots[id];

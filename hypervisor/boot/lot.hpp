@@ -61,6 +61,11 @@ struct Lot {
 
 [[nodiscard]] memory::OwnerId owner_of(u32 id);
 
+// What a pack says of a VM.  It is larger than a frame may be, so there is one place for it: whoever asks
+// next, for any VM, writes over it.  On the boot hart.
+[[nodiscard]] Result<vm::Description*> description_in(System& all, control::Pack const& pack, u32 index);
+[[nodiscard]] Result<vm::Description*> description_of(System& all, Lot const& lot);
+
 // Why something was refused, in words.
 [[nodiscard]] control::Outcome refusal(Error why);
 

@@ -212,10 +212,10 @@ void create_vms(System& all, control::Pack const& pack) {
             ++all.vms_alive;
             continue;
         }
-        auto const description = pack.describe(index);
+        auto const description = description_in(all, pack, index);
         auto const why = refusal(created.error()).sentence;
         if (description) {
-            say("antler: {}: cannot be created: {}\n", description.value().name, why);
+            say("antler: {}: cannot be created: {}\n", description.value()->name, why);
         } else {
             say("antler: VM {} of the pack cannot be understood: {}\n", index, why);
         }
@@ -238,7 +238,7 @@ void create_vms(System& all, control::Pack const& pack) {
                                   pack_range.start);
     if (pack) all.wanted = wanted_devices(all, pack.value());
     // Until they are, so that no device of the board interrupts their guests.
-    if (pack) all.team.dedicated = harts_to_dedicate(pack.value());
+    if (pack) all.team.dedicated = harts_to_dedicate(all, pack.value());
     open_drivers(all);
     open_disks(all);
     read_clock(all);

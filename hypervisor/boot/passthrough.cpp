@@ -185,13 +185,13 @@ bool Attachments::add(u16 requester, std::string_view vm) {
     return true;
 }
 
-Wanted wanted_devices(System const& all, control::Pack const& pack) {
+Wanted wanted_devices(System& all, control::Pack const& pack) {
     Wanted wanted;
     for (u32 index = 0; index < pack.vm_count(); ++index) {
-        auto const description = pack.describe(index);
+        auto const description = description_in(all, pack, index);
         if (!description) continue;
-        for (usize i = 0; i < description.value().device_count; ++i) {
-            auto const host = description.value().devices[i];
+        for (usize i = 0; i < description.value()->device_count; ++i) {
+            auto const host = description.value()->devices[i];
             auto const place = abi::parse_pci_place(host);
             if (place && wanted.count < Wanted::most) wanted.requesters[wanted.count++] = place->requester();
             if (place || wanted.device_count == Wanted::most) continue;

@@ -89,7 +89,7 @@ struct Wanted {
         return false;
     }
 };
-[[nodiscard]] Wanted wanted_devices(System const& all, control::Pack const& pack);
+[[nodiscard]] Wanted wanted_devices(System& all, control::Pack const& pack);
 
 // Those of its description; its vCPUs are there.
 [[nodiscard]] Result<void> add_devices(System& all, Life& life);

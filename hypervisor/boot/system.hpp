@@ -115,8 +115,9 @@ struct System {
         vms{};                                    // those that live; changed by the boot hart, under `input`
     std::array<Lot, abi::pack::most_vms> lots{};  // those that are defined; the boot hart's
     std::array<u64, abi::pack::most_vms>
-        audited{};        // how often each VM's memory had changed when it was looked at last
-    Transfer transfer{};  // of a pack that comes
+        audited{};                // how often each VM's memory had changed when it was looked at last
+    vm::Description described{};  // see description_in()
+    Transfer transfer{};          // of a pack that comes
     Farewells farewells{};
     Channels channels{};
     u32 vm_count = 0;  // defined

@@ -1,6 +1,8 @@
 // The pack's nodes and properties, each checked before it is believed.
 #include "control/pack_reader.hpp"
 
+#include <new>
+
 #include "abi/pack.hpp"
 #include "base/units.hpp"
 
@@ -106,60 +108,66 @@ Result<HpaRange> Pack::payload(u64 offset, u64 bytes) const {
     return HpaRange{start, bytes};
 }
 
-Result<vm::Description> Pack::describe(u32 index) const {
+Result<void> Pack::describe(u32 index, vm::Description& into) const {
     auto const vms = tree_.root().child(pack::node::vms);
     if (!vms) return Err{Error::not_found};
-    for (auto const node : vms->children()) {
-        if (node.number(pack::property::index) != index) continue;
-        vm::Description vm;
-        vm.name = node.name();
-        vm.vcpus = static_cast<u32>(node.number(pack::property::vcpus).value_or(0));
-        vm.memory_bytes = node.number(pack::property::memory).value_or(0);
-        vm.entry = Gpa{node.number(pack::property::entry).value_or(0)};
-        vm.device_tree = Gpa{node.number(pack::property::dtb).value_or(0)};
-        vm.on_demand = node.has(pack::property::on_demand);
-        vm.command_line = node.text(pack::property::cmdline).value_or("");
-        if (vm.vcpus == 0 || vm.vcpus > pack::most_vcpus || vm.memory_bytes % 2_MiB != 0)
-            return Err{Error::bad_format};
-        if (vm.name.size() > pack::longest_name || vm.command_line.size() > pack::longest_cmdline)
-            return Err{Error::bad_format};
-
-        GpaRange const ram{pack::ram_base, vm.memory_bytes};
-        if (vm.memory_bytes == 0 || ram.wraps() || !ram.contains(vm.device_tree, pack::dtb_room))
-            return Err{Error::out_of_range};
-        if (auto const segments = node.property(pack::property::segments)) {
-            auto const rows = segments->cells() / pack::segment_cells;
-            if (rows > vm.segments.size()) return Err{Error::out_of_range};
-            for (usize row = 0; row < rows; ++row) {
-                auto const cell = row * pack::segment_cells;
-                Gpa const at{TRY(number_at(*segments, cell))};
-                auto const file =
-                    TRY(payload(TRY(number_at(*segments, cell + 2)), TRY(number_at(*segments, cell + 4))));
-                auto const bytes = TRY(number_at(*segments, cell + 6));
-                if (bytes < file.size || !ram.contains(at, bytes)) return Err{Error::out_of_range};
-                vm.segments[vm.segment_count++] = {at, file, bytes};
-            }
-        }
-        if (auto const initrd = node.property(pack::property::initrd)) {
-            Gpa const at{TRY(number_at(*initrd, 0))};
-            auto const file = TRY(payload(TRY(number_at(*initrd, 2)), TRY(number_at(*initrd, 4))));
-            if (!ram.contains(at, file.size)) return Err{Error::out_of_range};
-            vm.initrd = {at, file, file.size};
-        }
-
-        vm.interrupts = TRY(interrupts(node));
-        vm.policies.trap_memory = node.has(pack::property::trap_vm);
-        vm.policies.trap_wait = node.has(pack::property::trap_wfi);
-        vm.policies.trap_return = node.has(pack::property::trap_sret);
-        vm.policies.on_poweroff = afterwards(node, pack::property::on_poweroff, Afterwards::destroy);
-        vm.policies.on_reboot = afterwards(node, pack::property::on_reboot, Afterwards::restart);
-        vm.policies.on_crash = afterwards(node, pack::property::on_crash, Afterwards::destroy);
-        if (auto const hidden = node.property(pack::property::hide))
-            vm.hidden = {reinterpret_cast<char const*>(hidden->bytes.data()), hidden->bytes.size()};
-        TRY(describe_devices(node, vm));
-        return vm;
-    }
+    for (auto const node : vms->children())
+        if (node.number(pack::property::index) == index) return describe_vm(node, into);
     return Err{Error::not_found};
+}
+
+Result<void> Pack::describe_vm(FdtNode const& node, vm::Description& vm) const {
+    new (&vm) vm::Description;  // in its place: it is larger than a frame may be
+    vm.name = node.name();
+    vm.vcpus = static_cast<u32>(node.number(pack::property::vcpus).value_or(0));
+    vm.memory_bytes = node.number(pack::property::memory).value_or(0);
+    vm.entry = Gpa{node.number(pack::property::entry).value_or(0)};
+    vm.device_tree = Gpa{node.number(pack::property::dtb).value_or(0)};
+    vm.on_demand = node.has(pack::property::on_demand);
+    vm.command_line = node.text(pack::property::cmdline).value_or("");
+    if (vm.vcpus == 0 || vm.vcpus > pack::most_vcpus || vm.memory_bytes % 2_MiB != 0)
+        return Err{Error::bad_format};
+    if (vm.name.size() > pack::longest_name || vm.command_line.size() > pack::longest_cmdline)
+        return Err{Error::bad_format};
+    TRY(describe_images(node, vm));
+
+    vm.interrupts = TRY(interrupts(node));
+    vm.policies.trap_memory = node.has(pack::property::trap_vm);
+    vm.policies.trap_wait = node.has(pack::property::trap_wfi);
+    vm.policies.trap_return = node.has(pack::property::trap_sret);
+    vm.policies.on_poweroff = afterwards(node, pack::property::on_poweroff, Afterwards::destroy);
+    vm.policies.on_reboot = afterwards(node, pack::property::on_reboot, Afterwards::restart);
+    vm.policies.on_crash = afterwards(node, pack::property::on_crash, Afterwards::destroy);
+    if (auto const hidden = node.property(pack::property::hide))
+        vm.hidden = {reinterpret_cast<char const*>(hidden->bytes.data()), hidden->bytes.size()};
+    return describe_devices(node, vm);
+}
+
+// What lies in its memory when it starts, all of it inside.
+Result<void> Pack::describe_images(FdtNode const& node, vm::Description& vm) const {
+    GpaRange const ram{pack::ram_base, vm.memory_bytes};
+    if (vm.memory_bytes == 0 || ram.wraps() || !ram.contains(vm.device_tree, pack::dtb_room))
+        return Err{Error::out_of_range};
+    if (auto const segments = node.property(pack::property::segments)) {
+        auto const rows = segments->cells() / pack::segment_cells;
+        if (rows > vm.segments.size()) return Err{Error::out_of_range};
+        for (usize row = 0; row < rows; ++row) {
+            auto const cell = row * pack::segment_cells;
+            Gpa const at{TRY(number_at(*segments, cell))};
+            auto const file =
+                TRY(payload(TRY(number_at(*segments, cell + 2)), TRY(number_at(*segments, cell + 4))));
+            auto const bytes = TRY(number_at(*segments, cell + 6));
+            if (bytes < file.size || !ram.contains(at, bytes)) return Err{Error::out_of_range};
+            vm.segments[vm.segment_count++] = {at, file, bytes};
+        }
+    }
+    if (auto const initrd = node.property(pack::property::initrd)) {
+        Gpa const at{TRY(number_at(*initrd, 0))};
+        auto const file = TRY(payload(TRY(number_at(*initrd, 2)), TRY(number_at(*initrd, 4))));
+        if (!ram.contains(at, file.size)) return Err{Error::out_of_range};
+        vm.initrd = {at, file, file.size};
+    }
+    return {};
 }
 
 }  // namespace antler::control

@@ -33,12 +33,14 @@ public:
     [[nodiscard]] u32 switch_count() const;
     // The switch whose antler,index is `index`.
     [[nodiscard]] Result<SwitchDescription> describe_switch(u32 index) const;
-    // The VM whose antler,index is `index`.
-    [[nodiscard]] Result<vm::Description> describe(u32 index) const;
+    // The VM whose antler,index is `index`; on failure nothing is said of what is there.
+    [[nodiscard]] Result<void> describe(u32 index, vm::Description& into) const;
 
 private:
     explicit Pack(abi::FdtReader tree) : tree_{tree} {}
     [[nodiscard]] Result<HpaRange> payload(u64 offset, u64 bytes) const;
+    [[nodiscard]] Result<void> describe_vm(abi::FdtNode const& node, vm::Description& vm) const;
+    [[nodiscard]] Result<void> describe_images(abi::FdtNode const& node, vm::Description& vm) const;
     [[nodiscard]] std::optional<u32> find_switch(std::string_view name) const;
     [[nodiscard]] Result<void> describe_devices(abi::FdtNode const& node, vm::Description& vm) const;
     [[nodiscard]] Result<vm::DiskDescription> describe_disk(abi::FdtNode const& node) const;

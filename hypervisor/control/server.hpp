@@ -115,6 +115,7 @@ private:
     std::optional<wire::Frame> request_{};  // its payload is in the finder, which waits meanwhile
     std::optional<Listing> listing_{};
     std::array<u8, longest_frame> frame_{};
+    std::array<u8, stream_piece> piece_{};  // of a stream, on its way into a frame
     std::array<u8, out_bytes> out_{};
     usize out_head_ = 0;  // both count on for ever
     usize out_tail_ = 0;

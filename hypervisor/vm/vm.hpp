@@ -41,7 +41,7 @@ struct MachineIds {
 
 // What a VM is made of; everything outlives it.
 struct Parts {
-    Description description;
+    Description const& description;
     isa::Features shown;
     Interrupts interrupts = Interrupts::plic;  // which there are, whatever the description says
     HostIsa host_isa;

@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "abi/virtio_block.hpp"
-#include "base/unfilled.hpp"
 #include "device/virtio/model.hpp"
 #include "device/virtio/queue.hpp"
 
@@ -142,8 +141,7 @@ private:
     [[gnu::flatten]] bool pump() {
         if (!queue_.is_open()) return false;
         u32 cost = 0;
-        Unfilled<Chain> room;  // pop() fills it
-        auto& chain = room.value;
+        auto& chain = chain_;
         if (waiting_ != 0) try_again(cost);  // once: whoever is busy says when it is not
         bool drained = false;                // the driver will say when there is more
         auto const view = queue_.view();
@@ -439,6 +437,7 @@ private:
     u32 free_ = slots;        // the first of a list, which start() makes; `slots`: none
     u32 waiting_ = 0;         // slots whose request the store has not taken
     bool must_look_ = false;  // the store was asked something since we looked for what has ended
+    Chain chain_;             // the one at hand, which is larger than a frame may be
 };
 
 }  // namespace antler::device::virtio

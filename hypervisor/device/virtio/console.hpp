@@ -138,12 +138,11 @@ private:
     // What the driver says about its ports.
     void hear_control(u32& left) {
         auto& queue = queues_[control_to_device];
-        Chain chain;
-        while (left != 0 && queues_.next(control_to_device, chain)) {
+        while (left != 0 && queues_.next(control_to_device, chain_)) {
             Message message{};
-            auto const count = read_chain(memory_, chain, 0, bytes_of(message));
+            auto const count = read_chain(memory_, chain_, 0, bytes_of(message));
             if (!count) return queue.break_it();
-            queue.use(chain, 0);
+            queue.use(chain_, 0);
             spend(left, sizeof message);
             if (*count == sizeof message) hear(message);
         }
@@ -170,18 +169,17 @@ private:
     // What the driver has to know, as soon as it has room for it.
     void speak_control(u32& left) {
         auto& queue = queues_[control_to_guest];
-        Chain chain;
         for (u32 port = 0; port < options_.ports; ++port) {
             for (auto const event : {port_add, is_console, resize, port_name, port_open}) {
                 if ((to_say_[port] & bit(event)) == 0) continue;
-                if (left == 0 || !queues_.next(control_to_guest, chain)) return;
+                if (left == 0 || !queues_.next(control_to_guest, chain_)) return;
                 to_say_[port] &= ~bit(event);
-                if (!speak(queue, chain, port, event)) return queue.break_it();
+                if (!speak(queue, port, event)) return queue.break_it();
                 spend(left, sizeof(Message));
             }
         }
     }
-    [[nodiscard]] bool speak(Queue<M>& queue, Chain const& chain, u32 port, Event event) {
+    [[nodiscard]] bool speak(Queue<M>& queue, u32 port, Event event) {
         std::array<u8, 64> bytes{};
         Message const message{port, event, 1};
         usize count = sizeof message;
@@ -198,29 +196,28 @@ private:
             auto const text = wire_.name(port);
             append(text.data(), text.size());
         }
-        auto const written = write_chain(memory_, chain, std::span{bytes}.first(count));
+        auto const written = write_chain(memory_, chain_, std::span{bytes}.first(count));
         if (!written) return false;
-        queue.use(chain, *written);
+        queue.use(chain_, *written);
         return true;
     }
 
     // From the guest to people.
     void say(u32 port, u32& left) {
         auto& queue = queues_[queue_of(port) + 1];
-        Chain chain;
-        while (left != 0 && queues_.next(queue_of(port) + 1, chain)) {
+        while (left != 0 && queues_.next(queue_of(port) + 1, chain_)) {
             std::array<char, 256> text;
-            auto const most = std::min(chain.readable_bytes, budget);
+            auto const most = std::min(chain_.readable_bytes, budget);
             for (u32 done = 0; done < most;) {
                 auto const piece = std::min(most - done, static_cast<u32>(text.size()));
                 auto const bytes = std::span{reinterpret_cast<u8*>(text.data()), piece};
-                if (!read_chain(memory_, chain, done, bytes)) return queue.break_it();
+                if (!read_chain(memory_, chain_, done, bytes)) return queue.break_it();
                 wire_.write(port, {text.data(), piece});
                 done += piece;
             }
             said_ += most;
             spend(left, most);
-            queue.use(chain, 0);
+            queue.use(chain_, 0);
         }
     }
 
@@ -228,19 +225,18 @@ private:
     void type(u32 port, u32& left) {
         auto& queue = queues_[queue_of(port)];
         if (!ports_[port].guest_listens) return;
-        Chain chain;
         while (left != 0) {
             auto const before = queue.mark();
-            if (!queues_.next(queue_of(port), chain)) return;
+            if (!queues_.next(queue_of(port), chain_)) return;
             std::array<u8, 256> bytes;
-            auto const room = std::min(chain.writable_bytes, static_cast<u32>(bytes.size()));
+            auto const room = std::min(chain_.writable_bytes, static_cast<u32>(bytes.size()));
             auto const count = wire_.read(port, std::span{bytes}.first(room));
             if (count == 0 && room != 0) return queue.rewind(before);
-            auto const written = write_chain(memory_, chain, std::span{bytes}.first(count));
+            auto const written = write_chain(memory_, chain_, std::span{bytes}.first(count));
             if (!written) return queue.break_it();
             typed_ += count;
             spend(left, static_cast<u32>(count));
-            queue.use(chain, *written);
+            queue.use(chain_, *written);
         }
     }
 
@@ -254,6 +250,7 @@ private:
     std::array<u32, most_ports> to_say_{};  // events, by bit
     u64 said_ = 0;
     u64 typed_ = 0;
+    Chain chain_;  // the one at hand, which is larger than a frame may be
 };
 
 }  // namespace antler::device::virtio

@@ -5,7 +5,6 @@
 #include <concepts>
 #include <cstddef>
 
-#include "base/unfilled.hpp"
 #include "device/virtio/model.hpp"
 #include "device/virtio/queue.hpp"
 #include "device/virtio/segments.hpp"
@@ -160,8 +159,7 @@ private:
     // True: there is more.
     [[gnu::flatten]] bool send_some() {
         if (!send_.is_open()) return false;
-        Unfilled<Chain> room;  // pop() fills it
-        auto& chain = room.value;
+        auto& chain = chain_;
         u32 cost = 0;
         bool more = true;
         auto const view = send_.view();
@@ -200,8 +198,7 @@ private:
     // True: there is more.
     [[gnu::flatten]] bool receive_some() {
         if (!receive_.is_open()) return false;
-        Unfilled<Chain> room;  // pop() fills it
-        auto& chain = room.value;
+        auto& chain = chain_;
         bool more = true;
         auto const view = receive_.view();
         for (u32 done = 0; done < budget; ++done) {
@@ -362,6 +359,7 @@ private:
     bool waits_for_buffers_ = false;  // a packet is there, and no room for it
     bool more_to_send_ = false;
     bool more_to_receive_ = false;
+    Chain chain_;  // the one at hand, which is larger than a frame may be
 };
 
 }  // namespace antler::device::virtio

@@ -56,26 +56,25 @@ public:
 
 private:
     [[nodiscard]] bool fill_some() {
-        Chain chain;
         for (u32 i = 0; i < budget; ++i) {
             auto const before = queue_.mark();
-            if (!queue_.pop(chain)) {
-                if (queue_.listen() || !queue_.pop(chain)) return false;
+            if (!queue_.pop(chain_)) {
+                if (queue_.listen() || !queue_.pop(chain_)) return false;
             }
             std::array<u8, most_bytes> random;
-            auto const wanted = std::span{random}.first(std::min(chain.writable_bytes, most_bytes));
+            auto const wanted = std::span{random}.first(std::min(chain_.writable_bytes, most_bytes));
             if (!source_.draw(wanted)) {
                 queue_.rewind(before);  // it waits for bytes rather than get others
                 return false;
             }
-            auto const written = write_chain(memory_, chain, wanted);
+            auto const written = write_chain(memory_, chain_, wanted);
             __builtin_memset(random.data(), 0, random.size());
             if (!written) {
                 queue_.break_it();
                 return false;
             }
             bytes_ += *written;
-            queue_.use(chain, *written);
+            queue_.use(chain_, *written);
         }
         return true;
     }
@@ -85,6 +84,7 @@ private:
     Transport* transport_ = nullptr;
     Queue<M> queue_{};
     u64 bytes_ = 0;
+    Chain chain_;  // the one at hand, which is larger than a frame may be
 };
 
 }  // namespace antler::device::virtio

@@ -109,25 +109,24 @@ private:
 
     void hear(u32& left) {
         auto& queue = queues_[transmit];
-        Chain chain;
         // What cannot be answered is not heard.   [virtio 5.10.6.1]
-        while (left != 0 && !strays_.full() && queues_.next(transmit, chain)) {
+        while (left != 0 && !strays_.full() && queues_.next(transmit, chain_)) {
             Header header{};
-            auto const count = read_chain(memory_, chain, 0, bytes_of(header));
+            auto const count = read_chain(memory_, chain_, 0, bytes_of(header));
             if (!count) return queue.break_it();
             u32 used = 0;
             if (*count != sizeof header || header.source_cid != cid_ || header.source_cid_high != 0) {
                 ++bad_;
-            } else if (!hear(header, chain, used)) {
+            } else if (!hear(header, used)) {
                 return queue.break_it();
             }
             spend(left, used);
-            queue.use(chain, 0);
+            queue.use(chain_, 0);
         }
     }
 
     // False: the packet's memory is not there.
-    [[nodiscard]] bool hear(Header const& header, Chain const& chain, u32& used) {
+    [[nodiscard]] bool hear(Header const& header, u32& used) {
         bool const here = header.destination_cid == vsock::host_cid && header.destination_cid_high == 0 &&
                           header.type == vsock::type_stream;
         auto* const one = here ? find(header.destination_port, header.source_port) : nullptr;
@@ -148,10 +147,10 @@ private:
         }
         if (one->stage == Stage::over) return true;  // it will be told
         one->note_credit(header);
-        return hear(*one, header, chain, used);
+        return hear(*one, header, used);
     }
 
-    [[nodiscard]] bool hear(VsockConnection& one, Header const& header, Chain const& chain, u32& used) {
+    [[nodiscard]] bool hear(VsockConnection& one, Header const& header, u32& used) {
         switch (header.operation) {
             case Operation::response:
                 if (one.stage != Stage::calling || (one.owes & VsockConnection::request) != 0) break;
@@ -169,12 +168,12 @@ private:
                 return true;
             case Operation::credit_update: return true;
             case Operation::data: {
-                auto const room = chain.readable_bytes - static_cast<u32>(sizeof header);
+                auto const room = chain_.readable_bytes - static_cast<u32>(sizeof header);
                 if (one.stage != Stage::open || one.guest_finished || header.length > room ||
                     header.length > one.to_host.room())
                     break;
                 used = header.length;
-                return take_data(one, chain, header.length);
+                return take_data(one, header.length);
             }
             case Operation::invalid:
             case Operation::request: break;
@@ -198,7 +197,7 @@ private:
         news_ = true;
     }
 
-    [[nodiscard]] bool take_data(VsockConnection& one, Chain const& chain, u32 length) {
+    [[nodiscard]] bool take_data(VsockConnection& one, u32 length) {
         one.received += length;
         from_guest_ += length;
         if (one.host_left) {
@@ -209,7 +208,7 @@ private:
             auto const piece = one.to_host.free_piece();
             auto const wanted = std::min(static_cast<u32>(piece.size()), length - done);
             auto const count =
-                read_chain(memory_, chain, static_cast<u32>(sizeof(Header)) + done, piece.first(wanted));
+                read_chain(memory_, chain_, static_cast<u32>(sizeof(Header)) + done, piece.first(wanted));
             if (count != wanted) return false;
             one.to_host.filled(wanted);
             done += wanted;
@@ -235,8 +234,7 @@ private:
                                 .destination_port = stray.guest_port,
                                 .type = stray.type,
                                 .operation = Operation::reset};
-            Chain chain;
-            if (!next_room(chain, left) || !say(chain, header, nullptr, left)) return;
+            if (!next_room(left) || !say(header, nullptr, left)) return;
             static_cast<void>(strays_.pop());
         }
         // A packet of each in its turn.
@@ -254,25 +252,24 @@ private:
     }
 
     // A buffer that has room for a header at least.
-    [[nodiscard]] bool next_room(Chain& chain, u32& left) {
+    [[nodiscard]] bool next_room(u32& left) {
         auto& queue = queues_[receive];
-        while (left != 0 && queues_.next(receive, chain)) {
-            if (chain.writable_bytes >= sizeof(Header)) return true;
-            queue.use(chain, 0);
+        while (left != 0 && queues_.next(receive, chain_)) {
+            if (chain_.writable_bytes >= sizeof(Header)) return true;
+            queue.use(chain_, 0);
             spend(left, 0);
         }
         return false;
     }
 
     [[nodiscard]] bool say(VsockConnection& one, Operation operation, u32& left) {
-        Chain chain;
-        if (!next_room(chain, left)) return false;
-        auto const room = chain.writable_bytes - static_cast<u32>(sizeof(Header));
+        if (!next_room(left)) return false;
+        auto const room = chain_.writable_bytes - static_cast<u32>(sizeof(Header));
         u32 length = 0;
         if (operation == Operation::data) {
             length = std::min({room, one.to_guest.size(), one.credit()});
             if (length == 0) {  // a buffer for headers only
-                queues_[receive].use(chain, 0);
+                queues_[receive].use(chain_, 0);
                 spend(left, 0);
                 return true;
             }
@@ -287,7 +284,7 @@ private:
                             .flags = operation == Operation::shutdown ? one.shutdown_due() : 0,
                             .buffer_bytes = buffer_bytes,
                             .forwarded = one.forwarded()};
-        if (!say(chain, header, &one.to_guest, left)) return false;
+        if (!say(header, &one.to_guest, left)) return false;
         if (length != 0) {
             one.to_guest.drop(length);
             one.sent += length;
@@ -298,14 +295,14 @@ private:
         return true;
     }
 
-    [[nodiscard]] bool say(Chain const& chain, Header const& header, StreamBuffer const* data, u32& left) {
+    [[nodiscard]] bool say(Header const& header, StreamBuffer const* data, u32& left) {
         auto& queue = queues_[receive];
         auto at = static_cast<u32>(sizeof header);
-        bool good = write_chain(memory_, chain, bytes_of(header)) == at;
+        bool good = write_chain(memory_, chain_, bytes_of(header)) == at;
         for (u32 done = 0; good && done < header.length;) {
             auto const held = data->piece(done);
             auto const piece = held.first(std::min<usize>(held.size(), header.length - done));
-            good = write_chain(memory_, chain, piece, at + done) == piece.size();
+            good = write_chain(memory_, chain_, piece, at + done) == piece.size();
             done += static_cast<u32>(piece.size());
         }
         if (!good) {
@@ -313,18 +310,17 @@ private:
             return false;
         }
         spend(left, header.length);
-        queue.use(chain, at + header.length);
+        queue.use(chain_, at + header.length);
         return true;
     }
 
     void tell_event() {
-        Chain chain;
         auto& queue = queues_[events];
-        if (!reset_event_ || !queues_.next(events, chain)) return;
+        if (!reset_event_ || !queues_.next(events, chain_)) return;
         auto const id = vsock::event_transport_reset;
-        auto const written = write_chain(memory_, chain, bytes_of(id));
+        auto const written = write_chain(memory_, chain_, bytes_of(id));
         if (!written) return queue.break_it();
-        queue.use(chain, *written);
+        queue.use(chain_, *written);
         reset_event_ = false;
     }
 
@@ -337,6 +333,7 @@ private:
     u64 from_guest_ = 0;
     u64 to_guest_ = 0;
     u64 bad_ = 0;
+    Chain chain_;  // the one at hand, which is larger than a frame may be
 };
 
 }  // namespace antler::device::virtio

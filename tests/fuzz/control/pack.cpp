@@ -4,6 +4,7 @@
 
 #include "abi/pack.hpp"
 #include "control/pack_reader.hpp"
+#include "tests/fake/described.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(antler::u8 const* data, antler::usize size) {
     using namespace antler;
@@ -15,7 +16,7 @@ extern "C" int LLVMFuzzerTestOneInput(antler::u8 const* data, antler::usize size
     static_cast<void>(pack.options());
     HpaRange const whole{where, bytes.size()};
     for (u32 index = 0; index < pack.vm_count(); ++index) {
-        auto const described = pack.describe(index);
+        auto const described = fake::described(pack, index);
         if (!described) continue;
         auto const& vm = described.value();
         GpaRange const ram{abi::pack::ram_base, vm.memory_bytes};

@@ -8,6 +8,7 @@
 #include "abi/pack.hpp"
 #include "base/units.hpp"
 #include "control/pack_reader.hpp"
+#include "tests/fake/described.hpp"
 #include "tests/unit/cli/images.hpp"
 #include "tests/unit/cli/temporary_folder.hpp"
 
@@ -91,7 +92,7 @@ TEST(Pack, SaysWhatDevicesAVmHas) {
     EXPECT_EQ(pack.value().switch_count(), 2u);
     EXPECT_TRUE(pack.value().describe_switch(0).value().uplink);
     EXPECT_EQ(pack.value().describe_switch(1).value().name, "lan");
-    auto const read = pack.value().describe(0);
+    auto const read = fake::described(pack.value(), 0);
     ASSERT_TRUE(read.ok());
     auto const& found = read.value();
     EXPECT_EQ(found.share.weight, 512u);
@@ -225,7 +226,7 @@ TEST(Pack, OneThatIsSentIsNoLongerThanItsPages) {
     auto const bytes = pack.bytes();
     auto const read = control::Pack::open(bytes, Hpa{0x9000'0000});
     ASSERT_TRUE(read.ok());
-    auto const found = read.value().describe(0);
+    auto const found = fake::described(read.value(), 0);
     ASSERT_TRUE(found.ok());
     EXPECT_EQ(pack.payloads.front().offset, page_bytes);
 }

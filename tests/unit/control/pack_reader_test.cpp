@@ -2,120 +2,14 @@
 #include "control/pack_reader.hpp"
 
 #include <gtest/gtest.h>
-#include <libfdt.h>
 
-#include <cstring>
-#include <functional>
-#include <string>
-#include <vector>
-
-#include "abi/pack.hpp"
+#include "tests/fake/described.hpp"
+#include "tests/unit/control/packs.hpp"
 
 namespace antler::control {
 namespace {
 
-namespace names = abi::pack;
 using vm::Afterwards;
-
-constexpr u64 megabytes = u64{1} << 20;
-constexpr Hpa where{0x9000'0000};
-constexpr u64 pack_bytes = 8 * megabytes;
-
-// What the host program writes for one VM; a test changes what it wants to.
-struct PackedVm {
-    std::string name = "one";
-    u32 index = 0;
-    u32 vcpus = 2;
-    u64 memory = 64 * megabytes;
-    u64 entry = 0x8020'0000;
-    u64 dtb = 0x8200'0000;
-    std::vector<u64> segments{0x8020'0000, 2 * megabytes, 0x1234, 0x3000};
-    std::vector<u64> initrd{0x8100'0000, 4 * megabytes, 0x777};
-    std::string command_line = "console=ttyS0";
-    std::vector<std::string> flags{};
-    std::vector<std::string> hide{};
-    std::string on_poweroff = "destroy", on_reboot = "restart", on_crash = "destroy";
-};
-
-class Builder {
-public:
-    Builder() : bytes_(pack_bytes) {
-        fdt_create(tree(), 64 << 10);
-        fdt_finish_reservemap(tree());
-    }
-    void* tree() { return bytes_.data(); }
-    void begin(std::string_view name) { fdt_begin_node(tree(), std::string{name}.c_str()); }
-    void end() { fdt_end_node(tree()); }
-    void raw(std::string_view name, std::string const& value) {
-        fdt_property(tree(), std::string{name}.c_str(), value.data(), static_cast<int>(value.size()));
-    }
-    void cell(std::string_view name, u32 value) {
-        fdt_property_u32(tree(), std::string{name}.c_str(), value);
-    }
-    void wides(std::string_view name, std::vector<u64> const& values) {
-        std::string value;
-        for (auto const wide : values)
-            for (int shift = 56; shift >= 0; shift -= 8) value.push_back(static_cast<char>(wide >> shift));
-        raw(name, value);
-    }
-    void text(std::string_view name, std::string const& value) { raw(name, value + '\0'); }
-    std::vector<u8> finish() {
-        fdt_finish(tree());
-        return std::move(bytes_);
-    }
-
-private:
-    std::vector<u8> bytes_;
-};
-
-void write(Builder& out, PackedVm const& vm) {
-    namespace property = names::property;
-    out.begin(vm.name);
-    out.cell(property::index, vm.index);
-    out.cell(property::vcpus, vm.vcpus);
-    out.wides(property::memory, {vm.memory});
-    out.wides(property::entry, {vm.entry});
-    out.wides(property::dtb, {vm.dtb});
-    out.wides(property::segments, vm.segments);
-    if (!vm.initrd.empty()) out.wides(property::initrd, vm.initrd);
-    if (!vm.command_line.empty()) out.text(property::cmdline, vm.command_line);
-    for (auto const& flag : vm.flags) out.raw(flag, "");
-    std::string hidden;
-    for (auto const& extension : vm.hide) hidden += extension + '\0';
-    if (!hidden.empty()) out.raw(property::hide, hidden);
-    out.text(property::on_poweroff, vm.on_poweroff);
-    out.text(property::on_reboot, vm.on_reboot);
-    out.text(property::on_crash, vm.on_crash);
-    out.end();
-}
-
-struct PackedHypervisor {
-    std::string on_panic = "reset", log{};
-    std::vector<std::string> ignore{};
-};
-
-std::vector<u8> pack(std::vector<PackedVm> const& vms, PackedHypervisor const& hypervisor = {},
-                     u32 version = names::version, u64 size = pack_bytes,
-                     std::string const& compatible = std::string{names::word::compatible}) {
-    namespace property = names::property;
-    Builder out;
-    out.begin("");
-    out.text(property::compatible, compatible);
-    out.cell(property::version, version);
-    out.wides(property::pack_size, {size});
-    out.begin(names::node::hypervisor);
-    out.text(property::on_panic, hypervisor.on_panic);
-    if (!hypervisor.log.empty()) out.text(property::log, hypervisor.log);
-    std::string ignored;
-    for (auto const& word : hypervisor.ignore) ignored += word + '\0';
-    if (!ignored.empty()) out.raw(property::ignore, ignored);
-    out.end();
-    out.begin(names::node::vms);
-    for (auto const& vm : vms) write(out, vm);
-    out.end();
-    out.end();
-    return out.finish();
-}
 
 TEST(PackReader, ReadsWhatTheHostProgramMeant) {
     PackedVm vm;
@@ -129,7 +23,7 @@ TEST(PackReader, ReadsWhatTheHostProgramMeant) {
     ASSERT_TRUE(opened);
     auto const& read = opened.value();
     EXPECT_EQ(read.vm_count(), 1U);
-    auto const described = read.describe(0);
+    auto const described = fake::described(read, 0);
     ASSERT_TRUE(described);
     auto const& d = described.value();
     EXPECT_EQ(d.name, "one");
@@ -161,7 +55,7 @@ TEST(PackReader, WhatMayBeAbsentHasItsDefault) {
     vm.initrd.clear();
     vm.command_line.clear();
     auto const bytes = pack({vm});
-    auto const described = Pack::open(bytes, where).value().describe(0);
+    auto const described = fake::described(Pack::open(bytes, where).value(), 0);
     ASSERT_TRUE(described);
     EXPECT_EQ(described.value().initrd.memory_bytes, 0U);
     EXPECT_EQ(described.value().command_line, "");
@@ -176,9 +70,9 @@ TEST(PackReader, VmsAreFoundByTheirIndexInAnyOrder) {
     auto const bytes = pack({one, two});
     auto const read = Pack::open(bytes, where).value();
     EXPECT_EQ(read.vm_count(), 2U);
-    EXPECT_EQ(read.describe(0).value().name, "two");
-    EXPECT_EQ(read.describe(1).value().name, "one");
-    EXPECT_EQ(read.describe(2).error(), Error::not_found);
+    EXPECT_EQ(fake::described(read, 0).value().name, "two");
+    EXPECT_EQ(fake::described(read, 1).value().name, "one");
+    EXPECT_EQ(fake::described(read, 2).error(), Error::not_found);
 }
 
 TEST(PackReader, OptionsAreRead) {
@@ -221,8 +115,8 @@ TEST_P(BrokenVm, IsRefusedAndItsNeighbourIsNot) {
     auto const bytes = pack({broken, whole});
     auto const read = Pack::open(bytes, where);
     ASSERT_TRUE(read);
-    EXPECT_FALSE(read.value().describe(0));
-    EXPECT_TRUE(read.value().describe(1));
+    EXPECT_FALSE(fake::described(read.value(), 0));
+    EXPECT_TRUE(fake::described(read.value(), 1));
 }
 
 constexpr u64 most = ~u64{0};
@@ -267,7 +161,7 @@ TEST(PackReader, BelievesNothingThatPointsOutside) {
             auto const before = std::exchange(bytes[at], value);
             if (auto const read = Pack::open(bytes, where)) {
                 static_cast<void>(read.value().options());
-                if (auto const d = read.value().describe(0)) {
+                if (auto const d = fake::described(read.value(), 0)) {
                     HpaRange const whole{where, pack_bytes};
                     GpaRange const ram{names::ram_base, d.value().memory_bytes};
                     for (usize i = 0; i < d.value().segment_count; ++i) {

@@ -24,7 +24,15 @@ struct GuestOptions {
 // vCPU 0 runs on hart 0 and calls; odd vCPUs live on hart 1.  All but vCPU 0 are stopped.
 class Guest {
 public:
-    explicit Guest(GuestOptions options = {}) : vm_{parts(options)} {
+    explicit Guest(GuestOptions options = {})
+        : vm_{{
+              .description = {.name = "test", .vcpus = options.vcpus, .memory_bytes = memory_bytes},
+              .shown = {.sstc = options.sstc},
+              .host_isa = {},
+              .ids = {.vendor = 0x489, .architecture = 7, .implementation = 9},
+              .timebase = {10'000'000},
+              .ram = memory_.ram(),
+          }} {
         fake::reset_hart();
         fake::reset_outside();
         for (u32 index = 0; index < 2; ++index) {
@@ -107,16 +115,6 @@ private:
     void become(u32 index) {
         fake::hart().current = &cores_[index];
         memory_.look_from(cores_[index]);
-    }
-    [[nodiscard]] vm::Parts parts(GuestOptions options) {
-        return {
-            .description = {.name = "test", .vcpus = options.vcpus, .memory_bytes = memory_bytes},
-            .shown = {.sstc = options.sstc},
-            .host_isa = {},
-            .ids = {.vendor = 0x489, .architecture = 7, .implementation = 9},
-            .timebase = {10'000'000},
-            .ram = memory_.ram(),
-        };
     }
 
     fake::GuestMemory memory_;
