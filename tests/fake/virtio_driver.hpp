@@ -60,7 +60,8 @@ struct RingPlan {
 };
 
 // Starts the device as a driver should.   [virtio 3.1.1]
-inline void start_device(DriverCard& card, u64 features, RingPlan const& plan) {
+template <class Card>
+void start_device(Card&& card, u64 features, RingPlan const& plan) {
     auto const put = [&](device::Offset at, u64 value) {
         static_cast<void>(card.write(at, device::Width::word, static_cast<u32>(value)));
     };

@@ -2,61 +2,12 @@
 #include "backend/segments.hpp"
 
 #include "backend/checksum.hpp"
-#include "tests/unit/backend/stations.hpp"
+#include "tests/unit/backend/tcp_packets.hpp"
 
 namespace antler::backend {
 namespace {
 
 using namespace ethernet;
-
-// As RFC 1071 says it, a byte at a time.
-u16 simple_sum(std::span<u8 const> bytes, u64 sum = 0) {
-    for (usize i = 0; i < bytes.size(); ++i) sum += i % 2 == 0 ? u64{bytes[i]} << 8 : bytes[i];
-    while (sum >> 16 != 0) sum = (sum >> 16) + (sum & 0xffff);
-    return static_cast<u16>(sum);
-}
-
-struct Kind {
-    bool version6 = false;
-    u32 options = 0;  // bytes of TCP options
-    u32 tag = 0;      // bytes of a VLAN tag
-};
-
-u32 header_of(Kind kind) {
-    return header_bytes + kind.tag + (kind.version6 ? 40 : 20) + 20 + kind.options;
-}
-
-Frame tcp_packet(Kind kind, u32 payload) {
-    auto frame =
-        frame_of(station(2), station(1), header_of(kind) + payload, 7, kind.version6 ? type_ipv6 : type_ipv4);
-    if (kind.tag != 0) {
-        write16(frame.data() + 12, type_vlan);
-        write16(frame.data() + 14, 5);
-        write16(frame.data() + 16, kind.version6 ? type_ipv6 : type_ipv4);
-    }
-    auto* const ip = frame.data() + header_bytes + kind.tag;
-    auto* const tcp = ip + (kind.version6 ? 40 : 20);
-    if (kind.version6) {
-        ip[0] = 0x60;
-        ip[6] = 6;
-    } else {
-        ip[0] = 0x45;
-        ip[9] = 6;
-        write16(ip + 4, 0xfffe);
-    }
-    write32(tcp + 4, 0xffff'fff0);
-    tcp[12] = static_cast<u8>((20 + kind.options) / 4 << 4);
-    tcp[13] = 0x80 | 0x10 | 8 | 1;
-    return frame;
-}
-
-Offload offload_of(Kind kind, u16 segment) {
-    return {.needs_checksum = true,
-            .segments = kind.version6 ? Segments::tcp6 : Segments::tcp4,
-            .segment_bytes = segment,
-            .checksum_start = static_cast<u16>(header_of(kind) - 20 - kind.options),
-            .checksum_offset = 16};
-}
 
 // A packet in a queue, as its receiver gets it.
 class Held {
@@ -80,8 +31,8 @@ private:
 };
 
 TEST(SegmentsTest, a_large_packet_becomes_frames_that_say_the_same) {
-    for (auto const kind : {Kind{}, Kind{.version6 = true}, Kind{.options = 12}, Kind{.tag = 4},
-                            Kind{.version6 = true, .options = 40, .tag = 4}})
+    for (auto const kind : {TcpKind{}, TcpKind{.version6 = true}, TcpKind{.options = 12}, TcpKind{.tag = 4},
+                            TcpKind{.version6 = true, .options = 40, .tag = 4}})
         for (u32 const payload : {0u, 1u, 1000u, 1448u, 1449u, 20'001u, 64'000u}) {
             u16 const segment = 1448;
             auto const packet = tcp_packet(kind, payload);
@@ -126,7 +77,7 @@ TEST(SegmentsTest, a_packet_that_is_not_what_its_sender_says_is_refused) {
         Held held{packet, offload};
         return !Segmenter::of(held.slot()).has_value();
     };
-    Kind const kind{};
+    TcpKind const kind{};
     auto const good = tcp_packet(kind, 3000);
     auto const offload = offload_of(kind, 1000);
     EXPECT_FALSE(refused(good, offload));
