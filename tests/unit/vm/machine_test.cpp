@@ -3,7 +3,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <deque>
+
 #include "tests/unit/vm/world.hpp"
+#include "vm/pci_host.hpp"
+#include "vm/random_device.hpp"
 
 namespace antler::vm {
 namespace {
@@ -15,6 +20,9 @@ constexpr u64 uart = 0x1000'0000;
 constexpr u64 rtc = 0x10'1000;
 constexpr u64 plic = 0xc00'0000;
 constexpr u64 power = 0x10'0000;
+constexpr u64 watchdog = 0x10'2000;
+constexpr u64 program_flash = 0x2000'0000;
+constexpr u64 variables_flash = 0x2200'0000;
 
 class MachineOfAVm : public testing::Test {
 protected:
@@ -190,6 +198,142 @@ TEST_F(MachineOfAVm, IsAsNewAfterAReset) {
     EXPECT_EQ(get(plic + 4 * uart_source), 0U);
     EXPECT_EQ(vm_.machine().alarm(), ~u64{0});
     EXPECT_EQ(vm_.machine().console_room(), 0U);
+}
+
+class AWatchedMachine : public MachineOfAVm {
+protected:
+    static constexpr u64 interval = 20'000'000;  // ticks of two seconds
+
+    AWatchedMachine() {
+        EXPECT_FALSE(vm_.machine().has_watchdog());
+        EXPECT_TRUE(vm_.machine().add_watchdog());
+        EXPECT_TRUE(vm_.machine().has_watchdog());
+        set(watchdog + 0x14, 1);           // it ends the whole machine
+        set(watchdog + 0x18, 2 << 4 | 1);  // in two seconds
+    }
+    // That time comes, and the hart's timer with it.
+    void pass_until(u64 when) {
+        fake::hart().now = when;
+        world_.core().timer_fired();
+        world_.run_all();
+    }
+};
+
+TEST_F(AWatchedMachine, GoesOnWhileItsGuestFeedsTheDogAndHasCrashedAfterThat) {
+    EXPECT_EQ(vm_.machine().alarm(), interval + 1);
+    fake::hart().now = 15'000'000;
+    set(watchdog + 0x10, 0x0a57 << 1 | 1);
+    EXPECT_EQ(vm_.machine().alarm(), 15'000'000 + interval + 1);
+    pass_until(interval + 1);
+    EXPECT_FALSE(vm_.is_ending());
+    EXPECT_TRUE(fake::outside().announced.empty());
+    pass_until(vm_.machine().alarm());
+    EXPECT_TRUE(vm_.is_over());
+    EXPECT_TRUE(vm_.has_crashed());
+    EXPECT_EQ(std::ranges::count(fake::outside().announced, "its watchdog was not fed"), 1);
+}
+
+TEST_F(AWatchedMachine, IsNotBittenWhileItStandsStill) {
+    vm_.suspend();
+    world_.run_all();
+    ASSERT_TRUE(vm_.stands_still());
+    pass_until(3 * interval);
+    EXPECT_FALSE(vm_.is_ending());
+    vm_.resume();
+    world_.run_all();
+    EXPECT_EQ(vm_.machine().alarm(), 4 * interval + 1) << "it has the whole time again";
+}
+
+TEST_F(AWatchedMachine, HasAQuietOneAfterAReset) {
+    vm_.machine().reset(2);
+    EXPECT_EQ(vm_.machine().alarm(), ~u64{0});
+    EXPECT_EQ(get(watchdog + 0x18), 0U);
+}
+
+TEST_F(MachineOfAVm, KeepsInItsFlashWhatTheGuestWroteAndNotIntoItsProgram) {
+    EXPECT_FALSE(vm_.machine().has_flash());
+    std::vector<u8> const program(page_bytes, 0x11);
+    std::vector<u8> variables(page_bytes, 0xff);
+    ASSERT_TRUE(vm_.machine().add_flash(program, variables));
+    EXPECT_TRUE(vm_.machine().has_flash());
+    EXPECT_FALSE(vm_.machine().has_kept_flash());
+    for (auto const flash : {program_flash, variables_flash}) {
+        set(flash + 0x40, 0x0040'0040);
+        set(flash + 0x40, 0x1234'5678);
+        set(flash, 0x00ff'00ff);
+    }
+    EXPECT_EQ(get(program_flash + 0x40), 0x1111'1111U);
+    EXPECT_EQ(get(variables_flash + 0x40), 0x1234'5678U);
+    vm_.machine().reset(2);
+    EXPECT_EQ(get(program_flash + 0x40), 0x1111'1111U);
+    EXPECT_EQ(get(variables_flash + 0x40), 0x1234'5678U);
+    EXPECT_EQ(variables[0x40], 0x78);
+    // No disk keeps it, so there is nothing to wait for.
+    EXPECT_TRUE(vm_.machine().load_flash_step().value());
+    EXPECT_TRUE(vm_.machine().settle_flash());
+    EXPECT_FALSE(vm_.machine().lost_flash());
+    EXPECT_TRUE(vm_.machine().leave());
+}
+
+TEST_F(MachineOfAVm, HearsASystemRequestWhereADriverListens) {
+    auto& machine = vm_.machine();
+    EXPECT_FALSE(machine.has_serial_driver());
+    EXPECT_FALSE(machine.send_system_request('s'));
+    set_byte(uart + 1, 1);
+    set_byte(uart + 2, 1);
+    EXPECT_TRUE(machine.has_serial_driver());
+    EXPECT_TRUE(machine.send_system_request('s'));
+    EXPECT_FALSE(machine.send_system_request('u')) << "the first was not read yet";
+    EXPECT_EQ(get(uart + 5, Width::byte) & 0x11, 0x11U) << "data, and a break";
+    EXPECT_EQ(get(uart, Width::byte), 0U);
+    EXPECT_EQ(get(uart, Width::byte), u64{'s'});
+    EXPECT_TRUE(machine.send_system_request('u'));
+}
+
+class VirtioOfAVm : public MachineOfAVm {
+protected:
+    RandomDevice& add(VirtioBus where) {
+        return devices_.emplace_back(vm_, vm_.machine().next_wire(store_, where).value());
+    }
+    ~VirtioOfAVm() override { store_.give_back(); }
+    memory::Store store_{world_.board().frames, world_.house(), memory::OwnerId{1}};
+    std::deque<RandomDevice> devices_{};
+};
+
+TEST_F(VirtioOfAVm, LiesWhereQemusBoardHasItAndBehindThatUntilItIsFull) {
+    for (u32 i = 0; i < max_slots; ++i) {
+        auto const at = slot_place(i).registers.start;
+        EXPECT_FALSE(vm_.machine().has_device(at)) << i;
+        ASSERT_TRUE(vm_.machine().add(add(VirtioBus::mmio)));
+        EXPECT_EQ(get(at.raw()), 0x7472'6976U) << "its magic";
+        EXPECT_EQ(get(at.raw() + 8), 4U) << "its kind";
+    }
+    EXPECT_EQ(vm_.machine().mmio_count(), max_slots);
+    EXPECT_EQ(vm_.machine().add(add(VirtioBus::mmio)).error(), Error::full);
+}
+
+TEST_F(VirtioOfAVm, IsAFunctionBehindTheBridgeWhereThatIsAsked) {
+    constexpr u64 configuration = 0x3000'0000 + (u64{1} << 15);
+    EXPECT_EQ(vm_.machine().pci(), nullptr);
+    EXPECT_FALSE(vm_.machine().has_device(Gpa{configuration}));
+    ASSERT_TRUE(vm_.machine().add(add(VirtioBus::pci)));
+    EXPECT_NE(vm_.machine().pci(), nullptr);
+    EXPECT_EQ(vm_.machine().mmio_count(), 0U);
+    EXPECT_EQ(get(configuration), 0x1044'1af4U);
+    set(configuration + 4, 6, Width::half);
+    EXPECT_EQ(get(configuration + 4, Width::half), 6U);
+    vm_.machine().reset(2);
+    EXPECT_EQ(get(configuration + 4, Width::half), 0U);
+    EXPECT_EQ(vm_.machine().need_pci(store_).value(), vm_.machine().pci()) << "there is one bridge";
+}
+
+TEST_F(MachineOfAVm, WorkOfItsDevicesIsAskedOfAVcpuThatRuns) {
+    vm_.machine().ask_for_work();
+    EXPECT_EQ(first_.requests.load() & static_cast<u32>(Request::device_work),
+              static_cast<u32>(Request::device_work));
+    EXPECT_EQ(vm_.vcpu(1)->requests.load(), 0U) << "it was never started";
+    world_.run_all();
+    EXPECT_EQ(first_.requests.load(), 0U);
 }
 
 }  // namespace
