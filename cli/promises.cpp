@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "cli/failure.hpp"
+#include "cli/long_forms.hpp"
 #include "cli/test_sources.hpp"
 
 namespace antler::cli {
@@ -95,6 +96,9 @@ std::string promises_markdown(Path const& root) {
         if (auto const* const assumptions = group["assumption"].as_array())
             for (auto const& assumption : *assumptions)
                 page += fmt::format("- {}\n", (*assumption.as_table())["text"].value_or<std::string>(""));
+        if (group["long"].value_or(false))
+            page += "| what | how much | how long, when | what it found |\n|---|---|---|---|\n" +
+                    long_forms_rows(root / "docs" / "long.json");
         if (auto const* const figures = group["figure"].as_array()) {
             page += "| what | how much | what it found |\n|---|---|---|\n";
             for (auto const& figure : *figures) {

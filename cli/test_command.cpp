@@ -16,6 +16,7 @@
 #include "cli/child_process.hpp"
 #include "cli/failure.hpp"
 #include "cli/file.hpp"
+#include "cli/long_forms.hpp"
 #include "cli/norm_coverage.hpp"
 #include "cli/private_instances.hpp"
 #include "cli/spelling.hpp"
@@ -142,6 +143,7 @@ int run_tests(TestOptions const& given) {
     if (options.list) return 0;
     auto const rules = rules_of_chapter(root_directory(), proven_chapter);
     if (options.json) fmt::print("{}", report.json(rules));
+    if (options.long_form) keep_long_forms(root_directory() / "docs" / "long.json", report.results());
     report.print_failures();
     if (options.stages.empty() && options.filter.empty())
         fmt::print(options.json ? stderr : stdout,

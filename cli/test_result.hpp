@@ -14,6 +14,13 @@ namespace antler::cli {
 
 enum class Outcome : u8 { passed, failed, skipped };
 
+// How much of something a test did, where that is worth keeping.
+struct Count {
+    u64 amount = 0;
+    std::string of{};    // what it counts; empty: nothing
+    std::string note{};  // what was met, and is no failure of what is tested
+};
+
 struct TestResult {
     std::string name{};
     Outcome outcome = Outcome::passed;
@@ -22,6 +29,7 @@ struct TestResult {
     Path log{};                      // its end is printed when the test failed
     std::vector<std::string> rules;  // what the test proves: names of rules of the manuals
     std::string stage{};             // filled in by the report
+    Count count{};
 };
 
 class TestReport {
@@ -41,6 +49,7 @@ public:
     void end_stage(double seconds);
     void note_build(double seconds);
 
+    [[nodiscard]] std::vector<TestResult> const& results() const { return results_; }
     [[nodiscard]] usize count(Outcome outcome) const;
     // How many of these rules tests prove that passed.
     [[nodiscard]] usize proved(std::set<std::string> const& rules) const;

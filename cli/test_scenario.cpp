@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <map>
 #include <random>
 #include <set>
@@ -18,10 +19,11 @@
 namespace antler::cli {
 namespace {
 
-constexpr std::array<std::string_view, 26> keys{
-    "about", "machine",  "hypervisor", "switch", "vm",       "guest", "run",     "command", "arguments",
-    "type",  "dialogue", "expect",     "forbid", "allow",    "ends",  "monitor", "exit",    "timeout",
-    "alone", "long",     "expand",     "other",  "outlives", "needs", "beside",  "rules"};
+constexpr std::array<std::string_view, 28> keys{
+    "about",   "machine",   "hypervisor", "switch",   "vm",     "guest",  "run",
+    "command", "arguments", "type",       "dialogue", "expect", "forbid", "allow",
+    "ends",    "monitor",   "exit",       "timeout",  "alone",  "long",   "expand",
+    "other",   "outlives",  "needs",      "beside",   "rules",  "count",  "bears"};
 
 // No machine says these in health.
 constexpr std::array<std::string_view, 6> never_said{"panic",          "BUG:",       "Oops",
@@ -147,6 +149,12 @@ private:
         scenario.alone = table["alone"].value_or(false);
         scenario.needs = table["needs"].value_or(std::string{});
         scenario.rules = texts(table["rules"]);
+        scenario.bears = patterns(table["bears"]);
+        if (auto const* const count = table["count"].as_table()) {
+            if (auto const found = (*count)["found"].value<std::string>()) scenario.count = pattern(*found);
+            scenario.amount = (*count)["done"].value_or(i64{0});
+            scenario.counted = (*count)["of"].value_or(std::string{});
+        }
         if (!scenario.needs.empty() && Catalogue::find_disk(scenario.needs) == nullptr)
             complain(place(table_), fmt::format("Scenario `{}` needs `{}`, which is not in the catalogue.",
                                                 name_, scenario.needs));
@@ -333,7 +341,23 @@ private:
 
 }  // namespace
 
-Pattern::Pattern(std::string written) : text{std::move(written)}, compiled{text} {}
+namespace {
+
+std::optional<std::string> literal_of(std::string_view regex) {
+    std::string text;
+    for (usize i = 0; i < regex.size(); ++i) {
+        bool const escapes = regex[i] == '\\';
+        if (escapes && (++i == regex.size() || std::isalnum(static_cast<u8>(regex[i])))) return std::nullopt;
+        if (!escapes && std::string_view{"^$.*+?()[]{}|"}.contains(regex[i])) return std::nullopt;
+        text += regex[i];
+    }
+    if (text.empty()) return std::nullopt;
+    return text;
+}
+
+}  // namespace
+
+Pattern::Pattern(std::string written) : text{std::move(written)}, compiled{text}, literal{literal_of(text)} {}
 
 std::vector<std::vector<std::size_t>> combinations(std::vector<std::size_t> const& sizes) {
     std::vector<std::vector<std::size_t>> all{{}};

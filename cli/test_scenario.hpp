@@ -17,6 +17,8 @@ struct Pattern {
     explicit Pattern(std::string written);
     std::string text{};
     std::regex compiled{};
+    // What it matches where that is one text only, which is found many times as fast.
+    std::optional<std::string> literal{};
 };
 
 struct DialogueStep {
@@ -69,6 +71,11 @@ struct Scenario {
     bool alone = false;
     std::string needs{};               // a disk of the catalogue, without which it is skipped
     std::vector<std::string> rules{};  // of the manual, which it proves
+    // Where the program fails and one of these was said, it was not the machine that failed.
+    std::vector<Pattern> bears{};
+    std::optional<Pattern> count{};  // the group in the last line like this is how much was done
+    i64 amount = 0;                  // or so much, where it passes
+    std::string counted{};           // of what
 };
 
 // All scenarios of a file, every combination of `expand` one of its own; a complaint about what is wrong is

@@ -80,6 +80,21 @@ public:
         return problem;
     }
 
+    // How much was done, as the last line that tells it says, and what was borne.
+    [[nodiscard]] Count counted() const {
+        Count count{.of = scenario_.counted, .note = borne_};
+        if (!scenario_.count) return count;
+        std::optional<usize> last;
+        for (auto at = transcript_.find(*scenario_.count, 0); at;
+             at = transcript_.find(*scenario_.count, *at))
+            last = at;
+        if (!last) return count;
+        auto const line = transcript_.line_at(*last);
+        if (std::smatch found; std::regex_search(line, found, scenario_.count->compiled) && found.size() > 1)
+            count.amount = std::strtoull(found[1].str().c_str(), nullptr, 10);
+        return count;
+    }
+
 private:
     void prepare() {
         auto const file = Path{log_}.replace_extension(".toml");
@@ -302,9 +317,15 @@ private:
         while (!child.poll() && Clock::now() < deadline) std::this_thread::sleep_for(milliseconds{10});
         auto const status = child.poll();
         if (!status) return "it closed its output and went on running";
-        if (!killed_ && (!WIFEXITED(*status) || WEXITSTATUS(*status) != scenario_.exit))
+        if (!killed_ && (!WIFEXITED(*status) || WEXITSTATUS(*status) != scenario_.exit)) {
+            for (auto const& pattern : scenario_.bears)
+                if (auto const at = transcript_.find(pattern, 0)) {
+                    borne_ = transcript_.line_at(*at);
+                    return {};
+                }
             return fmt::format("it ended with {} instead of exit code {}{}", end_of_process(*status),
                                scenario_.exit, also_missing());
+        }
         if (!expected_.done()) return fmt::format("it never said /{}/", expected_.missing().text);
         if (step_ < scenario_.dialogue.size()) return "it ended before the dialogue did" + also_missing();
         if (!asked_ && !scenario_.monitor.empty()) return "it ended before the monitor was asked";
@@ -426,6 +447,7 @@ private:
         first_{};  // the lines that are to be the same, by question
     std::string differs_{};
     bool advanced_ = false;  // there may be more to do at once
+    std::string borne_{};    // the line that says that another one than the machine failed
 };
 
 // Why it cannot be run here; nothing if it can.
@@ -452,6 +474,11 @@ void run_scenario(Scenario const& scenario, bool long_form, TestReport& report) 
     TestResult result{.name = scenario.name, .reason = run.run(), .log = run.log(), .rules = scenario.rules};
     result.seconds = std::chrono::duration<double>(Clock::now() - start).count();
     result.outcome = result.reason.empty() ? Outcome::passed : Outcome::failed;
+    result.count = run.counted();
+    if (result.outcome == Outcome::passed && scenario.amount != 0)
+        result.count.amount = static_cast<u64>(scenario.amount);
+    if (!result.count.note.empty())
+        report.say(fmt::format("{}: not the machine's failure: {}", scenario.name, result.count.note));
     if (result.outcome == Outcome::passed)
         report.say(fmt::format("{:5.1f} s  {}", result.seconds, scenario.name));
     report.add(std::move(result));

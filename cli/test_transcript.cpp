@@ -51,6 +51,11 @@ void Transcript::append(std::string_view raw) {
 }
 
 std::optional<usize> Transcript::find(Pattern const& pattern, usize from) const {
+    if (pattern.literal) {
+        auto const at = text_.find(*pattern.literal, from);
+        if (at == std::string::npos) return std::nullopt;
+        return at + pattern.literal->size();
+    }
     while (from <= text_.size()) {
         auto const end = std::min(text_.find('\n', from), text_.size());
         auto const begin = text_.begin() + static_cast<std::ptrdiff_t>(from);

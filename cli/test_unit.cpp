@@ -43,6 +43,9 @@ TestResult result_of(nlohmann::json const& test, std::string const& program, std
     result.seconds = std::strtod(time.c_str(), nullptr);
     if (test.contains("rules") && test["rules"].is_string())
         result.rules = words_of(test["rules"].get<std::string>());
+    if (test.contains("amount") && test["amount"].is_string())
+        result.count = {std::strtoull(test["amount"].get<std::string>().c_str(), nullptr, 10),
+                        test.value("of", "steps")};
     if (test.contains("failures")) {
         result.outcome = Outcome::failed;
         result.reason = first_line(test["failures"].front().value("failure", ""));
@@ -116,6 +119,12 @@ TestStage unit_stage(TestOptions const& options) {
         if (entry.path().has_extension() || !entry.is_regular_file()) continue;
         if (name.starts_with("unit-") || name.starts_with("model-")) programs.push_back(entry.path());
     }
+    // Long forms of models are many steps, and the short ones have run under ASan and UBSan.
+    if (options.long_form)
+        for (auto& program : programs)
+            if (auto fast = build_directory() / "long" / program.filename();
+                program.filename().string().starts_with("model-") && std::filesystem::exists(fast, none))
+                program = std::move(fast);
     // Models take longest, so they begin first.
     std::ranges::sort(programs);
     for (auto const& program : programs)

@@ -3,6 +3,7 @@
 #include "guests/lib/encode.hpp"
 
 extern "C" void guest_hart_entry();
+extern "C" antler::u8 guest_code_end[];
 
 namespace antler::guests::hostile {
 namespace {
@@ -49,6 +50,17 @@ void fence_others(Random& random, u64 bits) {
     auto const function = random.below(8);
     (void)sbi::call(static_cast<u64>(sbi::Eid::rfence), function, bits, random.below(2),
                     random.next() >> random.below(64), random.below(0x4000), random.below(4));
+}
+
+// Its own code, and where its first hart begins to handle a trap: who has changed those may well stand still.
+u64 sum_of_itself() {
+    u64 sum = 0;
+    auto const end = reinterpret_cast<u64>(guest_code_end);
+    for (auto at = reinterpret_cast<u64>(&_start); at < end; at += 8) sum = sum * 3 + load<u64>(at);
+    auto const& first = guest().harts[0];
+    for (auto const part : {first.stack_top, first.trap_stack_top, reinterpret_cast<u64>(first.guest)})
+        sum = sum * 3 + part;
+    return sum;
 }
 
 // So long nothing may happen in a life.
@@ -106,6 +118,7 @@ void disturb(void* argument) {
     auto& stage = *static_cast<Stage*>(argument);
     on_interrupt(irq::software, [](Hart&, void*) { csr::sip::clear(irq::bit(irq::software)); });
     Random random{now()};
+    auto const whole = sum_of_itself();
     u64 seen = 0;
     u64 since = now();
     while (true) {
@@ -133,8 +146,10 @@ void disturb(void* argument) {
             seen = actions;
             since = now();
         } else if (now() - since > patience_seconds * guest().hertz) {
-            say("hostile: nothing happens any more behind {} actions", actions);
-            stage.ledger.stuck.fetch_add(1);
+            bool const is_whole = sum_of_itself() == whole;
+            say("hostile: nothing happens any more behind {} actions{}", actions,
+                is_whole ? "" : ", and its own code is another");
+            (is_whole ? stage.ledger.stuck : stage.ledger.lost).fetch_add(1);
             stage.ledger.actions.fetch_add(1);
             (void)sbi::reset(sbi::ResetType::cold_reboot, sbi::ResetReason::none);
         }

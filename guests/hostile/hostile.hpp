@@ -5,6 +5,8 @@
 #include "guests/lib/random.hpp"
 #include "guests/lib/run_code.hpp"
 
+extern "C" void _start();
+
 namespace antler::guests::hostile {
 
 // Whatever devices write to, tables lie in and code runs into, so that the guest itself lives on.
@@ -18,12 +20,19 @@ public:
           ledger{ledger},
           arena{take_pages(arena_bytes / page_bytes, 2 << 20)},
           rewritten{take_pages(1)},
+          own_start{reinterpret_cast<u64>(&_start)},
           ram_end{guest().ram.end().raw()},
           harts{guest().hart_count},
-          tick{guest().hertz / 500} {}
+          tick{guest().hertz / 500},
+          has_sstc{!expect_trap([] { (void)csr::stimecmp::read(); })},
+          has_vectors{!expect_trap([] {
+              csr::sstatus::set(sstatus_bit::vs_initial);
+              (void)csr::vstart::read();
+          })} {}
 
     // What programmers forget: ends, holes, devices, pages that meet, addresses of somebody else.
     [[nodiscard]] u64 evil();
+    [[nodiscard]] u64 any_address();
     // The address of a device's register, of every size, or across the end of its page.
     [[nodiscard]] u64 device();
     // Where something may be written.
@@ -32,6 +41,9 @@ public:
     [[nodiscard]] u64 number();
     [[nodiscard]] Mode mode() { return random.one_in(2) ? Mode::user : Mode::supervisor; }
 
+    // An interrupt then.  Where the hart has a timer for it this leaves the guest alone; calls for it are
+    // actions.
+    void set_timer(u64 when) const;
     // One instruction, which a timer ends if it does not.
     Outcome run(Mode mode, u32 instruction, Operands operands);
     Outcome run_at(Mode mode, u64 code, Operands operands);
@@ -43,9 +55,12 @@ public:
     CodePage code{};
     u64 arena;
     u64 rewritten;  // a page whose first word another hart changes
+    u64 own_start;  // from here to the arena is what it needs to go on
     u64 ram_end;
     u64 harts;
     u64 tick;
+    bool has_sstc;
+    bool has_vectors;
 };
 
 // Each is one action.

@@ -12,6 +12,7 @@ struct Ledger {
     std::atomic<u64> actions;  // done in all lives
     std::atomic<u64> stuck;    // lives that did nothing for long
     std::atomic<u64> ended;    // not zero: all that was asked for is done
+    std::atomic<u64> lost;     // lives that had changed their own code when nothing happened any more
 };
 
 [[nodiscard]] inline Ledger& ledger_of(Channel const& channel) {

@@ -83,7 +83,7 @@ void build_tree(Stage& stage) {
     auto const data = random_entry(stage);
     stage.code.write(how, random.one_of(accesses));
     bool const jumps = random.one_in(8);
-    sbi::set_timer(now() + stage.tick);
+    stage.set_timer(now() + stage.tick);
     csr::satp::write(satp);
     if (random.one_in(2)) sfence_vma();
     if (random.one_in(2)) csr::sstatus::set(sstatus_bit::sum);

@@ -26,6 +26,7 @@ struct Csr {
 
 namespace csr {
 namespace number = isa::csr_number;
+using vstart = Csr<number::vstart>;
 using sstatus = Csr<number::sstatus>;
 using sie = Csr<number::sie>;
 using stvec = Csr<number::stvec>;

@@ -106,8 +106,9 @@ void run() {
         moves = now() - since < patience_seconds * guest().hertz;
     }
     auto const milliseconds = [](u64 ticks) { return ticks * 1000 / guest().hertz; };
-    say("victim: {} rounds beside {} actions in {} lives, the longest took {} ms", victim.rounds(), actions,
-        ledger.lives.load(), milliseconds(victim.longest()));
+    say("victim: {} rounds beside {} actions in {} lives, of which {} ended themselves; the longest took {} "
+        "ms",
+        victim.rounds(), actions, ledger.lives.load(), ledger.lost.load(), milliseconds(victim.longest()));
     auto const& wrong = victim.wrong;
     check_equal("words of memory that changed", wrong.words, 0);
     check_equal("integer registers that changed", wrong.registers, 0);

@@ -11,6 +11,13 @@ namespace antler::vm {
 namespace csr = hart::csr;
 
 Next reflect(Vcpu& vcpu, isa::Exception cause, u64 tval) {
+    // The hart was in the hypervisor's mode with the guest's registers: firmware did not return to the guest.
+    // What it has done there is not known, but it shall not go on.
+    if (!isa::Hstatus::spv::get(vcpu.hstatus)) {
+        explain(vcpu, "was let into the hypervisor's mode by firmware", cause, tval);
+        vcpu.vm.end(Ending::crash);
+        return Next::stop;
+    }
     using S = isa::Sstatus;
     isa::GuestPoint const at{.vsstatus = csr::vsstatus::read(),
                              .vstvec = {csr::vstvec::read()},

@@ -73,7 +73,9 @@ struct Guest {
 
 class Model {
 public:
-    Model(u64 seed, u8 vmid_bits) : choices_{seed}, world_{harts, vmid_bits} {
+    // Where VMs end, an operator destroys one now and then, and another one begins in its place.
+    Model(u64 seed, u8 vmid_bits, bool vms_end = false)
+        : choices_{seed}, world_{harts, vmid_bits}, vms_end_{vms_end} {
         for (u32 i = 0; i < harts; ++i) {
             cores_[i] = &world_.core(i);
             cores_[i]->team = &team_;
@@ -130,13 +132,17 @@ public:
             if (!testing::Test::HasFatalFailure()) act(core, seen);
         });
     }
-    void step() { step(pick(harts)); }
+    void step() {
+        if (vms_end_) take_apart_step();
+        step(pick(harts));
+    }
 
     u64 checked = 0, stale = 0;
     u64 handed_over = 0;  // worlds that were switched in a straight line
     u64 called_over = 0;  // the same, for whoever was called
+    u64 ended = 0;        // VMs that are gone
     [[nodiscard]] u64 moves() const {
-        u64 all = 0;
+        u64 all = former_moves_;
         for (auto const& guest : guests_)
             for (auto const& seen : guest.vcpu) all += seen.vcpu->times.migrations;
         return all;
@@ -145,7 +151,11 @@ public:
 private:
     [[nodiscard]] u32 pick(u64 limit) { return static_cast<u32>(choices_.below(limit)); }
     [[nodiscard]] bool chance(u64 one_of) { return choices_.below(one_of) == 0; }
-    [[nodiscard]] Guest& some_guest() { return guests_[pick(vms)]; }
+    // One that an operator finds.
+    [[nodiscard]] Guest& some_guest() {
+        for (;;)
+            if (auto& guest = guests_[pick(vms)]; !guest.vm->is_leaving()) return guest;
+    }
     [[nodiscard]] Guest& of(Vm const& vm) {
         return *std::ranges::find(guests_, &vm, [](Guest const& guest) { return guest.vm; });
     }
@@ -199,6 +209,47 @@ private:
             VERIFY(guest.vm->start_hart(id, {.pc = World::code, .opaque = 0}) == abi::sbi::Status::success);
     }
 
+    // --- the end of a VM, in the steps and rounds in which the hypervisor takes it apart
+
+    void take_apart_step() {
+        if (dying_ == nullptr) {
+            if (!chance(200)) return;
+            dying_ = &some_guest();
+            return world_.on(pick(harts), [&](Core&) { dying_->vm->unplug(); });
+        }
+        auto& vm = *dying_->vm;
+        if (!vm.is_leaving()) {
+            if (!vm.is_over()) return;
+            vm.leave();
+            ASSERT_TRUE(vm.machine().leave());
+            rounds_left_ = 2;
+            return ask_for_farewells();
+        }
+        for (u32 i = 0; i < harts; ++i)
+            if (cores_[i]->farewells.load() == farewells_[i]) return;
+        for (auto const& seen : dying_->vcpu)
+            if (seen.vcpu->in_inbox.load()) return ask_for_farewells();
+        if (--rounds_left_ != 0) return ask_for_farewells();
+        begin_anew(*std::exchange(dying_, nullptr));
+        ++ended;
+    }
+    void ask_for_farewells() {
+        for (u32 i = 0; i < harts; ++i) {
+            farewells_[i] = cores_[i]->farewells.load();
+            world_.on((i + 1) % harts, [&](Core&) { cores_[i]->ask_farewell(); });
+        }
+    }
+    // Harts may go on keeping what they have of the one before, and the next one must not notice.
+    void begin_anew(Guest& guest) {
+        for (auto const& seen : guest.vcpu) former_moves_ += seen.vcpu->times.migrations;
+        auto const code = guest.code + 1;
+        world_.remove(*std::exchange(guest.vm, nullptr));
+        guest = {};
+        guest.code = code;
+        for (auto& seen : guest.vcpu) seen.code = code;
+        add(static_cast<u32>(number(guest)));
+    }
+
     // --- the harts
 
     void speculate(u32 hart) {
@@ -207,7 +258,8 @@ private:
         static_cast<void>(tlbs_[hart].own(cores_[hart]->view.satp(), some_window()));
         static_cast<void>(tlbs_[hart].outcomes(file, Gpa{data_at + pick(data_pages) * page_bytes}));
         for (u32 i = 0; i < vms; ++i)
-            if (cores_[hart]->view.serves() == &guests_[i].vm->ram().space() && !code_[hart][i])
+            if (guests_[i].vm != nullptr && cores_[hart]->view.serves() == &guests_[i].vm->ram().space() &&
+                !code_[hart][i])
                 code_[hart][i] = guests_[i].code;
     }
     [[nodiscard]] isa::Satp satp() { return cores_[world_.here()]->view.satp(); }
@@ -574,6 +626,12 @@ private:
     std::vector<u32> callers_{};          // harts that wait for others, in the middle of an exit
     std::optional<u32> middle_{};         // a hart that others came between
     u64 time_ = 1;
+
+    bool vms_end_;
+    Guest* dying_ = nullptr;
+    std::array<u32, harts> farewells_{};  // that each hart had said when it was asked
+    u32 rounds_left_ = 0;
+    u64 former_moves_ = 0;  // of VMs that are gone
 };
 
 }  // namespace antler::vm::migration

@@ -41,6 +41,17 @@ TEST(Transcript, DoesNotTakeTheMiddleOfALineForItsBeginning) {
     EXPECT_EQ(transcript.find(Pattern{"^ab"}, 2), 9u);
 }
 
+TEST(Transcript, FindsAPlainTextAsItFindsARegex) {
+    EXPECT_EQ(Pattern{R"(\[victim\] FAIL)"}.literal, "[victim] FAIL");
+    EXPECT_EQ(Pattern{"BUG:"}.literal, "BUG:");
+    for (auto const* regex : {R"(\d)", "a.", "^a", "a$", "a|b", "[ab]", "(a)", "a*", ""})
+        EXPECT_FALSE(Pattern{regex}.literal) << regex;
+    Transcript transcript;
+    transcript.append("one\n[victim] FAIL two\n");
+    EXPECT_EQ(transcript.find(Pattern{R"(\[victim\] FAIL)"}, 0), 17u);
+    EXPECT_EQ(transcript.find(Pattern{R"(\[victim\] FAIL)"}, 5), std::nullopt);
+}
+
 TEST(Sequence, WantsItsPatternsInTurn) {
     std::vector<Pattern> const patterns{Pattern{"^a$"}, Pattern{"b"}, Pattern{"^a$"}};
     Sequence sequence{patterns};

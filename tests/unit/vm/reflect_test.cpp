@@ -61,6 +61,15 @@ TEST_F(Reflect, AHandlerThatCannotBeFetchedIsACrashAndSaysSo) {
     EXPECT_NE(fake::outside().announced[0].find("cannot fetch its own trap handler"), std::string::npos);
 }
 
+// As QEMU 10.0.2 returns from firmware that has trapped itself.
+TEST_F(Reflect, AGuestThatWasLetIntoTheHypervisorsModeDoesNotGoOn) {
+    vcpu_.hstatus = isa::Hstatus::spv::set(vcpu_.hstatus, false);
+    EXPECT_EQ(reflect(vcpu_, Exception::store_page_fault, 0), Next::stop);
+    EXPECT_TRUE(vcpu_.vm.is_ending());
+    ASSERT_FALSE(fake::outside().announced.empty());
+    EXPECT_NE(fake::outside().announced[0].find("into the hypervisor's mode"), std::string::npos);
+}
+
 TEST_F(Reflect, OtherFaultsInTheHandlerAreTheGuestsOwn) {
     vcpu_.pc = World::code + 0x100;
     EXPECT_EQ(reflect(vcpu_, Exception::load_access, 0), Next::to_guest_trap);

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -82,7 +83,7 @@ public:
     World& operator=(World const&) = delete;
 
     Vm& add(VmOptions const& options = {}) {
-        auto const owner = memory::OwnerId{static_cast<u16>(spaces_.size() + 1)};
+        auto const owner = next_owner();
         auto& space = *spaces_.emplace_back(std::make_unique<memory::Space>(board_.frames, tags_, owner));
         VERIFY(space.create(isa::GStageMode::sv39x4, isa::Features::all()).ok());
         auto& ram =
@@ -110,6 +111,17 @@ public:
                 vcpu.give_file(*vcpu_files_.emplace_back(std::make_unique<GuestFile>(vcpu, vm.identities())));
         }
         return vm;
+    }
+
+    // What is over, and what no hart knows any more, is taken apart.
+    void remove(Vm& vm) {
+        auto& space = vm.ram().space();
+        while (!vm.ram().give_back_step()) {
+        }
+        std::erase_if(vcpus_, [&](auto const& vcpu) { return &vcpu->vm == &vm; });
+        std::erase_if(vms_, [&](auto const& one) { return one.get() == &vm; });
+        std::erase_if(rams_, [&](auto const& ram) { return &ram->space() == &space; });
+        std::erase_if(spaces_, [&](auto const& one) { return one.get() == &space; });
     }
 
     // Every hart has so many guest interrupt files, and stores to their pages arrive.
@@ -225,6 +237,17 @@ public:
     FakeServices services{};
 
 private:
+    // Whose number comes back does so late, so that what belonged to the dead is told from what is the new
+    // one's.
+    [[nodiscard]] memory::OwnerId next_owner() {
+        constexpr u16 owners = 32;
+        do {
+            last_owner_ = static_cast<u16>(last_owner_ % owners + 1);
+        } while (std::ranges::any_of(
+            spaces_, [&](auto const& space) { return space->owner() == memory::OwnerId{last_owner_}; }));
+        return {last_owner_};
+    }
+
     fake::Board board_{};
     memory::House house_{};
     memory::Tags tags_;
@@ -235,6 +258,7 @@ private:
     std::vector<std::unique_ptr<Vm>> vms_{};
     std::vector<std::unique_ptr<GuestFile>> vcpu_files_{};
     std::vector<std::unique_ptr<Vcpu>> vcpus_{};
+    u16 last_owner_ = 0;
     u32 here_ = 0;
 };
 
