@@ -16,6 +16,15 @@
 namespace antler::cli {
 namespace {
 
+// virtio_mmio is a module of Debian's kernel; the driver of PCI is not.
+constexpr std::string_view hvc_words = "console=hvc0 quiet antler.run=/bin/marker",
+                           hvc_pci_words = "console=hvc0 quiet rdinit=/bin/marker";
+
+std::string_view words_of_linux(Load const& load) {
+    if (!load.hvc) return bench_cmdline;
+    return load.pci ? hvc_pci_words : hvc_words;
+}
+
 std::string processor(Load const& load) {
     if (!load.messages) return fmt::format("cpu = \"{}\"\n", default_cpu);
     std::string text = "aia = \"aplic-imsic\"\n";
@@ -24,6 +33,12 @@ std::string processor(Load const& load) {
 }
 std::string_view controller(Load const& load) {
     return load.aia ? "interrupts = \"aia\"\n" : "interrupts = \"plic\"\n";
+}
+
+std::string_view devices_of(Load const& load) {
+    if (load.hvc)
+        return load.pci ? "bus = \"pci\"\nconsoles = 1\nrng = false\n" : "consoles = 1\nrng = false\n";
+    return load.balloon ? "balloon = {}\n" : "";
 }
 
 // Both on one hart, and one of them talks.
@@ -57,7 +72,8 @@ std::string network_description(Load const& load) {
 QemuMachine bare(Load const& load) {
     return {.harts = load.harts,
             .memory = bench_guest_memory,
-            .cpu = default_cpu,
+            .cpu = load.messages ? fmt::format("{},smaia=on,ssaia=on", default_cpu) : default_cpu,
+            .aia = load.messages ? "aplic-imsic" : "",
             .icount = true,
             .seed = load.seed};
 }
@@ -118,17 +134,23 @@ std::string BenchBoards::one_guest(Load const& load) const {
     auto const kernel_path = load.linux_kernel ? kernel() : guest_elf("bench");
     auto payload = fmt::format("kernel = \"{}\"", kernel_path.string());
     if (load.linux_kernel)
-        payload += fmt::format(", initramfs = \"{}\", cmdline = \"{}\"", initramfs().string(), bench_cmdline);
-    if (load.injects) payload += ", cmdline = \"inject\"";
-    if (!load.row.empty() && !load.injects) payload += fmt::format(", cmdline = \"row={}\"", load.row);
+        payload +=
+            fmt::format(", initramfs = \"{}\", cmdline = \"{}\"", initramfs().string(), words_of_linux(load));
+    if (load.injects)
+        payload += ", cmdline = \"inject\"";
+    else if (load.balloon)
+        payload += fmt::format(", cmdline = \"balloon{}\"", row_word(load));
+    else if (!load.row.empty())
+        payload += fmt::format(", cmdline = \"row={}\"", load.row);
     return fmt::format(
         "[machine]\nharts = {0}\nmemory = \"{1}M\"\n{2}icount = true\n"
-        "[hypervisor]\nlog = \"debug\"\n"
-        "[vm.bench]\n{6}cpus = {{ boot_vcpus = {7} }}\nmemory = {{ size = \"{3}M\", "
+        "[hypervisor]\nlog = \"debug\"\n{8}"
+        "[vm.bench]\n{6}{9}cpus = {{ boot_vcpus = {7} }}\nmemory = {{ size = \"{3}M\", "
         "prefault = {4} }}\n"
         "payload = {{ {5} }}\n",
         load.harts, bench_board_memory / 1_MiB, processor(load), bench_guest_memory / 1_MiB, load.prefault,
-        payload, controller(load), load.vcpus == 0 ? load.harts : load.vcpus);
+        payload, controller(load), load.vcpus == 0 ? load.harts : load.vcpus,
+        load.doubts ? "ignore = [\"htinst\"]\n" : "", devices_of(load));
 }
 
 QemuMachine BenchBoards::described(std::string const& text, u32 seed) const {

@@ -47,6 +47,9 @@ constexpr std::array places{
     Place{0x3000'0000, 0x8000'0000, "pci"},         Place{0x8000'0000, ~u64{0}, "demand"},
 };
 
+constexpr std::array<std::string_view, 3> counted_rows{"linux_exits", "linux_exits_virtio",
+                                                       "linux_exits_virtio_pci"};
+
 constexpr u64 interrupt_bit = u64{1} << 63;
 constexpr u64 wfi = 0x1050'0073;
 
@@ -136,23 +139,42 @@ u64 ExitCount::all() const {
                            [](u64 sum, auto const& one) { return sum + one.second; });
 }
 
-std::string row_of_reason(std::string_view name) {
-    return fmt::format("linux_exits:{}", name);
+std::string row_of_reason(std::string_view row, std::string_view name) {
+    return fmt::format("{}:{}", row, name);
 }
 
 std::string exits_section(Figures const& figures) {
     std::string rows;
-    for (auto const& reason : reasons)
-        if (auto const count = find(figures, row_of_reason(reason.name), ours))
-            rows += fmt::format("| {} | {} |\n", reason.what, shown(*count));
+    for (auto const& reason : reasons) {
+        std::string cells;
+        bool any = false;
+        for (auto const row : counted_rows) {
+            auto const count = find(figures, row_of_reason(row, reason.name), ours);
+            any = any || count;
+            cells += count ? fmt::format(" {} |", shown(*count)) : " |";
+        }
+        if (any) rows += fmt::format("| {} |{}\n", reason.what, cells);
+    }
     if (rows.empty()) return {};
+    std::string all = "| all |";
+    for (auto const row : counted_rows) {
+        auto const count = find(figures, row, ours);
+        all += count ? fmt::format(" {} |", shown(*count)) : " |";
+    }
     return "\n## Exits of a boot\n\n"
            "Exact. Why Debian's kernel leaves its mode on its way from its first instruction to the first "
-           "system "
-           "call\nof /init (`linux_exits`): each of them is a register that a driver reads or writes, or a "
-           "question to the\nfirmware, and the kernel asks whatever is behind it.\n\n"
-           "| why | exits |\n|---|---:|\n" +
-           rows;
+           "system call\n"
+           "of /init: each of them is a register that a driver reads or writes, or a question to the\n"
+           "firmware, and the kernel asks whatever is behind it. `linux_exits` is the boot of `linux_boot`. "
+           "In\n"
+           "`linux_exits_virtio` the console is a virtio console: Debian's kernel has the driver of its "
+           "transport in a\n"
+           "module, which the initramfs loads, so it ends at the first call of the program behind that. The "
+           "last is the\n"
+           "same behind a PCI host bridge, whose driver is no module.\n\n"
+           "| why | `linux_exits` | `linux_exits_virtio` | `linux_exits_virtio_pci` "
+           "|\n|---|---:|---:|---:|\n" +
+           rows + all + "\n";
 }
 
 }  // namespace antler::cli

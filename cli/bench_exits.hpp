@@ -44,8 +44,8 @@ private:
     std::map<std::string_view, u64> by_reason_;
 };
 
-// The row of one reason.
-[[nodiscard]] std::string row_of_reason(std::string_view name);
+// The row of one reason why the boot of another row was left.
+[[nodiscard]] std::string row_of_reason(std::string_view row, std::string_view name);
 // The table of them, of the figures that there are.
 [[nodiscard]] std::string exits_section(Figures const& figures);
 

@@ -70,7 +70,7 @@ private:
         auto figures = parse_guest_output(console, one.system);
         if (one.linux_kernel) add_boot(console, one.system, figures);
         for (auto figure : figures) {
-            if (one.aia && one.harts > 1) figure.row = kvm_row(figure.row);
+            if (one.aia) figure.row = kvm_row(figure.row);
             if (std::ranges::find(one.rows, figure.row) == one.rows.end()) continue;
             ++known;
             if (is_wanted(wanted_, figure.row)) record_.figures.push_back(figure);

@@ -19,6 +19,10 @@ constexpr std::string_view two_harts_aia =
 constexpr std::string_view one_guest_aia =
     "qemu-system-riscv64 -accel kvm -M virt,aia=aplic-imsic -nodefaults -display none -m 512M -smp 1 "
     "-kernel /guests/bench -serial stdio </dev/null\n";
+constexpr std::string_view one_guest_balloon =
+    "qemu-system-riscv64 -accel kvm -M virt -global virtio-mmio.force-legacy=false -nodefaults "
+    "-display none -m 512M -smp 1 -kernel /guests/bench -append balloon -device virtio-balloon-device "
+    "-serial stdio </dev/null\n";
 constexpr std::string_view one_guest_huge =
     "mkdir /tmp/huge && mount -t hugetlbfs huge /tmp/huge && echo 264 >/proc/sys/vm/nr_hugepages\n"
     "qemu-system-riscv64 -accel kvm -M virt -nodefaults -display none -m 512M -smp 1 "
@@ -60,7 +64,8 @@ std::vector<KvmRun> const& kvm_runs() {
     static std::vector<std::string_view> const alone{
         "sbi_base",     "set_timer", "set_timer_wfi", "timer_irq",         "ipi_self",
         "rfence_self",  "uart_read", "plic_read",     "first_touch_eager", "demand_2m",
-        "stimecmp_wfi", "wake_1ms",  "stimecmp_irq",  "wake_1ms_max"};
+        "stimecmp_wfi", "wake_1ms",  "stimecmp_irq",  "wake_1ms_max",      "fp_first",
+        "v_first",      "sta_set",   "aplic_read",    "msi_self_aia"};
     static std::vector<KvmRun> const runs{
         {"the bench guest on one hart", "kvm", 1, false, one_guest, {"bench"}, false, alone},
         {"guests with virtio devices of QEMU",
@@ -71,6 +76,14 @@ std::vector<KvmRun> const& kvm_runs() {
          {"block", "net"},
          false,
          {"net_64", "net_1500", "block_4k", "block_4k_write"}},
+        {"the bench guest with a balloon",
+         "kvm",
+         1,
+         false,
+         one_guest_balloon,
+         {"bench"},
+         false,
+         {"balloon_page", "balloon_back"}},
         {"the bench guest on two harts",
          "kvm",
          2,
@@ -105,7 +118,8 @@ std::string kvm_row(std::string_view guests_name) {
     // What the rows of Antler are called where harts have interrupt files.
     if (guests_name == "hart_start" || guests_name == "ipi_pingpong")
         return fmt::format("{}_msi", guests_name);
-    return guests_name == "ipi" ? "ipi_aia" : std::string{guests_name};
+    if (guests_name == "ipi" || guests_name == "msi_self") return fmt::format("{}_aia", guests_name);
+    return std::string{guests_name};
 }
 
 }  // namespace antler::cli

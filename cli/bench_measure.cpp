@@ -71,6 +71,17 @@ Record Bench::run() {
     return record_;
 }
 
+// What the name of a row ends with where the machine is not the usual one.
+static std::string_view suffix_of(Load const& load) {
+    if (load.doubts) return "_fetched";
+    if (!load.messages) return {};
+    if (!load.aia) return "_msi";
+    return load.no_files ? "_soft_aia" : "_aia";
+}
+static bool is_row(std::string_view name) {
+    return std::ranges::find(bench_rows(), name, &BenchRow::name) != bench_rows().end();
+}
+
 // What the guest calls it.
 static std::string guests_row(Run const& one, std::string const& row = {}) {
     return one.load.vcpus == 0 ? row : "ipi_pingpong";
@@ -160,7 +171,7 @@ void Bench::measure_counted(Run const& one) {
         if (is_wanted(wanted_, row))
             keep({std::string{row}, std::string{ours}, static_cast<double>(count.all())});
     for (auto const& [reason, times] : count.by_reason())
-        keep({row_of_reason(reason), std::string{ours}, static_cast<double>(times)});
+        keep({row_of_reason(one.rows.front(), reason), std::string{ours}, static_cast<double>(times)});
 }
 
 // Where the exits of a row go.
@@ -189,8 +200,8 @@ void Bench::measure(Run const& one) {
                            *said * instructions_per_tick});
     if (auto const said = number_after(console, "antler: interrupts_off "))
         figures.push_back({"interrupts_off", std::string{system}, *said * instructions_per_tick});
-    if (one.load.messages)
-        for (auto& figure : figures) figure.row += one.load.aia ? "_aia" : "_msi";
+    for (auto& figure : figures)
+        if (auto const name = figure.row + std::string{suffix_of(one.load)}; is_row(name)) figure.row = name;
     bool any = false;
     for (auto const& figure : figures) {
         if (std::ranges::find(one.rows, figure.row) == one.rows.end() || !is_wanted(wanted_, figure.row))

@@ -27,6 +27,10 @@ struct Load {
     bool injects = false;   // a device of one hart's interrupts the other; what counts are exits for that
     bool no_files = false;  // harts have no interrupt files for guests
     bool counted = false;   // what counts is how often it is left
+    bool balloon = false;   // the guest measures its balloon
+    bool hvc = false;       // Linux' console is a virtio console
+    bool pci = false;       // behind a PCI host bridge
+    bool doubts = false;    // the hart does not tell the instruction: its rows end with _fetched
 };
 
 enum class Where { antler, native };

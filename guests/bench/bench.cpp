@@ -130,15 +130,56 @@ void measure_devices() {
                      : "t0", "memory");
     });
     Wires const wires{this_hart().id};
-    if (wires.kind() != Wires::Kind::plic) return;
-    auto const plic = wires.plic_threshold();
-    measure("plic_read", {.operations = 800}, [plic](u64 n) {
+    bool const plic = wires.kind() == Wires::Kind::plic;
+    auto const any = plic ? wires.plic_threshold() : wires.aplic_domain();
+    measure(plic ? "plic_read" : "aplic_read", {.operations = 800}, [any](u64 n) {
         n /= 8;
         asm volatile("1: .rept 8\n lw t0, 0(%1)\n .endr\n addi %0, %0, -1\n bnez %0, 1b"
                      : "+r"(n)
-                     : "r"(plic)
+                     : "r"(any)
                      : "t0", "memory");
     });
+}
+
+// The unit is off, then on, and one of its registers is changed, as at a program's first use of it.
+void measure_units() {
+    auto const units = csr::sstatus::read() & (sstatus_bit::fs | sstatus_bit::vs);
+    if (has_extension("d"))
+        measure("fp_first", {}, [](u64 n) {
+            asm volatile(
+                ".option push\n .option arch, +f, +d\n li t0, 0x6000\n li t1, 0x2000\n"
+                "1: csrc sstatus, t0\n csrs sstatus, t1\n fmv.d.x f8, %0\n addi %0, %0, -1\n bnez %0, 1b\n"
+                ".option pop"
+                : "+r"(n)::"t0", "t1", "memory");
+        });
+    if (has_extension("v"))
+        measure("v_first", {}, [](u64 n) {
+            asm volatile(
+                ".option push\n .option arch, +v\n li t0, 0x600\n li t1, 0x200\n"
+                "1: csrc sstatus, t0\n csrs sstatus, t1\n vsetivli zero, 1, e64, m1, ta, ma\n vmv.s.x v8, "
+                "%0\n"
+                "addi %0, %0, -1\n bnez %0, 1b\n .option pop"
+                : "+r"(n)::"t0", "t1", "memory");
+        });
+    csr::sstatus::clear(sstatus_bit::fs | sstatus_bit::vs);
+    csr::sstatus::set(units);
+}
+
+// Where the time is to be told that others had.
+void measure_steal_time() {
+    if (!sbi::offers(sbi::Eid::steal_time)) return;
+    auto const at = take_pages(1);
+    store<u64>(at, 0);  // it is there: memory on demand has rows of its own
+    measure("sta_set", {}, [at](u64 n) {
+        asm volatile(
+            "1: mv a0, %1\n li a1, 0\n li a2, 0\n li a6, 0\n li a7, 0x535441\n ecall\n addi %0, %0, -1\n "
+            "bnez %0, 1b"
+            : "+r"(n)
+            : "r"(at)
+            : "a0", "a1", "a2", "a6", "a7", "memory");
+    });
+    constexpr u64 nowhere = ~u64{0};
+    sbi::call(sbi::Eid::steal_time, sbi::StealTimeFid::set_shared_memory, nowhere, nowhere);
 }
 
 // Memory that nobody has touched: once for each 4 KiB, once for each 2 MiB.
@@ -166,9 +207,16 @@ void run() {
         say("bench done");
         return power_off(sbi::ResetReason::none);
     }
+    if (told("balloon")) {
+        measure_balloon();
+        say("bench done");
+        return power_off(sbi::ResetReason::none);
+    }
     bool const sstc = !expect_trap([] { csr::stimecmp::write(sbi::never); });
     measure_memory();
+    measure_units();
     measure_calls();
+    measure_steal_time();
     measure_interrupts();
     measure_waiting(sstc);
     if (sstc) {
@@ -183,6 +231,7 @@ void run() {
     }
     measure_lateness(sstc);
     measure_devices();
+    if (has_extension("ssaia")) measure_own_messages();
     if (guest().hart_count > 1) measure_two_harts();
     say("bench done");
     power_off(sbi::ResetReason::none);

@@ -87,6 +87,12 @@ void bench_answer_messages();
 
 void measure_two_harts();
 
+// Messages of a hart to itself, where it has an interrupt file.
+void measure_own_messages();
+
+// Gives pages to the host and touches them again.
+void measure_balloon();
+
 // Lets a device of this hart's interrupt the other, again and again; what that takes others find out.
 void inject();
 

@@ -26,6 +26,8 @@ public:
 
     // A register of a PLIC that may be read at any time.
     [[nodiscard]] u64 plic_threshold() const { return base_ + 0x20'0000 + index_ * 0x1000; }
+    // And one of an APLIC: that of its domain.
+    [[nodiscard]] u64 aplic_domain() const { return base_; }
 
 private:
     [[nodiscard]] u64 enable_word(u32 source) const {

@@ -19,3 +19,15 @@ pingpong_with_floats:
     addi a0, a0, -1
     bnez a0, 1b
     ret
+
+// The same with a vector register.
+.option arch, +v
+.globl pingpong_with_vectors
+pingpong_with_vectors:
+    vsetivli zero, 1, e64, m1, ta, ma
+    vmv.s.x v8, a0
+1:  wfi
+    vmv.s.x v8, a0
+    addi a0, a0, -1
+    bnez a0, 1b
+    ret

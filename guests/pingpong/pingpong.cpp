@@ -1,5 +1,7 @@
 // Two of these on one hart pass it to each other by wfi, and one says what a change from one VM to the other
-// takes: `bench world_switch_seen INSTRUCTIONS`, or `world_switch_seen_fp` where the command line says `fp`.
+// takes: `bench world_switch_seen INSTRUCTIONS`, or `world_switch_seen_fp` where the command line says `fp`;
+// where it says `v` they change a vector register, and where it says `sta` they are told what others had of
+// their time.
 #include <array>
 #include <span>
 #include <utility>
@@ -9,6 +11,7 @@
 extern "C" {
 void pingpong(antler::u64 rounds);
 void pingpong_with_floats(antler::u64 rounds);
+void pingpong_with_vectors(antler::u64 rounds);
 }
 
 namespace antler::guests {
@@ -35,8 +38,16 @@ void run() {
     bool const sstc = !expect_trap([] { csr::stimecmp::write(0); });
     if (!sstc) sbi::set_timer(0);
     bool const floats = told("fp");
-    if (floats) csr::sstatus::set(sstatus_bit::fs_initial);
-    auto* const pass = floats ? pingpong_with_floats : pingpong;
+    bool const vectors = told("v");
+    if (floats || vectors) csr::sstatus::set(sstatus_bit::fs_initial);
+    if (vectors) csr::sstatus::set(sstatus_bit::vs_initial);
+    if (told("sta") &&
+        sbi::call(sbi::Eid::steal_time, sbi::StealTimeFid::set_shared_memory, take_pages(1)).status !=
+            sbi::Status::success)
+        give_up("steal time is not told");
+    auto* pass = pingpong;
+    if (floats) pass = pingpong_with_floats;
+    if (vectors) pass = pingpong_with_vectors;
     // The other one says nothing; it goes on for as long as somebody answers.
     bool const talks = told("talks");
     constexpr u64 turns_a_tick = 10;
@@ -57,7 +68,7 @@ void run() {
         one = now() - start;
     }
     sort(std::span{taken}.first(count));
-    auto const own = floats ? own_instructions_float : own_instructions;
+    auto const own = floats || vectors ? own_instructions_float : own_instructions;
     auto const both_ways = bench::tenths(taken[count / 2], rounds * rounds).n;
     bench::report(floats ? "world_switch_seen_fp" : "world_switch_seen", {both_ways / 2 - own * 10});
     say("bench done");

@@ -1,22 +1,15 @@
 // Gives pages back by a balloon and takes them again, while another hart, which never leaves the guest of
 // itself, reads them. It finds what lies there now, and nothing of what was there before.
+#include "guests/lib/balloon.hpp"
 #include "guests/lib/device_tree.hpp"
 #include "guests/lib/guest.hpp"
-#include "guests/lib/virtio_mmio.hpp"
 
 namespace antler::guests {
 namespace {
 
 constexpr u32 pages = 8;  // of a round: each comes back at another place than it was
-constexpr u16 entries = 8;
 constexpr u64 usual_remaps = 10'000;
 constexpr u64 patience = 60'000;  // milliseconds
-
-struct [[gnu::packed]] Descriptor {
-    u64 at;
-    u32 bytes;
-    u16 flags, next;
-};
 
 // What the two harts tell each other; the pages that come and go are between rounds whole.
 struct Shared {
@@ -31,49 +24,6 @@ struct Shared {
 [[nodiscard]] u64 word_of(u64 round, u32 page) {
     return (round * pages + page + 1) * 0x9e37'79b9'7f4a'7c15;
 }
-
-class Balloon {
-public:
-    Balloon() {
-        auto const found = find_virtio(abi::virtio::DeviceId::balloon);
-        if (!found) give_up("there is no balloon");
-        base_ = found->base;
-        namespace status = abi::virtio::status;
-        store<u32>(base_ + mmio::status, 0);
-        store<u32>(base_ + mmio::status, status::acknowledge | status::driver);
-        choose_features(base_, u64{1} << 32);  // version 1
-        table_ = take_pages(1);
-        available_ = take_pages(1);
-        used_ = take_pages(1);
-        list_ = take_pages(1);
-        for (auto const page : {available_, used_})
-            for (u64 i = 0; i < page_bytes; i += 8) store<u64>(page + i, 0);
-        open_queue(base_, 0, entries, table_, available_, used_);
-        store<u32>(base_ + mmio::status,
-                   status::acknowledge | status::driver | status::features_ok | status::driver_ok);
-    }
-    // The host has the pages when this returns.
-    [[nodiscard]] bool inflate(u64 start, u32 count) {
-        for (u32 i = 0; i < count; ++i) store<u32>(list_ + i * 4, static_cast<u32>(start / page_bytes + i));
-        auto& first = *reinterpret_cast<Descriptor volatile*>(table_);
-        first.at = list_;
-        first.bytes = count * 4;
-        first.flags = 0;
-        store<u16>(available_ + 4 + u64{2} * (given_ % entries), 0);
-        std::atomic_thread_fence(std::memory_order_seq_cst);
-        store<u16>(available_ + 2, ++given_);
-        std::atomic_thread_fence(std::memory_order_seq_cst);
-        store<u32>(base_ + mmio::notify, 0);
-        bool const done = within(patience, [&] { return load<u16>(used_ + 2) == given_; });
-        std::atomic_thread_fence(std::memory_order_seq_cst);
-        return done;
-    }
-
-private:
-    static constexpr u64 page_bytes = 4096;
-    u64 base_ = 0, table_ = 0, available_ = 0, used_ = 0, list_ = 0;
-    u16 given_ = 0;
-};
 
 void look(Shared& shared, u64 round) {
     for (u32 page = 0; page < pages; ++page) {

@@ -43,5 +43,16 @@ TEST(BenchExits, AreToldByCauseAndPlaceUntilTheProgramCalls) {
                   {"sbi", 2}, {"plic_enable", 1}, {"serial", 1}, {"wait", 1}, {"interrupt", 1}}));
 }
 
+TEST(BenchExits, OfBootsStandBesideOneAnother) {
+    EXPECT_TRUE(exits_section({}).empty());
+    auto const page = exits_section({{"linux_exits", "antler", 30},
+                                     {row_of_reason("linux_exits", "sbi"), "antler", 22},
+                                     {"linux_exits_virtio", "antler", 77},
+                                     {row_of_reason("linux_exits_virtio", "virtio"), "antler", 77}});
+    EXPECT_TRUE(page.contains("each extension that there may be | 22 | | |\n")) << page;
+    EXPECT_TRUE(page.contains("| virtio devices | | 77 | |\n")) << page;
+    EXPECT_TRUE(page.contains("| all | 30 | 77 | |\n")) << page;
+}
+
 }  // namespace
 }  // namespace antler::cli
