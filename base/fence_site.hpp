@@ -46,6 +46,10 @@ enum class FenceSite : u8 {
     lane_page,
     lane_page_of_space,
     lane_code,
+    // What devices of a guest reach: commands to IOMMUs.
+    devices_lose_pages,
+    devices_lose_many,
+    devices_are_done,
     named_by_caller,  // memory/ has the names; boot/ does what it asks
 };
 inline constexpr u8 fence_sites = static_cast<u8>(FenceSite::named_by_caller);

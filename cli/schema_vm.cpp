@@ -72,7 +72,9 @@ constexpr std::array rows{
         .key = "memory.prefault",
         .shape = Shape::flag,
         .fallback = "true",
-        .sentence = "Map all memory before the VM starts; otherwise each part when it is first touched.",
+        .sentence =
+            "Map all memory before the VM starts; otherwise each part when it is first touched. Functions of "
+            "PCI that the VM owns reach all of it from the start.",
         .store = [](Target to, Value const& v) { to.vm->prefault = v.flag; }},
     Row{.section = Section::vm,
         .key = "memory.colours",

@@ -118,6 +118,12 @@ foreach(kind IN ITEMS unit model)
     endforeach()
 endforeach()
 
+# Devices of guests are told by an IOMMU, and harts by nobody that knows of it.
+if(TARGET model-sbi)
+    target_link_libraries(model-sbi PRIVATE -Wl,--start-group portable-platform portable-hart portable-memory
+        portable-isa fake -Wl,--end-group)
+endif()
+
 # Tests that read the tree.  The others do not know where it is, so that a compiler's cache serves every clone.
 foreach(test IN ITEMS unit-base unit-isa unit-platform unit-cli)
     if(TARGET ${test})

@@ -97,6 +97,14 @@ public:
              .words = {size, number << 16 | contiguous}});
     }
 
+    // What it says of itself comes to this page, where it may write there; it says that it is done in any
+    // case.
+    void identify(u64 page) {
+        constexpr u32 opcode = 6, controller = 1;
+        (void)answer_to({.opcode = opcode, .data = page, .words = {controller}});
+    }
+    static constexpr u64 serial_number = 4;  // in that page
+
     // One page from or to this block of 512 bytes.
     [[nodiscard]] static Command page(Opcode opcode, u16 identifier, u64 block, u64 data) {
         constexpr u32 blocks = page_bytes / 512;
@@ -124,8 +132,11 @@ private:
         if (!within(patience, [&] { return (load<u32>(base_ + status) & 1) == 1; }))
             give_up("the controller does not start");
     }
-    // One at a time, looked at until it has ended.
     void ask(Command const& command) {
+        if (answer_to(command) != 0) give_up("the controller refuses a command");
+    }
+    // One at a time, looked at until it has ended.
+    u16 answer_to(Command const& command) {
         constexpr u64 patience = 20'000;
         admin_.put(command);
         admin_.tell();
@@ -133,7 +144,7 @@ private:
         if (!within(patience, [&] { return (ended = admin_.take()).has_value(); }))
             give_up("the controller does not answer");
         admin_.tell_taken();
-        if (ended->status != 0) give_up("the controller refuses a command");
+        return ended->status;
     }
 
     u64 base_;

@@ -1,5 +1,6 @@
 // An NVMe drive on loan: each hart has a queue of its own, each request ends by an interrupt, and none is
 // lost.
+#include "guests/lib/balloon.hpp"
 #include "guests/lib/interrupt_file.hpp"
 #include "guests/lib/wires.hpp"
 #include "guests/nvme/controller.hpp"
@@ -180,6 +181,21 @@ void report(Work const& work, Part const& part) {
     check_equal("each page is what was written there", part.wrong, 0);
 }
 
+// The drive reaches what no hart has touched, and not what was given back.
+void reach(Controller& controller) {
+    constexpr u64 granule = 2 * 1024 * 1024;
+    auto const page = take_pages(granule / page_bytes, granule);
+    auto const filled = [&] { return load<u8>(page + Controller::serial_number) == 'o'; };
+    controller.identify(page);
+    check("the drive has filled a page that no hart had touched", filled());
+    Balloon balloon;
+    check("the page is given back", balloon.inflate(page, 1));
+    controller.identify(page);
+    check_equal("the drive has not filled what is there now", load<u64>(page), 0);
+    controller.identify(page);
+    check("and fills it from then on", filled());
+}
+
 }  // namespace
 
 void run() {
@@ -191,6 +207,7 @@ void run() {
     Controller controller{*function};
     static Work work;
     auto const or_else = [](u32 told, u32 otherwise) { return told != 0 ? told : otherwise; };
+    if (told("reach")) reach(controller);
     work.requests = or_else(number_of("requests="), 400);
     work.depth = or_else(number_of("depth="), 1);
     work.seconds = or_else(number_of("seconds="), 60);

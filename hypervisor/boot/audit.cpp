@@ -16,21 +16,20 @@ void check_borrowed(System& all, vm::Vm& vm) {
             if (bank.contains(at)) return true;
         return false;
     };
-    vm.ram().space().with_tree([&](memory::Stage2& tree) {
-        if (!tree.exists()) return;
-        tree.for_each(
-            [&](u64 start, memory::Mapping const& mapping) {
-                if (mapping.how.holding != memory::Holding::borrowed || !is_ram(mapping.at)) return;
-                auto const info = all.frames.inspect(mapping.at);
-                bool const held = info && info->state == memory::FrameState::taken;
-                bool const own = held && info->block.owner != memory::house_owner;
-                auto const& pack = all.board.chosen.initrd;  // which holds code of flashes
-                bool const packed = !mapping.how.may.write && pack.contains(mapping.at, mapping.leaf_bytes);
-                if (!own && !packed)
-                    say("antler: audit failed: {}: a leaf shows memory of the house ({:x}, {:x})\n",
-                        vm.name(), start, mapping.at.raw());
-            },
-            [](Hpa, u64) {});
+    auto const leaf = [&](u64 start, memory::Mapping const& mapping) {
+        if (mapping.how.holding != memory::Holding::borrowed || !is_ram(mapping.at)) return;
+        auto const info = all.frames.inspect(mapping.at);
+        bool const held = info && info->state == memory::FrameState::taken;
+        bool const own = held && info->block.owner != memory::house_owner;
+        auto const& pack = all.board.chosen.initrd;  // which holds code of flashes
+        bool const packed = !mapping.how.may.write && pack.contains(mapping.at, mapping.leaf_bytes);
+        if (!own && !packed)
+            say("antler: audit failed: {}: a leaf shows memory of the house ({:x}, {:x})\n", vm.name(), start,
+                mapping.at.raw());
+    };
+    vm.ram().space().with_trees([&](memory::Stage2& harts, memory::Stage2& devices) {
+        for (auto* const tree : {&harts, &devices})
+            if (tree->exists()) tree->for_each(leaf, [](Hpa, u64) {});
     });
 }
 
@@ -57,7 +56,7 @@ u32 check_spaces(System& all) {
     for (auto* const vm : all.vms) {
         if (vm == nullptr) continue;
         ++spaces;
-        check_space(all, *vm, !vm->description().on_demand);
+        check_space(all, *vm, vm->description().takes_all_memory());
     }
     return spaces;
 }

@@ -35,7 +35,7 @@ u64 unclaimed(System& all) {
     auto free = totals.free_guest_bytes + totals.free_house_bytes;
     for (u32 id = 0; id < all.lots.size(); ++id) {
         auto const& lot = all.lots[id];
-        if (!is_alive(lot) || lot.life->vm->description().on_demand) continue;
+        if (!is_alive(lot) || !lot.life->vm->description().takes_all_memory()) continue;
         auto const wanted = lot.life->vm->description().memory_bytes;
         auto const has = all.frames.accounting(owner_of(id)).guest_bytes;
         if (wanted > has) free -= std::min(free, wanted - has);
@@ -45,7 +45,7 @@ u64 unclaimed(System& all) {
 
 Result<void> start_now(System& all, u32 id) {
     auto const& description = *TRY(description_of(all, all.lots[id]));
-    if (!description.on_demand) {
+    if (description.takes_all_memory()) {
         if (unclaimed(all) < description.memory_bytes) return Err{Error::no_memory};
         TRY(memory::ensure_free(all.frames, all.house, memory::Pool::guest, description.memory_bytes));
     }

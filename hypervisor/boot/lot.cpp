@@ -78,22 +78,24 @@ Result<vm::Interrupts> interrupts_for(System const& all, vm::Description const& 
 }
 
 Result<void> build(System& all, Lot& lot, Life& life, OwnerId owner) {
-    auto& description = *TRY(description_of(all, lot));
-    if (description.device_count != 0) description.on_demand = false;  // devices do not wait for memory
+    auto const& description = *TRY(description_of(all, lot));
     auto const interrupts = TRY(interrupts_for(all, description));
     GpaRange const range{vm::ram_base, description.memory_bytes};
     auto const mode = mode_for(all, range);
     if (mode == isa::GStageMode::bare) return Err{Error::not_supported};
     TRY(memory::ensure_free(all.frames, all.house, Pool::house, house_reserve));
     life.space = TRY(life.store.make<memory::Space>(all.frames, *all.tags, owner));
-    // Devices may walk this tree too.
+    // Devices may walk its tree too; or one of their own, where harts' leaves may be what no device gets by
+    // with.
     auto features = all.features;
+    auto const& iommus = all.iommus->all;
     all.iommus->all.narrow(features);
-    TRY(life.space->create(mode, features));
+    bool const parted = description.has_masters() && (description.on_demand || !iommus.all_mark_pages());
+    TRY(life.space->create(mode, features, parted ? memory::DeviceTree::own : memory::DeviceTree::shared));
     memory::Colours colours{.wanted = description.colours};
     if (all.board.cache_way != 0) colours.count = memory::colours_of_way(all.board.cache_way);
     if (!colours.exist()) return Err{Error::misaligned};
-    life.ram = TRY(life.store.make<vm::Ram>(*life.space, range, colours));
+    life.ram = TRY(life.store.make<vm::Ram>(*life.space, range, colours, description.on_demand));
     auto const* const described = all.board.hart(all.cores[0]->id);
     auto const hart = described != nullptr ? *described : platform::BoardHart{};
     using abi::sbi::BaseFid;

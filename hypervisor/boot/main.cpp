@@ -196,7 +196,7 @@ Result<void> create_vm(System& all, control::Pack const& pack, u32 index) {
     auto const id = TRY(free_lot(all));
     TRY(define_vm(all, id, pack, index, {}));
     auto& vm = *TRY(build_vm(all, id));
-    if (vm.description().on_demand) return {};
+    if (!vm.description().takes_all_memory()) return {};
     auto const filled = vm.ram().fill();
     if (!filled) scrap_vm(all, id);
     return filled;

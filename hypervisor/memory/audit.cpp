@@ -19,7 +19,10 @@ std::optional<AuditFinding> audit(Space& space, bool complete) {
     auto const found = [&](char const* what, u64 at, Hpa frame) {
         if (!finding) finding = {what, Gpa{at}, frame};
     };
+    // Of the tree that keeps the frames.
     auto const leaf = [&](u64 start, Mapping const& mapping) {
+        if (space.is_parted() && !mapping.how.dirty)
+            return found("a device would fail at a leaf", start, mapping.at);
         if (mapping.how.holding == Holding::borrowed) return;
         bool const shared = mapping.how.holding == Holding::shared;
         if (shared && mapping.how.may.write) found("a shared page can be written", start, mapping.at);
@@ -44,8 +47,22 @@ std::optional<AuditFinding> audit(Space& space, bool complete) {
             info->block.owner != space.owner())
             found("a table is not a house frame of its owner", 0, at);
     };
-    space.with_tree([&](Stage2& tree) {
-        if (tree.exists()) tree.for_each(leaf, table);
+    space.with_trees([&](Stage2& harts, Stage2& devices) {
+        if (harts.exists() && !space.is_parted()) harts.for_each(leaf, table);
+        if (!harts.exists() || !devices.exists()) return;
+        devices.for_each(leaf, table);
+        auto const shown = [&](u64 start, Mapping const& mapping) {
+            auto const kept = devices.lookup(start);
+            bool const within = kept && kept->at == mapping.at &&
+                                start - kept->leaf_start < kept->leaf_bytes &&
+                                mapping.leaf_bytes <= kept->leaf_bytes - (start - kept->leaf_start);
+            if (!within) return found("harts see what is not kept for them", start, mapping.at);
+            auto how = mapping.how;
+            how.dirty = true;
+            if (how != kept->how)
+                found("harts may do there what devices may not, or otherwise", start, mapping.at);
+        };
+        harts.for_each(shown, table);
     });
     // Every owned leaf lies in the owner's frames, so more leaf than frames means that one frame has two
     // leaves.

@@ -18,7 +18,7 @@ public:
 
     // Leaves of this range changed.
     void add_range(u64 start, u64 size) {
-        if (size != 0) changes_ = true;
+        if (size != 0) changes_ = concerns_devices_ = true;
         widen(start, size);
     }
     // What was invalid became a leaf, or a way to one: nobody can reach what he should not, but may fault.
@@ -27,17 +27,21 @@ public:
     // An entry that is, or was, a table changed: a fence for an address does not reach it.
     // [norm:sfence_vma_va_all_asid]
     void add_all() {
-        changes_ = true;
+        changes_ = concerns_devices_ = true;
         extent_ = Extent::all;
     }
     void add(FlushRequest const& other) {
         changes_ = changes_ || other.changes_;
+        concerns_devices_ = concerns_devices_ || other.concerns_devices_;
         if (other.extent_ == Extent::all) extent_ = Extent::all;
         if (other.extent_ == Extent::range) widen(other.start_, other.size());
     }
 
-    // Whether something that was valid is not any more, or otherwise.
+    // Whether something that was valid is not any more, or otherwise; and in a tree that devices walk.
     [[nodiscard]] bool changes() const { return changes_; }
+    [[nodiscard]] bool concerns_devices() const { return concerns_devices_; }
+    // They walk another tree, which says what it said.
+    void spare_devices() { concerns_devices_ = false; }
     [[nodiscard]] Extent extent() const { return extent_; }
     [[nodiscard]] bool is_nothing() const { return extent_ == Extent::nothing; }
     [[nodiscard]] bool is_all() const { return extent_ == Extent::all; }
@@ -60,6 +64,7 @@ private:
     u64 start_ = 0;
     u64 last_ = 0;
     bool changes_ = false;
+    bool concerns_devices_ = false;
     Extent extent_ = Extent::nothing;
 };
 
@@ -93,6 +98,7 @@ public:
     void join(FlushDebt&& more);
 
     [[nodiscard]] FlushRequest const& request() const { return request_; }
+    void spare_devices() { request_.spare_devices(); }
 
 private:
     template <isa::Xlen X>

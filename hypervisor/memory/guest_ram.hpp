@@ -21,16 +21,17 @@ struct Populated {
 
 class GuestRam {
 public:
-    // Of these colours every page is one leaf.
-    GuestRam(Space& space, GpaRange range, Colours const& colours = {})
-        : space_{space}, range_{range}, colours_{colours} {}
+    // Of these colours every page is one leaf.  On touch, harts find memory only then, also what devices have
+    // from the start.
+    GuestRam(Space& space, GpaRange range, Colours const& colours = {}, bool on_touch = false)
+        : space_{space}, range_{range}, colours_{colours}, for_devices_{on_touch && space.is_parted()} {}
 
     [[nodiscard]] Space& space() { return space_; }
     [[nodiscard]] GpaRange range() const { return range_; }
     [[nodiscard]] bool contains(Gpa at) const { return range_.contains(at); }
 
     // Maps zeroed memory at the first place that has none, with the largest block that fits and is free: call
-    // until it says true.  A call zeroes `bytes` at most.
+    // until it says true.  A call zeroes `bytes` at most.  Devices alone get it where harts come by touch.
     [[nodiscard]] Result<bool> fill_step(HartView& view, u64 bytes);
     // Gives back a block that fill_step() was still zeroing.
     void abandon_fill();
@@ -42,6 +43,10 @@ public:
     // open and no lock held, so that interrupts can be taken.
     template <class Between>
     [[nodiscard]] Result<Populated> populate(HartView& view, Gpa at, u64 step, Between const& between) {
+        if (space_.is_parted()) {
+            auto shown = show(view, at);
+            if (shown || shown.error() != Error::not_found) return shown;
+        }
         auto page = begin_populate(at);
         if (!page) {
             if (page.error() == Error::already_exists) return came_second(view);
@@ -81,6 +86,10 @@ public:
 
 private:
     [[nodiscard]] Result<bool> fill_coloured(HartView& view, u64 bytes);
+    [[nodiscard]] Result<void> put(Gpa at, Page<Zeroed>&& page);
+    // Harts of a parted space get what devices have.
+    [[nodiscard]] Result<Populated> show(HartView& view, Gpa at);
+    [[nodiscard]] Populated found(HartView& view, Gpa at, u64 bytes, bool added_tables);
     [[nodiscard]] Result<Page<Dirty>> begin_populate(Gpa at);
     [[nodiscard]] Result<Populated> finish_populate(HartView& view, Gpa at, Page<Zeroed>&& page);
     // Another hart did it.
@@ -89,6 +98,7 @@ private:
     Space& space_;
     GpaRange range_;
     Colours colours_;
+    bool for_devices_;
     u64 filled_ = 0;
     std::optional<ZeroJob> job_{};
 };

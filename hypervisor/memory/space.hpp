@@ -19,6 +19,10 @@ namespace antler::memory {
 
 using Stage2 = TreeOf<isa::native>;
 
+// What devices walk: the tree of harts, or one of their own (parted.hpp), where harts' entries may be missing
+// or have D clear while those of devices are there and have A and D set.
+enum class DeviceTree : u8 { shared, own };
+
 // Lives where it was built: harts and observers point at it.  Any hart may call anything.
 class Space {
 public:
@@ -29,7 +33,8 @@ public:
     ~Space();
 
     // Fails cleanly: nothing stays behind.  The root and all tables are charged to the owner.
-    [[nodiscard]] Result<void> create(isa::GStageMode mode, isa::Features const& features);
+    [[nodiscard]] Result<void> create(isa::GStageMode mode, isa::Features const& features,
+                                      DeviceTree devices = DeviceTree::shared);
     // Unmaps and gives back everything in bounded steps; the space must have no active harts.
     [[nodiscard]] bool destroy_step();
 
@@ -43,6 +48,11 @@ public:
                       shared ? Holding::shared : Holding::owned));
         return {};
     }
+    // The same for devices only; harts find it by show().  Of a space that is parted.
+    [[nodiscard]] Result<void> keep(Gpa at, Page<Zeroed>&& page);
+    // Harts get what devices have around an address, at most a granule of it within `within`; true when
+    // tables were added.  Of a space that is parted.
+    [[nodiscard]] Result<bool> show(Gpa at, GpaRange within);
     // A device that the guest drives itself, or memory that stays somebody else's.
     [[nodiscard]] Result<void> map_borrowed(Gpa at, HpaRange memory, isa::Permissions may,
                                             isa::MemoryType type = isa::MemoryType::pma);
@@ -50,17 +60,28 @@ public:
     // Takes at most a step's worth off the front of `rest`; call until it is empty, and pay each debt.
     [[nodiscard]] Result<FlushDebt> unmap_step(GpaRange& rest);
     // Without `dirty`, what is written is told by D.  Not where an observer would fail there: who logs such a
-    // VM needs a tree of its devices' own.
+    // VM parts the space.
     [[nodiscard]] Result<FlushDebt> protect_step(GpaRange& rest, isa::Permissions may, bool dirty = true);
-    // D was ever clear in a leaf.
+    // From now on what harts write is told by D, whatever they may do there.  Devices with a tree of their
+    // own hear nothing of it.
+    [[nodiscard]] Result<FlushDebt> log_step(GpaRange& rest);
+    // Something may have been written there since.  Devices with a tree of their own do not tell: what they
+    // may write always may have been.
+    [[nodiscard]] bool may_be_written(Gpa at);
+    // D was ever clear in a leaf of harts.
     [[nodiscard]] bool tells_what_is_written() const { return tells_writes_.load(std::memory_order_seq_cst); }
+    // No observer ever meets a leaf where D is clear.
+    [[nodiscard]] bool is_parted() const { return parted_; }
     // The whole range, paying as it goes: for ranges that are known to be short, and for tests.
     [[nodiscard]] Result<void> unmap(GpaRange range);
     [[nodiscard]] Result<void> protect(GpaRange range, isa::Permissions may, bool dirty = true);
     [[nodiscard]] Result<FlushDebt> split(Gpa at, u64 bytes);
     [[nodiscard]] FlushDebt merge(Gpa at);
 
+    // What harts have there.
     [[nodiscard]] std::optional<Mapping> lookup(Gpa at);
+    // What is there at all: harts may not have been shown it yet.
+    [[nodiscard]] std::optional<Mapping> lookup_kept(Gpa at);
 
     // Where nothing but a leaf of 2 MiB is missing.
     struct Gap {
@@ -68,14 +89,15 @@ public:
         u64 changes = 0;                          // up to then
     };
     [[nodiscard, gnu::always_inline]] Gap find_gap(Gpa at) {
-        return tree_.with([&](Stage2& tree) -> Gap {
-            return {tree.find_gap(at.raw()), changes_.load(std::memory_order_relaxed)};
+        return trees_.with([&](Trees& trees) -> Gap {
+            return {trees.harts.find_gap(at.raw()), changes_.load(std::memory_order_relaxed)};
         });
     }
     // It comes; or somebody else was quicker, and the page is with Frames again.
     [[gnu::always_inline]] void fill_gap(Gpa at, Gap const& gap, Page<Zeroed>&& page) {
         auto const block = PageMaker::unmake(std::move(page));
-        bool const filled = tree_.with([&](Stage2& tree) {
+        bool const filled = trees_.with([&](Trees& trees) {
+            auto& tree = trees.harts;
             auto const changes = changes_.load(std::memory_order_relaxed);
             auto* const entry = changes == gap.changes ? gap.entry : tree.find_gap(at.raw());
             if (entry == nullptr || block.order != order_2m) return false;
@@ -91,9 +113,10 @@ public:
     [[nodiscard]] u16 gscid() const { return gscid_; }
     [[nodiscard]] isa::GStageMode mode() const { return mode_; }
     [[nodiscard]] Hpa root() const { return root_; }
+    [[nodiscard]] Hpa device_root() const { return device_root_; }
     [[nodiscard]] Frames& frames() const { return frames_; }
 
-    // The largest free block that contains `at`: see TreeOf.
+    // The largest free block that contains `at`: see TreeOf.  Nothing is there, be it shown to harts or not.
     [[nodiscard]] u64 room_around(Gpa at, GpaRange within, u64 most);
     // One more than the highest GiB that was ever mapped.
     [[nodiscard]] u64 gigabytes() const { return gigabytes_.load(std::memory_order_acquire); }
@@ -144,20 +167,33 @@ public:
 
     template <class Body>
     decltype(auto) with_tree(Body&& body) {
-        return tree_.with([&](Stage2& tree) -> decltype(auto) { return body(tree); });
+        return trees_.with([&](Trees& trees) -> decltype(auto) { return body(trees.harts); });
+    }
+    // body(harts', devices'): the second exists where the space is parted.
+    template <class Body>
+    decltype(auto) with_trees(Body&& body) {
+        return trees_.with([&](Trees& trees) -> decltype(auto) { return body(trees.harts, trees.devices); });
     }
 
 private:
     friend class GuestRam;
+    struct Trees {
+        Stage2 harts;
+        Stage2 devices;
+        // What is everything that there is.
+        [[nodiscard]] Stage2& all() { return devices.exists() ? devices : harts; }
+    };
     [[nodiscard]] Result<bool> map_locked(Gpa at, HpaRange memory, Attributes const& how);
+    void reach(u64 last);
+    [[nodiscard]] Result<void> begin_to_tell();
     [[nodiscard]] Result<bool> map_block(Gpa at, Block block, isa::Permissions may, Holding holding);
 
     template <class Body>
-    [[nodiscard]] auto change_tree(Body&& body) {
-        return tree_.with([&](Stage2& tree) {
+    [[nodiscard]] auto change_trees(Body&& body) {
+        return trees_.with([&](Trees& trees) {
             knows_gigabytes_.store(false, std::memory_order_relaxed);
             changes_.store(changes_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
-            return body(tree);
+            return body(trees);
         });
     }
 
@@ -167,6 +203,8 @@ private:
     u16 gscid_ = 0;
     isa::GStageMode mode_ = isa::GStageMode::bare;
     Hpa root_{};
+    Hpa device_root_{};
+    bool parted_ = false;
     isa::Hgatp::Raw hgatp_without_vmid_ = 0;
     std::atomic<u64> tag_ = 0;
     std::atomic<u64> gigabytes_ = 0;
@@ -175,7 +213,7 @@ private:
     std::atomic<bool> tells_writes_ = false;
     std::array<std::atomic<u64>, known_gigabytes> known_gigabytes_{};
     Observers observers_{*this};
-    Locked<Stage2, Rank::vm_memory> tree_;
+    Locked<Trees, Rank::vm_memory> trees_;
 };
 
 }  // namespace antler::memory

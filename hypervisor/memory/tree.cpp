@@ -20,6 +20,7 @@ Result<void> TreeOf<X>::create(Frames& frames, OwnerId owner, TreeKind kind) {
     frames_ = &frames;
     owner_ = owner;
     kind_ = kind;
+    has_gaps_ = kind.keeps_frames;
     destroyed_ = 0;
     return {};
 }
@@ -76,7 +77,7 @@ void TreeOf<X>::store_leaf(Place const& place, u64 memory, Attributes const& how
 template <isa::Xlen X>
 auto TreeOf<X>::piece_for(u64 at, u64 memory, u64 bytes) const -> Piece {
     auto const fits = [&](u64 leaf) { return ((at | memory) & (leaf - 1)) == 0 && bytes >= leaf; };
-    for (unsigned level = scheme().root_level(); level > 0; --level)
+    for (unsigned level = std::min(scheme().root_level(), kind_.highest_leaf); level > 0; --level)
         if (fits(scheme().leaf_bytes(level))) return {level, false, scheme().leaf_bytes(level)};
     if (kind_.extensions.svnapot && fits(Pte::napot_bytes)) return {0, true, Pte::napot_bytes};
     return {0, false, page_bytes};
@@ -110,10 +111,7 @@ auto TreeOf<X>::take_stock(u64 count) -> Result<Stock> {
     for (; stock.count < count; ++stock.count) {
         auto page = frames_->take_zeroed(order_4k, owner_);
         if (!page) {
-            while (stock.count != 0) {
-                auto const start = take_from(stock);
-                frames_->give_back(PageMaker::make<Zeroed>({start, order_4k, Pool::house, owner_}));
-            }
+            give_back(stock);
             return Err{page.error()};
         }
         auto const start = PageMaker::unmake(std::move(page).value()).start;
@@ -121,6 +119,14 @@ auto TreeOf<X>::take_stock(u64 count) -> Result<Stock> {
         stock.first = start;
     }
     return stock;
+}
+
+template <isa::Xlen X>
+void TreeOf<X>::give_back(Stock stock) {
+    while (stock.count != 0) {
+        auto const start = take_from(stock);
+        frames_->give_back(PageMaker::make<Zeroed>({start, order_4k, Pool::house, owner_}));
+    }
 }
 
 template <isa::Xlen X>
@@ -133,10 +139,16 @@ Hpa TreeOf<X>::take_from(Stock& stock) {
 }
 
 template <isa::Xlen X>
-Result<bool> TreeOf<X>::map(u64 at, HpaRange memory, Attributes const& how) {
+Result<void> TreeOf<X>::check(u64 at, HpaRange memory, Attributes const& how) const {
     if (((at | memory.start.raw() | memory.size) & (page_bytes - 1)) != 0) return Err{Error::misaligned};
     if (!reaches({at, memory.size}) || memory.wraps()) return Err{Error::out_of_range};
     if (!can_be_leaf(how.may)) return Err{Error::not_supported};
+    return {};
+}
+
+template <isa::Xlen X>
+Result<bool> TreeOf<X>::map(u64 at, HpaRange memory, Attributes const& how) {
+    TRY(check(at, memory, how));
     // The commonest: one leaf in a table that is there.
     auto const whole = piece_for(at, memory.start.raw(), memory.size);
     if (whole.bytes == memory.size && !whole.napot) {
@@ -147,8 +159,19 @@ Result<bool> TreeOf<X>::map(u64 at, HpaRange memory, Attributes const& how) {
             return false;
         }
     }
-    auto const needed = TRY(tables_needed(at, memory));
-    auto stock = TRY(take_stock(needed));
+    auto const stock = TRY(take_stock(TRY(tables_needed(at, memory))));
+    map_with(stock, at, memory, how);
+    return stock.count != 0;
+}
+
+template <isa::Xlen X>
+auto TreeOf<X>::stock_for(u64 at, HpaRange memory, Attributes const& how) -> Result<Stock> {
+    TRY(check(at, memory, how));
+    return take_stock(TRY(tables_needed(at, memory)));
+}
+
+template <isa::Xlen X>
+void TreeOf<X>::map_with(Stock stock, u64 at, HpaRange memory, Attributes const& how) {
     for (u64 done = 0; done < memory.size;) {
         auto const piece = piece_for(at + done, memory.start.raw() + done, memory.size - done);
         auto place = find(at + done, piece.level);
@@ -163,7 +186,6 @@ Result<bool> TreeOf<X>::map(u64 at, HpaRange memory, Attributes const& how) {
         done += piece.bytes;
     }
     VERIFY(stock.count == 0);
-    return needed != 0;
 }
 
 template <isa::Xlen X>

@@ -43,6 +43,9 @@ struct TreeKind {
     isa::PteExtensions extensions{};
     bool user = false;    // of G-stage trees                                          [norm:H_vm_gpapriv]
     bool global = false;  // of the house
+    // It gives back what its leaves show; else another tree does, and this one only shows it.
+    bool keeps_frames = true;
+    unsigned highest_leaf = 5;  // leaves are of this level or below
 };
 
 // A step of a long operation visits about so many entries.
@@ -78,15 +81,25 @@ public:
     [[nodiscard]] TreeKind const& kind() const { return kind_; }
     [[nodiscard]] isa::Scheme const& scheme() const { return kind_.scheme; }
     [[nodiscard]] OwnerId owner() const { return owner_; }
+    [[nodiscard]] Frames& frames() const { return *frames_; }
 
     // All or nothing; nothing may be mapped there yet.  True when tables were added: then a fence for one
     // address is not enough to see it.  No debt: what was invalid may be seen as invalid a while longer, and
     // who faults on it fences and tries again. [norm:sfence_vma_ordering_semantics]
     [[nodiscard]] Result<bool> map(u64 at, HpaRange memory, Attributes const& how);
+    // Zeroed tables taken ahead, so that nothing can fail half-way; linked through their first bytes.
+    struct Stock {
+        Hpa first{};
+        u64 count = 0;
+    };
+    // The same in two steps, of which only the first can fail and only the second changes anything.
+    [[nodiscard]] Result<Stock> stock_for(u64 at, HpaRange memory, Attributes const& how);
+    void map_with(Stock stock, u64 at, HpaRange memory, Attributes const& how);
+    void give_back(Stock stock);
     // The commonest of that, a leaf of 2 MiB that is owned: the empty entry for it, of a table that is there,
-    // or null; and the leaf, for as long as the tree is the same.
+    // or null; and the leaf, for as long as the tree is the same.  Not of a tree that keeps no frames.
     [[nodiscard, gnu::always_inline]] Entry* find_gap(u64 at) const {
-        if (frames_ == nullptr || at >> scheme().address_bits() != 0) return nullptr;
+        if (!has_gaps_ || at >> scheme().address_bits() != 0) return nullptr;
         auto const index_mask = (u64{1} << scheme().index_bits) - 1;
         auto shift = scheme().shift(scheme().root_level());
         auto* gap = &entry(root_, at >> shift);  // the root's index has more bits
@@ -106,12 +119,19 @@ public:
     // Takes about a step's worth off the front of `rest`.  Parts where nothing is mapped are skipped.
     [[nodiscard]] Result<FlushDebt> unmap_step(Stretch& rest);
     // The same, giving every leaf in the range these permissions and this D bit.  A shared page never becomes
-    // writable.
-    [[nodiscard]] Result<FlushDebt> protect_step(Stretch& rest, isa::Permissions may, bool dirty);
+    // writable.  A leaf that is so already stays whole, and is flushed like the others.
+    [[nodiscard]] Result<FlushDebt> protect_step(Stretch& rest, isa::Permissions may, bool dirty) {
+        return change_step(rest, may, dirty);
+    }
+    // The same for D alone, which becomes clear.
+    [[nodiscard]] Result<FlushDebt> log_step(Stretch& rest) { return change_step(rest, std::nullopt, false); }
+    // All of a range whose edges cut no leaf, in one step, and with it whole tables: for a tree that keeps no
+    // frames.  It visits no more than what the leaves of 2 MiB and of 4 KiB in the range are, once each.
+    [[nodiscard]] FlushDebt hide(Stretch range);
     // Cuts the leaf at an address until it is not larger than `bytes`.
     [[nodiscard]] Result<FlushDebt> split(u64 at, u64 bytes);
-    // Joins what can be joined into the largest leaf that contains the address.
-    [[nodiscard]] FlushDebt merge(u64 at);
+    // Joins what can be joined into the largest leaf, of `most` bytes, that contains the address.
+    [[nodiscard]] FlushDebt merge(u64 at, u64 most = ~u64{0});
 
     [[nodiscard]] std::optional<Mapping> lookup(u64 at) const;
     // The largest stretch of a power of two, aligned to it, that contains `at`, lies within `within`, is not
@@ -145,12 +165,6 @@ private:
         bool napot{};
         u64 bytes{};
     };
-    // Zeroed tables taken ahead, so that nothing can fail half-way; linked through their first bytes.
-    struct Stock {
-        Hpa first{};
-        u64 count = 0;
-    };
-
     template <class Leaf, class Table>
     void visit(Hpa table_at, unsigned level, u64 base, Leaf& leaf, Table& table) const {
         auto const entries = scheme().entries(level);
@@ -187,6 +201,7 @@ private:
     }
 
     [[nodiscard]] bool reaches(Stretch range) const;
+    [[nodiscard]] Result<void> check(u64 at, HpaRange memory, Attributes const& how) const;
     [[nodiscard]] Place find(u64 at, unsigned level = 0) const;
     [[nodiscard]] Mapping describe(isa::Pte pte, unsigned level, u64 at) const;
     [[nodiscard]] Attributes attributes_of(isa::Pte pte) const;
@@ -216,6 +231,9 @@ private:
     [[nodiscard]] Result<bool> fit_leaf(Place const& place, Stretch const& rest, FlushDebt& debt);
     void clear_leaf(Place const& place, FlushDebt& debt);
     void prune(u64 at, FlushDebt& debt);
+    [[nodiscard]] Result<FlushDebt> change_step(Stretch& rest, std::optional<isa::Permissions> may,
+                                                bool dirty);
+    void pass(Stretch& rest, Place const& place, FlushDebt& debt);
     [[nodiscard]] bool merge_table(Place const& place, FlushDebt& debt);
     void merge_group(Place const& place, FlushDebt& debt);
 
@@ -223,7 +241,8 @@ private:
     OwnerId owner_{};
     TreeKind kind_{};
     Hpa root_{};
-    u64 destroyed_ = 0;  // how far destroy_step() has come
+    bool has_gaps_ = false;  // it is there, and keeps frames
+    u64 destroyed_ = 0;      // how far destroy_step() has come
 };
 
 // Writable without readable is reserved, and a leaf that allows nothing would be a table.

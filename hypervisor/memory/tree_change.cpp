@@ -69,7 +69,7 @@ void TreeOf<X>::clear_leaf(Place const& place, FlushDebt& debt) {
     auto const entries = place.pte.is_napot() ? group_entries : 1;
     for (u64 i = 0; i < entries; ++i) store(place.table, place.index + i, {});
     debt.request_.add_range(place.base, place.bytes);
-    if (attributes_of(place.pte).holding != Holding::borrowed)
+    if (kind_.keeps_frames && attributes_of(place.pte).holding != Holding::borrowed)
         frames_->retire({Hpa{place.pte.target()}, place.bytes}, debt.freed_);
 }
 
@@ -85,6 +85,41 @@ void TreeOf<X>::prune(u64 at, FlushDebt& debt) {
         store(above.table, above.index, {});
         free_table(table, debt);
     }
+}
+
+// Takes what an entry covers off the front of `rest`.  A table is left behind; an earlier step may have
+// emptied it.
+template <isa::Xlen X>
+void TreeOf<X>::pass(Stretch& rest, Place const& place, FlushDebt& debt) {
+    auto const last = rest.start;
+    auto const skipped = std::min(place.base + place.bytes - rest.start, rest.size);
+    rest.start += skipped;
+    rest.size -= skipped;
+    if (place.level == scheme().root_level()) return;
+    bool const leaves_table = (rest.start & (scheme().leaf_bytes(place.level + 1) - 1)) == 0;
+    if (rest.size == 0 || leaves_table) prune(last, debt);
+}
+
+template <isa::Xlen X>
+FlushDebt TreeOf<X>::hide(Stretch range) {
+    VERIFY(!kind_.keeps_frames && reaches(range));
+    FlushDebt debt{*frames_};
+    while (range.size != 0) {
+        auto place = find(range.start, 1);
+        bool const is_table = place.level == 1 && place.pte.is_table();
+        if (is_table && place.base == range.start && place.bytes <= range.size) {
+            store(place.table, place.index, {});
+            free_table(Hpa{place.pte.target()}, debt);
+        } else {
+            if (is_table) place = find(range.start);
+            if (place.pte.is_valid()) {
+                VERIFY(place.base == range.start && place.bytes <= range.size);
+                clear_leaf(place, debt);
+            }
+        }
+        pass(range, place, debt);
+    }
+    return debt;
 }
 
 template <isa::Xlen X>
@@ -104,44 +139,40 @@ Result<FlushDebt> TreeOf<X>::unmap_step(Stretch& rest) {
             if (!fits.value()) continue;
             clear_leaf(place, debt);
         }
-        auto const last = rest.start;
-        auto const skipped = std::min(place.base + place.bytes - rest.start, rest.size);
-        rest.start += skipped;
-        rest.size -= skipped;
-        // A table is left behind; an earlier step may have emptied it.
-        if (place.level == scheme().root_level()) continue;
-        bool const leaves_table = (rest.start & (scheme().leaf_bytes(place.level + 1) - 1)) == 0;
-        if (rest.size == 0 || leaves_table) prune(last, debt);
+        pass(rest, place, debt);
     }
     return debt;
 }
 
 template <isa::Xlen X>
-Result<FlushDebt> TreeOf<X>::protect_step(Stretch& rest, Permissions may, bool dirty) {
+Result<FlushDebt> TreeOf<X>::change_step(Stretch& rest, std::optional<Permissions> may, bool dirty) {
     if (((rest.start | rest.size) & (page_bytes - 1)) != 0) return Err{Error::misaligned};
     if (rest.size != 0 && !reaches(rest)) return Err{Error::out_of_range};
-    if (!can_be_leaf(may)) return Err{Error::not_supported};
+    if (may && !can_be_leaf(*may)) return Err{Error::not_supported};
     FlushDebt debt{*frames_};
     for (u64 budget = entries_a_step; rest.size != 0 && budget != 0; --budget) {
         auto const place = find(rest.start);
+        auto const skipped = std::min(place.base + place.bytes - rest.start, rest.size);
         if (place.pte.is_valid()) {
-            auto const fits = fit_leaf(place, rest, debt);
-            if (!fits) {
-                if (debt.request_.is_nothing()) return Err{fits.error()};
-                break;
-            }
-            if (!fits.value()) continue;
             auto how = attributes_of(place.pte);
-            how.may = may;
+            how.may = may.value_or(how.may);
             how.dirty = dirty;
             if (how.holding == Holding::shared) how.may.write = false;
             if (!can_be_leaf(how.may)) how.may.read = true;
-            auto const wanted = make_leaf(place.pte.target(), how, place.pte.is_napot());
-            for (u64 i = 0; i < (place.pte.is_napot() ? group_entries : 1); ++i)
-                store(place.table, place.index + i, wanted);
-            debt.request_.add_range(place.base, place.bytes);
+            // Of a group every page has its own D.
+            if (place.pte.is_napot() || how != attributes_of(place.pte)) {
+                auto const fits = fit_leaf(place, rest, debt);
+                if (!fits) {
+                    if (debt.request_.is_nothing()) return Err{fits.error()};
+                    break;
+                }
+                if (!fits.value()) continue;
+                auto const wanted = make_leaf(place.pte.target(), how, place.pte.is_napot());
+                for (u64 i = 0; i < (place.pte.is_napot() ? group_entries : 1); ++i)
+                    store(place.table, place.index + i, wanted);
+            }
+            debt.request_.add_range(rest.start, skipped);
         }
-        auto const skipped = std::min(place.base + place.bytes - rest.start, rest.size);
         rest.start += skipped;
         rest.size -= skipped;
     }
@@ -207,14 +238,14 @@ bool TreeOf<X>::merge_table(Place const& place, FlushDebt& debt) {
 }
 
 template <isa::Xlen X>
-FlushDebt TreeOf<X>::merge(u64 at) {
+FlushDebt TreeOf<X>::merge(u64 at, u64 most) {
     FlushDebt debt{*frames_};
     if (!reaches({at, 1})) return debt;
-    for (unsigned level = 1; level <= scheme().root_level(); ++level) {
+    for (unsigned level = 1; level <= std::min(scheme().root_level(), kind_.highest_leaf); ++level) {
         auto const place = find(at, level);
         if (place.level != level || !place.pte.is_table()) continue;
-        if (merge_table(place, debt)) continue;
-        if (level == 1 && kind_.extensions.svnapot) merge_group(find(at), debt);
+        if (place.bytes <= most && merge_table(place, debt)) continue;
+        if (level == 1 && most >= Pte::napot_bytes && kind_.extensions.svnapot) merge_group(find(at), debt);
         break;
     }
     return debt;
@@ -234,6 +265,7 @@ FlushDebt TreeOf<X>::destroy_step(bool& done) {
         debt.request_.add_all();
         frames_->retire({root_, scheme().table_bytes(scheme().root_level())}, debt.freed_);
         frames_ = nullptr;
+        has_gaps_ = false;
     }
     return debt;
 }
@@ -241,15 +273,17 @@ FlushDebt TreeOf<X>::destroy_step(bool& done) {
 // The rest of the class is in tree.cpp.
 template FlushDebt TreeOf<isa::Xlen::rv64>::destroy_step(bool&);
 template Result<FlushDebt> TreeOf<isa::Xlen::rv64>::unmap_step(Stretch&);
-template Result<FlushDebt> TreeOf<isa::Xlen::rv64>::protect_step(Stretch&, Permissions, bool);
+template FlushDebt TreeOf<isa::Xlen::rv64>::hide(Stretch);
+template Result<FlushDebt> TreeOf<isa::Xlen::rv64>::change_step(Stretch&, std::optional<Permissions>, bool);
 template Result<FlushDebt> TreeOf<isa::Xlen::rv64>::split(u64, u64);
-template FlushDebt TreeOf<isa::Xlen::rv64>::merge(u64);
+template FlushDebt TreeOf<isa::Xlen::rv64>::merge(u64, u64);
 #if !defined(__riscv)
 template FlushDebt TreeOf<isa::Xlen::rv32>::destroy_step(bool&);
 template Result<FlushDebt> TreeOf<isa::Xlen::rv32>::unmap_step(Stretch&);
-template Result<FlushDebt> TreeOf<isa::Xlen::rv32>::protect_step(Stretch&, Permissions, bool);
+template FlushDebt TreeOf<isa::Xlen::rv32>::hide(Stretch);
+template Result<FlushDebt> TreeOf<isa::Xlen::rv32>::change_step(Stretch&, std::optional<Permissions>, bool);
 template Result<FlushDebt> TreeOf<isa::Xlen::rv32>::split(u64, u64);
-template FlushDebt TreeOf<isa::Xlen::rv32>::merge(u64);
+template FlushDebt TreeOf<isa::Xlen::rv32>::merge(u64, u64);
 #endif
 
 }  // namespace antler::memory

@@ -1,6 +1,7 @@
 // How an IOMMU is started, told what changed, and asked what it refused.
 #include "platform/iommu.hpp"
 
+#include "base/fence_site.hpp"
 #include "base/panic.hpp"
 #include "hart/fence.hpp"
 #include "memory/physical.hpp"
@@ -163,7 +164,7 @@ void Iommu::run(std::span<Command const> list) {
             queue.tail = (queue.tail + 1) % commands;
         };
         for (auto const command : list) put(command);
-        put(Command::fence());
+        if (fence_stands(FenceSite::devices_are_done)) put(Command::fence());
         registers_->write(cqt, queue.tail);
         if (fence_passed(queue.tail)) return true;
         refuse_all();

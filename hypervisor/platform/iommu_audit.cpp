@@ -47,6 +47,8 @@ char const* Iommus::audit_device(State& state, DeviceId id, std::span<u64 const>
     auto const owner = domain.space_->owner();
     if ((domain.through_.load(std::memory_order_seq_cst) >> id.iommu & 1) == 0)
         return "an IOMMU is not told of what its device's VM loses";
+    if (domain.space_->tells_what_is_written() && !domain.space_->is_parted() && !all_mark_pages())
+        return "a device fails at leaves that tell what is written";
     if (!is_table_of(frames_, owner, Iohgatp{words[1]}.root())) return "a device walks a tree of nobody's";
     if (domain.messages_ && !is_table_of(frames_, owner, domain.messages_->start()))
         return "a table of messages is not its VM's";

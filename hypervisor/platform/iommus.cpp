@@ -3,6 +3,7 @@
 
 #include <atomic>
 
+#include "base/fence_site.hpp"
 #include "memory/physical.hpp"
 
 namespace antler::platform {
@@ -13,12 +14,14 @@ using namespace isa::iommu;
 
 void IommuDomain::flush(memory::FlushRequest const& request) {
     // What was invalid is in no cache of theirs.                              [iommu Caching invalid entries]
-    if (!request.changes()) return;
+    if (!request.concerns_devices()) return;
     auto const through = through_.load(std::memory_order_seq_cst);
     if (through == 0) return;
     constexpr u64 most_pages = memory::FlushRequest::most_bytes_by_page / page_bytes + 1;
     std::array<Command, most_pages> list{};
     usize count = 0;
+    if (!fence_stands(request.by_page() ? FenceSite::devices_lose_pages : FenceSite::devices_lose_many))
+        return;
     if (request.by_page()) {
         auto const start = request.start() & ~(page_bytes - 1);
         for (u64 at = start; at < request.start() + request.size(); at += page_bytes)
@@ -141,7 +144,7 @@ Result<DeviceContext> Iommus::context_of(DeviceId id, IommuDomain const* domain)
         auto const mode = domain->space_->mode();
         if (mode == isa::GStageMode::bare) return Err{Error::bad_state};
         if (!iommu.capabilities().supports(mode)) return Err{Error::not_supported};
-        context.iohgatp = Iohgatp::of(mode, domain->gscid_, domain->space_->root()).raw;
+        context.iohgatp = Iohgatp::of(mode, domain->gscid_, domain->space_->device_root()).raw;
         if (marks_pages(id)) context.tc = TranslationControl::gade::set(0, true);
         if (domain->messages_) {
             context.msiptp = Msiptp::of(domain->messages_->start()).raw;
@@ -173,8 +176,9 @@ Result<void> Iommus::attach(DeviceId device, memory::Space& space, std::string_v
     return state_.with([&](State& state) -> Result<void> {
         if (find(state, device) != nullptr) return Err{Error::already_exists};
         auto* const domain = TRY(domain_of(state, space));
-        // The domain is an observer already: nobody clears D from here on, unless all IOMMUs set it.
-        bool const would_fail = space.tells_what_is_written() && !all_mark_pages();
+        // The domain is an observer already: nobody clears D from here on in what it walks, unless all IOMMUs
+        // set it.
+        bool const would_fail = space.tells_what_is_written() && !space.is_parted() && !all_mark_pages();
         auto const added =
             would_fail ? Result<void>{Err{Error::not_supported}} : add_device(state, device, domain, vm);
         if (!added) leave(*domain);

@@ -81,9 +81,9 @@ public:
     // scheme.
     void narrow(isa::Features& features);
     // It sets A and D of pages that devices touch, so what they write can be logged; else a device faults
-    // where one is clear. Either way it faults where nothing is mapped: the memory of a VM with devices never
-    // comes on demand.
-    // [iommu tc.GADE]
+    // where one is clear, and a space that is logged has a tree of its devices' own. Either way it faults
+    // where nothing is mapped, for good: what devices reach never comes on demand.                 [iommu
+    // tc.GADE]
     [[nodiscard]] bool marks_pages(DeviceId device) const;
     [[nodiscard]] bool all_mark_pages() const;
 

@@ -6,6 +6,7 @@
 #include <span>
 #include <string_view>
 
+#include "abi/pci_place.hpp"
 #include "base/address.hpp"
 #include "base/types.hpp"
 
@@ -149,6 +150,14 @@ struct Description {
     usize channel_count = 0;
     std::array<std::string_view, max_devices> devices{};  // of the board: "0000:00:02.0"
     usize device_count = 0;
+    // Functions of PCI reach memory by themselves; what has a place in the board's tree alone does not.
+    [[nodiscard]] bool has_masters() const {
+        for (usize i = 0; i < device_count; ++i)
+            if (abi::parse_pci_place(devices[i])) return true;
+        return false;
+    }
+    // Nobody can make a device wait until a page has come: what it may reach is there from the start.
+    [[nodiscard]] bool takes_all_memory() const { return !on_demand || has_masters(); }
     std::string_view hidden{};  // extensions the guest must not see, as a list with a NUL behind each
 };
 

@@ -17,8 +17,8 @@ namespace antler::vm {
 
 class Ram {
 public:
-    Ram(memory::Space& space, GpaRange range, memory::Colours const& colours = {})
-        : ram_{space, range, colours}, seen_bytes_{seen_of(range)} {}
+    Ram(memory::Space& space, GpaRange range, memory::Colours const& colours = {}, bool on_touch = false)
+        : ram_{space, range, colours, on_touch}, seen_bytes_{seen_of(range)} {}
 
     // Whole ranges of RAM, copied once; an error when any byte is not RAM.  Memory on demand comes.
     [[nodiscard]] Result<void> read(Gpa at, std::span<u8> out) {

@@ -87,7 +87,7 @@ Result<bool> Vm::power_on_step() {
     is_starting_.store(true, std::memory_order_release);
     if (starts_ == 0 && !TRY(machine_.load_flash_step())) return false;
     if (machine_.has_dma()) return false;  // a disk still writes for the life before
-    if (!description_.on_demand && !TRY(ram_.fill_step())) return false;
+    if (description_.takes_all_memory() && !TRY(ram_.fill_step())) return false;
     if (placing_.image <= description_.segment_count) {
         bool const is_initrd = placing_.image == description_.segment_count;
         auto const& image = is_initrd ? description_.initrd : description_.segments[placing_.image];

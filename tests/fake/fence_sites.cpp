@@ -47,8 +47,12 @@ constexpr std::array<std::string_view, fence_sites> names{
     "lane_page",
     "lane_page_of_space",
     "lane_code",
+    "devices_lose_pages",
+    "devices_lose_many",
+    "devices_are_done",
 };
 static_assert(names[static_cast<u8>(FenceSite::lane_code)] == "lane_code");
+static_assert(names[static_cast<u8>(FenceSite::devices_are_done)] == "devices_are_done");
 static_assert(names[static_cast<u8>(FenceSite::space_entered)] == "space_entered");
 
 }  // namespace

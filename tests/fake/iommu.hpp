@@ -133,20 +133,34 @@ private:
             Command command;
             __builtin_memcpy(&command, memory_.at(cqb_.start() + u64{cqh_} * sizeof command, sizeof command),
                              sizeof command);
-            if (!execute(command)) {
+            if (!is_legal(command)) {
                 cqcsr_ |= Cqcsr::cmd_ill::mask;
                 return;
             }
             log.push_back(command);
+            // It need not have done what it was told before a fence says so.                [iommu IOFENCE]
+            if (!command.is(Command::iofence, Command::fence_c)) {
+                told_.push_back(command);
+                continue;
+            }
+            for (auto const each : told_) execute(each);
+            told_.clear();
         }
     }
 
-    bool execute(isa::iommu::Command command) {
+    static bool is_legal(isa::iommu::Command command) {
+        using isa::iommu::Command;
+        if (command.is(Command::iotinval, Command::gvma)) return !Command::pscv::get(command.first);
+        return command.is(Command::iotinval, Command::vma) ||
+               command.is(Command::iodir, Command::inval_ddt) ||
+               command.is(Command::iofence, Command::fence_c);
+    }
+
+    void execute(isa::iommu::Command command) {
         using isa::iommu::Command;
         auto const space = Command::gscid::get(command.first);
         bool const of_vm = Command::gv::get(command.first);
         if (command.is(Command::iotinval, Command::gvma)) {
-            if (Command::pscv::get(command.first)) return false;
             if (!of_vm) {
                 tlb_.fence_all();
                 messages_.clear();
@@ -158,17 +172,12 @@ private:
                 messages_.erase({space, page});
                 if (stages_.contains(space)) tlb_.fence_page(space, stages_[space], page << 12);
             }
-            return true;
-        }
-        if (command.is(Command::iotinval, Command::vma)) return true;  // it has no first stage
-        if (command.is(Command::iodir, Command::inval_ddt)) {
+        } else if (command.is(Command::iodir, Command::inval_ddt)) {
             if (Command::dv::get(command.first))
                 contexts_.erase(Command::did::get(command.first));
             else
                 contexts_.clear();
-            return true;
-        }
-        return command.is(Command::iofence, Command::fence_c);
+        }  // else it is of the first stage, which it has not
     }
 
     // What it may keep of the device; else why not.
@@ -313,6 +322,7 @@ private:
     std::map<u32, std::set<Context, ContextOrder>> contexts_{};
     std::map<u16, isa::Stage> stages_{};
     std::map<std::pair<u16, u64>, std::set<std::pair<u64, u64>>> messages_{};  // by space and page
+    std::vector<isa::iommu::Command> told_{};                                  // and not done yet
 };
 
 }  // namespace antler::fake

@@ -67,6 +67,7 @@ public:
         worker_ = static_cast<u32>(choices_.below(hart_count));
         switch (choices_.below(18)) {
             case 16: move_memory(); break;
+            case 17: keep(); break;
             case 0:
             case 1:
             case 2: enter(worker_, some_space()); break;
@@ -111,7 +112,7 @@ private:
 
     void new_space(u32 i) {
         auto space = std::make_unique<Space>(board_.frames, tags_, OwnerId{static_cast<u16>(1 + i)});
-        EXPECT_TRUE(space->create(mode_, features_).ok());
+        EXPECT_TRUE(space->create(mode_, features_, i % 2 == 0 ? DeviceTree::shared : DeviceTree::own).ok());
         spaces_[i] = std::move(space);
     }
     static void end(std::unique_ptr<Space>& space) {
@@ -256,6 +257,16 @@ private:
         ASSERT_EQ(found.size(), 1u) << "a hart would fault for ever";
         ASSERT_TRUE(found.begin()->translates);
     }
+    // Devices have it, and harts find it by populate().
+    void keep() {
+        auto& space = some_space();
+        if (!space.is_parted()) return;
+        auto const order = choices_.below(2) == 0 ? order_2m : order_4k;
+        auto page = board_.frames.take(Pool::guest, order, space.owner());
+        if (!page) return;
+        static_cast<void>(space.keep(some_page().align_down(order.bytes()),
+                                     PageMaker::make<Zeroed>(PageMaker::unmake(std::move(page).value()))));
+    }
     void owe(Space& space, Result<FlushDebt>&& debt) {
         if (!debt) return;
         if (choices_.below(2) == 0) {
@@ -281,8 +292,9 @@ private:
         auto& space = some_space();
         auto rest = some_range();
         isa::Permissions const may{true, choices_.below(2) == 0, true};
+        bool const logs = space.is_parted() && choices_.below(2) == 0;
         while (rest.size != 0) {
-            auto debt = space.protect_step(rest, may);
+            auto debt = logs ? space.log_step(rest) : space.protect_step(rest, may);
             if (!debt) return;
             owe(space, std::move(debt));
         }

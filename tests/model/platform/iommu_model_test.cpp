@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "base/units.hpp"
+#include "memory/audit.hpp"
 #include "platform/iommus.hpp"
 #include "tests/fake/iommu.hpp"
 #include "tests/fake/memory_program.hpp"
@@ -34,14 +35,12 @@ public:
             auto& vm = vms_[i];
             vm.space =
                 std::make_unique<Space>(board_.frames, tags_, memory::OwnerId{static_cast<u16>(1 + i)});
-            EXPECT_TRUE(vm.space->create(GStageMode::sv39x4, features_).ok());
+            auto const devices = i == 0 ? memory::DeviceTree::shared : memory::DeviceTree::own;
+            EXPECT_TRUE(vm.space->create(GStageMode::sv39x4, features_, devices).ok());
             if (all_.redirects_messages())
                 EXPECT_TRUE(all_.set_message_pages(*vm.space, isa::iommu::MessagePages::of(files, 2)).ok());
         }
-        // It reads at any time, so also between any two stores of ours.
-        board_.memory.on_view = [this](Hpa) {
-            if (choices_.below(8) == 0) hardware_.speculate(some_number(), some_address());
-        };
+        read_ahead();
     }
     ~Model() {
         pay_all();
@@ -70,13 +69,27 @@ public:
             case 7: detach(); break;
             case 8: redirect(vm); break;
             case 9: pay_all(); break;
+            case 10: part(vm); break;
             default: break;
         }
         for (u32 i = 0; i < 4; ++i) access();
+        if (choices_.below(32) == 0) look();
     }
     u64 reached = 0, refused = 0, messages = 0;
 
 private:
+    // Who owns what, while nobody reads.
+    void look() {
+        board_.memory.on_view = {};
+        for (auto& each : vms_) {
+            auto const wrong = audit(*each.space, each.debts == 0);
+            ASSERT_FALSE(wrong) << wrong->what;
+        }
+        auto const wrong = all_.audit();
+        ASSERT_FALSE(wrong) << wrong->what;
+        read_ahead();
+    }
+
     struct Vm {
         std::unique_ptr<Space> space{};
         std::array<Hpa, file_count> files{};  // zero: refused
@@ -84,6 +97,12 @@ private:
         u32 debts = 0;
     };
 
+    // It reads at any time, so also between any two stores of ours.
+    void read_ahead() {
+        board_.memory.on_view = [this](Hpa) {
+            if (choices_.below(8) == 0) hardware_.speculate(some_number(), some_address());
+        };
+    }
     u32 some_number() { return numbers[choices_.below(numbers.size())]; }
     Gpa some_page() { return ram + choices_.below(ram_bytes / 4_KiB) * 4_KiB; }
     Gpa some_address() {
@@ -98,7 +117,10 @@ private:
         if (!page) return;
         auto zeroed =
             memory::PageMaker::make<memory::Zeroed>(memory::PageMaker::unmake(std::move(page).value()));
-        (void)vm.space->map(at, std::move(zeroed));
+        if (vm.space->is_parted() && choices_.below(2) == 0)
+            (void)vm.space->keep(at, std::move(zeroed));
+        else
+            (void)vm.space->map(at, std::move(zeroed));
     }
     void keep(Vm& vm, Result<FlushDebt>&& debt) {
         if (!debt) return;
@@ -113,8 +135,15 @@ private:
     void protect(Vm& vm) {
         GpaRange range{some_page(), (1 + choices_.below(40)) * 4_KiB};
         bool const write = choices_.below(2) == 0;
-        bool const dirty = !all_.all_mark_pages() || choices_.below(2) == 0;
+        bool const dirty = !(all_.all_mark_pages() || vm.space->is_parted()) || choices_.below(2) == 0;
         keep(vm, vm.space->protect_step(range, {.read = true, .write = write, .execute = true}, dirty));
+    }
+    // Harts find what devices have, or are asked to tell what they write.
+    void part(Vm& vm) {
+        if (!vm.space->is_parted()) return;
+        if (choices_.below(2) == 0) return static_cast<void>(vm.space->show(some_page(), {ram, ram_bytes}));
+        GpaRange range{some_page(), (1 + choices_.below(40)) * 4_KiB};
+        keep(vm, vm.space->log_step(range));
     }
     void pay_all() {
         for (auto& [vm, debt] : debts_) {
@@ -160,7 +189,7 @@ private:
         auto& vm = *owner->second;
         if (all_.redirects_messages() && at >= files && at < files + file_count * page_bytes)
             return check_message(vm, static_cast<u32>((at - files) / page_bytes), found);
-        auto const now = vm.space->lookup(at);
+        auto const now = vm.space->lookup_kept(at);
         for (auto const& one : found) {
             ++reached;
             auto const info = board_.frames.inspect(one.at);
@@ -173,8 +202,7 @@ private:
         }
         if (vm.debts == 0 && now && (!write || now->how.may.write)) {
             ASSERT_FALSE(found.empty());
-            ASSERT_TRUE(!write || vm.space->lookup(at)->how.dirty)
-                << "a device writes what nobody is told of";
+            ASSERT_TRUE(!write || vm.space->may_be_written(at)) << "a device writes what nobody is told of";
         }
     }
     void check_message(Vm const& vm, u32 file, std::set<fake::Iommu::Reached> const& found) {

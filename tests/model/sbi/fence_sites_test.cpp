@@ -3,7 +3,9 @@
 #include <gtest/gtest-spi.h>
 
 #include "hart/house_entry.hpp"
+#include "platform/iommus.hpp"
 #include "tests/fake/fence_sites.hpp"
+#include "tests/fake/iommu.hpp"
 #include "tests/model/memory/stubborn_model.hpp"
 #include "tests/model/sbi/migration_model.hpp"
 
@@ -172,8 +174,43 @@ void ask_too_often(u64, Failures const&) {
     EXPECT_TRUE(tables && code);
 }
 
-constexpr Program programs[] = {begin_to_translate, change_the_house, touch,       ask_too_often,
-                                open_a_window,      memory_program,   vcpu_program};
+// Devices of a VM lose a page, and many, which harts were never shown or tell the writes of; and nothing
+// stays with the IOMMU once it is paid for.
+void take_from_devices(u64 seed, Failures const&) {
+    constexpr platform::DeviceId disk{0, 0x10};
+    fake::Board board;
+    memory::Tags tags{14};
+    fake::Iommu hardware{board.memory};
+    platform::Iommus all{board.frames};
+    ASSERT_TRUE(all.add(hardware, {}, 16, true).ok());
+    memory::Space space{board.frames, tags, memory::OwnerId{1}};
+    auto const devices = seed % 2 == 0 ? memory::DeviceTree::shared : memory::DeviceTree::own;
+    ASSERT_TRUE(space.create(isa::GStageMode::sv39x4, isa::Features::all(), devices).ok());
+    ASSERT_TRUE(all.attach(disk, space, "vm").ok());
+    Gpa const at{World::code};
+    auto const give = [&](Gpa to, u64 bytes) {
+        auto page = board.frames.take(memory::Pool::guest, memory::largest_order(bytes, 0), space.owner());
+        ASSERT_TRUE(page.ok());
+        auto zeroed =
+            memory::PageMaker::make<memory::Zeroed>(memory::PageMaker::unmake(std::move(page).value()));
+        ASSERT_TRUE(
+            (space.is_parted() ? space.keep(to, std::move(zeroed)) : space.map(to, std::move(zeroed))).ok());
+    };
+    give(at + 4_MiB, 4_KiB);  // its table stays
+    for (auto const [to, bytes] : {std::pair{at + 4_MiB + 8_KiB, 4_KiB}, std::pair{at, 2_MiB}}) {
+        give(to, bytes);
+        EXPECT_EQ(hardware.access(disk.number, to, true).size(), 1U);
+        ASSERT_TRUE(space.unmap({to, bytes}).ok());
+        EXPECT_TRUE(hardware.access(disk.number, to, true).empty());
+    }
+    all.detach(disk);
+    while (!space.destroy_step()) {
+    }
+    all[0].close(board.frames);
+}
+
+constexpr Program programs[] = {begin_to_translate, change_the_house, touch,        ask_too_often,
+                                open_a_window,      memory_program,   vcpu_program, take_from_devices};
 
 // Which of them is to fail.
 Program program_for(FenceSite site) {
@@ -194,6 +231,9 @@ Program program_for(FenceSite site) {
         case page_touched: return touch;
         case asked_too_often_tables:
         case asked_too_often_code: return ask_too_often;
+        case devices_lose_pages:
+        case devices_lose_many:
+        case devices_are_done: return take_from_devices;
         case windows_handed_over:
         case space_entered:
         case space_changed:

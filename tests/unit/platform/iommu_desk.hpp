@@ -18,9 +18,10 @@ inline constexpr Gpa files{0x2800'0000};
 inline constexpr u32 wide_map_bits = 16;
 
 struct Guest : Space {
-    Guest(memory::Frames& frames, memory::Tags& tags, u16 owner)
+    Guest(memory::Frames& frames, memory::Tags& tags, u16 owner,
+          memory::DeviceTree devices = memory::DeviceTree::shared)
         : Space{frames, tags, memory::OwnerId{owner}} {
-        EXPECT_TRUE(create(GStageMode::sv39x4, isa::Features::all()).ok());
+        EXPECT_TRUE(create(GStageMode::sv39x4, isa::Features::all(), devices).ok());
     }
     ~Guest() {
         while (!destroy_step()) {

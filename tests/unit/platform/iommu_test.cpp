@@ -246,6 +246,51 @@ TEST(Iommu, ThatDoesNotSetDSeesNoLeafWithoutIt) {
         << "it has no devices any more";
 }
 
+TEST(Iommu, ThatDoesNotSetDWalksATreeOfItsOwn) {
+    using isa::iommu::Command;
+    Desk desk;
+    Guest vm{desk.board.frames, desk.tags, 1, memory::DeviceTree::own};
+    auto const page = vm.give(ram), more = vm.give(ram + 4_KiB);
+    ASSERT_FALSE(desk.all.marks_pages(disk));
+    ASSERT_TRUE(desk.all.attach(disk, vm, "vm").ok());
+    EXPECT_EQ(desk.writes(disk.number, ram), (Only{{page}}));
+    desk.hardware.log.clear();
+    // What harts write is told by D, before a device is attached and after.
+    GpaRange range{ram, 4_KiB};
+    std::move(vm.log_step(range)).value().pay(vm.observers());
+    EXPECT_FALSE(vm.lookup(ram)->how.dirty);
+    EXPECT_TRUE(desk.hardware.log.empty()) << "nothing of what it walks has changed";
+    ASSERT_TRUE(desk.all.attach(other, vm, "vm").ok());
+    EXPECT_EQ(desk.writes(disk.number, ram), (Only{{page}}));
+    EXPECT_EQ(desk.writes(other.number, ram), (Only{{page}}));
+    EXPECT_TRUE(vm.may_be_written(ram)) << "it does not tell";
+    // Harts find it later; it does not wait.
+    auto block = memory::PageMaker::make<memory::Zeroed>(memory::PageMaker::unmake(
+        desk.board.frames.take(memory::Pool::guest, memory::order_2m, vm.owner()).value()));
+    auto const later = block.start();
+    ASSERT_TRUE(vm.keep(ram + 2_MiB, std::move(block)).ok());
+    EXPECT_FALSE(vm.lookup(ram + 2_MiB));
+    EXPECT_EQ(desk.writes(disk.number, ram + 2_MiB), (Only{{later}}));
+    ASSERT_TRUE(vm.show(ram + 2_MiB, {ram, 4_MiB}).ok());
+    EXPECT_EQ(vm.lookup(ram + 2_MiB)->at, later);
+    EXPECT_TRUE(desk.hardware.log.empty());
+    // A page that goes, goes from both, and is not free before devices are done with it.
+    range = {ram + 4_KiB, 4_KiB};
+    EXPECT_EQ(desk.writes(disk.number, ram + 4_KiB), (Only{{more}}));
+    auto debt = vm.unmap_step(range);
+    ASSERT_TRUE(debt.ok());
+    EXPECT_FALSE(vm.lookup(ram + 4_KiB));
+    EXPECT_EQ(desk.writes(disk.number, ram + 4_KiB), (Only{{more}}));
+    EXPECT_EQ(desk.board.frames.inspect(more)->block.owner, vm.owner());
+    std::move(debt).value().pay(vm.observers());
+    EXPECT_EQ(desk.hardware.log,
+              (std::vector{Command::forget_page(vm.gscid(), ram + 4_KiB), Command::fence()}));
+    EXPECT_EQ(desk.writes(disk.number, ram + 4_KiB), Only{});
+    EXPECT_FALSE(desk.all.audit());
+    desk.all.detach(disk);
+    desk.all.detach(other);
+}
+
 TEST(Iommu, WithoutMemoryNothingIsAttached) {
     Desk desk;
     Guest vm{desk.board.frames, desk.tags, 1};
