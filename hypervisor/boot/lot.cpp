@@ -267,6 +267,9 @@ void scrap_vm(System& all, u32 id) {
     leave_devices(*lot.life);
     while (lot.life->ram != nullptr && !lot.life->ram->give_back_step()) {
     }
+    // It has trees before it has RAM.
+    while (lot.life->space != nullptr && !lot.life->space->destroy_step()) {
+    }
     give_back(all, lot);
 }
 

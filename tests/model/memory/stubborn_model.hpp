@@ -112,7 +112,7 @@ private:
 
     void new_space(u32 i) {
         auto space = std::make_unique<Space>(board_.frames, tags_, OwnerId{static_cast<u16>(1 + i)});
-        EXPECT_TRUE(space->create(mode_, features_, i % 2 == 0 ? DeviceTree::shared : DeviceTree::own).ok());
+        EXPECT_TRUE(space->create(mode_, features_, i == 1 ? DeviceTree::own : DeviceTree::shared).ok());
         spaces_[i] = std::move(space);
     }
     static void end(std::unique_ptr<Space>& space) {

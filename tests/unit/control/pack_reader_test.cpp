@@ -32,6 +32,14 @@ TEST(PackReader, ReadsWhatTheHostProgramMeant) {
     EXPECT_EQ(d.entry, Gpa{0x8020'0000});
     EXPECT_EQ(d.device_tree, Gpa{0x8200'0000});
     EXPECT_TRUE(d.on_demand);
+    EXPECT_FALSE(d.takes_all_memory());
+    auto owner = d;
+    owner.devices[0] = "/soc/rtc@101000";
+    owner.device_count = 1;
+    EXPECT_FALSE(owner.takes_all_memory()) << "it reaches no memory";
+    owner.devices[1] = "0000:00:02.0";
+    owner.device_count = 2;
+    EXPECT_TRUE(owner.takes_all_memory()) << "a function of PCI does not wait for it";
     ASSERT_EQ(d.segment_count, 2U);
     EXPECT_EQ(d.segments[0].at, Gpa{0x8020'0000});
     EXPECT_EQ(d.segments[0].file, (HpaRange{where + 2 * megabytes, 0x1234}));

@@ -294,6 +294,23 @@ TEST(MemoryOnDemandOfAVm, ComesWhenItIsTouched) {
     EXPECT_EQ(vcpu.exits[static_cast<usize>(ExitKind::demand)], 1U);
 }
 
+TEST(MemoryOnDemandOfAVm, IsWhatItsDevicesHaveFromTheStart) {
+    World world{1};
+    auto& vm = world.add({.vcpus = 1, .filled = false, .parted = true, .memory_bytes = u64{8} << 20});
+    auto& vcpu = world.start(vm);
+    auto& space = vm.ram().space();
+    auto const before = space.frames().accounting(space.owner()).guest_bytes;
+    EXPECT_EQ(before, u64{8} << 20);
+    constexpr u64 touched = World::code + (u64{6} << 20) + 0x456, asked = World::code + (u64{4} << 20);
+    EXPECT_FALSE(vm.ram().is_mapped(Gpa{touched}));
+    EXPECT_EQ(world.take(vcpu, {.cause = store_fault, .stval = touched, .htval = touched >> 2}), &vcpu);
+    EXPECT_EQ(space.lookup(Gpa{touched})->at, space.lookup_kept(Gpa{touched})->at);
+    EXPECT_EQ(vcpu.exits[static_cast<usize>(ExitKind::demand)], 1U);
+    // A request of a disk that the house serves points where no hart has been.
+    EXPECT_EQ(vm.ram().find(Gpa{asked}).value().at, space.lookup_kept(Gpa{asked})->at);
+    EXPECT_EQ(space.frames().accounting(space.owner()).guest_bytes, before);
+}
+
 TEST(MemoryOnDemandOfAVm, ThatCannotBeHadIsAnAccessFault) {
     World world{1};
     auto& vm = world.add({.vcpus = 1, .filled = false, .memory_bytes = u64{8} << 20});

@@ -33,7 +33,8 @@ struct VmOptions {
     u32 first_hart = 0;  // of vCPU 0; the next ones are on the next harts, around
     isa::Features shown{.sv39 = true, .sstc = true, .asid_bits = 16};
     Policies policies{};
-    bool filled = true;  // RAM ahead
+    bool filled = true;   // RAM ahead
+    bool parted = false;  // devices have it in any case, in a tree of their own
     u64 memory_bytes = u64{2} << 20;
     Interrupts interrupts = Interrupts::plic;
 };
@@ -85,10 +86,13 @@ public:
     Vm& add(VmOptions const& options = {}) {
         auto const owner = next_owner();
         auto& space = *spaces_.emplace_back(std::make_unique<memory::Space>(board_.frames, tags_, owner));
-        VERIFY(space.create(isa::GStageMode::sv39x4, isa::Features::all()).ok());
-        auto& ram =
-            *rams_.emplace_back(std::make_unique<Ram>(space, GpaRange{ram_base, options.memory_bytes}));
-        if (options.filled) VERIFY(ram.fill().ok());
+        VERIFY(space
+                   .create(isa::GStageMode::sv39x4, isa::Features::all(),
+                           options.parted ? memory::DeviceTree::own : memory::DeviceTree::shared)
+                   .ok());
+        auto& ram = *rams_.emplace_back(std::make_unique<Ram>(space, GpaRange{ram_base, options.memory_bytes},
+                                                              memory::Colours{}, !options.filled));
+        if (options.filled || options.parted) VERIFY(ram.fill().ok());
         auto& vm = *vms_.emplace_back(
             std::make_unique<Vm>(Parts{.description = {.name = "test",
                                                        .vcpus = options.vcpus,
