@@ -347,7 +347,8 @@ std::optional<std::string> literal_of(std::string_view regex) {
     std::string text;
     for (usize i = 0; i < regex.size(); ++i) {
         bool const escapes = regex[i] == '\\';
-        if (escapes && (++i == regex.size() || std::isalnum(static_cast<u8>(regex[i])))) return std::nullopt;
+        if (escapes) ++i;
+        if (i == regex.size() || (escapes && std::isalnum(static_cast<u8>(regex[i])))) return std::nullopt;
         if (!escapes && std::string_view{"^$.*+?()[]{}|"}.contains(regex[i])) return std::nullopt;
         text += regex[i];
     }

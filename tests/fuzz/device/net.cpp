@@ -1,4 +1,5 @@
 // A network card whose driver may do anything: rings, headers and registers hold whatever the input says.
+#include <algorithm>
 #include <cstring>
 #include <deque>
 #include <span>
@@ -31,7 +32,7 @@ struct Wire {
         VERIFY(frame.length <= 65'535 + 14);
         std::vector<u8> all(frame.length);
         auto const held = std::min<u32>(frame.length, NetFrame::head_bytes);
-        std::memcpy(all.data(), frame.head.data(), held);
+        std::ranges::copy(std::span{frame.head}.first(held), all.begin());
         if (frame.length > held)
             static_cast<void>(frame.fill(frame.source, held, std::span{all}.subspan(held)));
         sent_bytes += all.size();
