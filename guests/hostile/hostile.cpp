@@ -82,7 +82,7 @@ void Stage::restore() const {
     csr::sie::write(irq::bit(irq::timer));
     csr::scounteren::write(~u64{0});
     csr::senvcfg::write(0);
-    // QEMU 10.0.2 ends itself at an access of whole registers that begins beyond them, which hold two
+    // QEMU 10.0.13 ends itself at an access of whole registers that begins beyond them, which hold two
     // elements at least.
     if (has_vectors && csr::vstart::read() > 1) csr::vstart::write(1);
     set_timer(sbi::never);

@@ -5,11 +5,12 @@
 
 namespace antler::hart {
 
-// What is left comes here: calls, guest-page faults, virtual instructions, errors of the hardware, and access
-// faults: firmware takes those first and may try the access again.  QEMU 10.0.2 ignores what M-mode writes to
-// mstatus.MPV. So where that try traps too, firmware that wants to enter a guest's handler enters HS-mode, at
-// the guest's address and with the guest's registers; what it hands to us comes here. [norm:H_trap_deleg]
-// [norm:hedeleg_op] [norm:hideleg_op]
+// What is left comes here: calls, guest-page faults, virtual instructions and errors of the hardware.
+// [norm:H_trap_deleg] [norm:hedeleg_op] [norm:hideleg_op]
+// So do access faults of loads and stores: firmware takes those first and may try the access again.  On QEMU
+// 10.0.13, which ignores what M-mode writes to mstatus.MPV, firmware whose try has trapped too would enter
+// HS-mode when it wants to enter a guest's handler, with all that is the guest's; what it hands to us comes
+// here.
 inline void delegate_to_guests() {
     using E = isa::Exception;
     csr::hedeleg::write(isa::Hedeleg::of(E::fetch_misaligned, E::fetch_access, E::illegal_instruction,

@@ -61,7 +61,7 @@ TEST_F(Reflect, AHandlerThatCannotBeFetchedIsACrashAndSaysSo) {
     EXPECT_NE(fake::outside().announced[0].find("cannot fetch its own trap handler"), std::string::npos);
 }
 
-// As QEMU 10.0.2 returns from firmware that has trapped itself.
+// As QEMU 10.0.13 returns from firmware that has trapped itself.
 TEST_F(Reflect, AGuestThatWasLetIntoTheHypervisorsModeDoesNotGoOn) {
     vcpu_.hstatus = isa::Hstatus::spv::set(vcpu_.hstatus, false);
     EXPECT_EQ(reflect(vcpu_, Exception::store_page_fault, 0), Next::stop);
