@@ -38,7 +38,7 @@ private:
     static constexpr usize panic_piece = 2'048;
     static constexpr usize console_piece = 1'024;
     static constexpr u32 create_window = 32'768;
-    static constexpr usize stream_piece = 2'048;
+    static constexpr usize stream_piece = 1'024;
     static constexpr u32 most_streams = 32;
     static constexpr Nanos call_patience{5'000'000'000};
     static constexpr u32 frames_a_call = 16;
@@ -115,7 +115,6 @@ private:
     std::optional<wire::Frame> request_{};  // its payload is in the finder, which waits meanwhile
     std::optional<Listing> listing_{};
     std::array<u8, longest_frame> frame_{};
-    std::array<u8, stream_piece> piece_{};  // of a stream, on its way into a frame
     std::array<u8, out_bytes> out_{};
     usize out_head_ = 0;  // both count on for ever
     usize out_tail_ = 0;

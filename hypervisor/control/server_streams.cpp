@@ -155,11 +155,12 @@ bool Server::tell(ClientStream& stream, Nanos now) {
     bool const over = state.stage == StreamState::Stage::over;
     if (stream.stage == ClientStream::Stage::calling) return tell_call(stream, state, now);
     if (stream.stage == ClientStream::Stage::open && state.readable != 0) {
-        auto const most = std::min<usize>(piece_.size(), stream.credit);
+        std::array<u8, stream_piece> bytes;
+        auto const most = std::min<usize>(bytes.size(), stream.credit);
         if (most == 0) return false;  // what comes behind it waits too
-        auto const count = operations_.read_stream(stream.at, std::span{piece_}.first(most));
+        auto const count = operations_.read_stream(stream.at, std::span{bytes}.first(most));
         stream.credit -= count;
-        event(Type::event_vsock_data, wire::VsockData{stream.number, std::span{piece_}.first(count)});
+        event(Type::event_vsock_data, wire::VsockData{stream.number, std::span{bytes}.first(count)});
         return true;
     }
     if (over) {
