@@ -8,6 +8,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "cli/bench_data.hpp"
 #include "cli/file.hpp"
 
 namespace antler::cli {
@@ -20,13 +21,6 @@ struct Sum {
     u64 parts = 0;
     std::vector<std::string> found{};
 };
-
-std::string with_commas(u64 number) {
-    auto text = fmt::format("{}", number);
-    for (auto at = static_cast<std::ptrdiff_t>(text.size()) - 3; at > 0; at -= 3)
-        text.insert(static_cast<usize>(at), ",");
-    return text;
-}
 
 std::string duration(double seconds) {
     if (seconds < 120) return fmt::format("{:.0f} s", seconds);
@@ -86,10 +80,10 @@ std::string long_forms_rows(Path const& file) {
         for (auto const& [text, times] : found)
             all += fmt::format("{}{}{}", all.empty() ? "" : "; ", text,
                                times == 1 ? "" : fmt::format(" ({} times)", times));
-        rows += fmt::format(
-            "| `{}` | {} {}{} | {}, {} | {} |\n", name, with_commas(form.value("amount", u64{0})),
-            form.value("of", ""), parts == 1 ? "" : fmt::format(", in {} parts", parts),
-            duration(form.value("seconds", 0.0)), form.value("day", ""), all.empty() ? "nothing" : all);
+        rows += fmt::format("| `{}` | {} {}{} | {}, {} | {} |\n", name, shown(form.value("amount", 0.0)),
+                            form.value("of", ""), parts == 1 ? "" : fmt::format(", in {} parts", parts),
+                            duration(form.value("seconds", 0.0)), form.value("day", ""),
+                            all.empty() ? "nothing" : all);
     }
     return rows;
 }

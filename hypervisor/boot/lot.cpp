@@ -88,8 +88,8 @@ Result<void> build(System& all, Lot& lot, Life& life, OwnerId owner) {
     // Devices may walk its tree too; or one of their own, where harts' leaves may be what no device gets by
     // with.
     auto features = all.features;
-    auto const& iommus = all.iommus->all;
-    all.iommus->all.narrow(features);
+    auto& iommus = all.iommus->all;
+    iommus.narrow(features);
     bool const parted = description.has_masters() && (description.on_demand || !iommus.all_mark_pages());
     TRY(life.space->create(mode, features, parted ? memory::DeviceTree::own : memory::DeviceTree::shared));
     memory::Colours colours{.wanted = description.colours};

@@ -28,6 +28,20 @@ struct ConsoleOptions {
     u32 ports = 1;
 };
 
+// What both sides tell each other of ports, as a word of a message.     [virtio 5.3.6.2]
+struct ConsoleEvents {
+    enum Event : u16 {
+        device_ready,
+        port_add,
+        port_remove,
+        port_ready,
+        is_console,
+        resize,
+        port_open,
+        port_name
+    };
+};
+
 // Port 0 is the guest's hvc0, the others have names.
 template <GuestMemory M, ConsoleWire W>
 class Console final : public Model {
@@ -114,17 +128,8 @@ private:
         u16 event, value;
     };
     static_assert(sizeof(Message) == 8);
-    // [virtio 5.3.6.2]
-    enum Event : u16 {
-        device_ready,
-        port_add,
-        port_remove,
-        port_ready,
-        is_console,
-        resize,
-        port_open,
-        port_name
-    };
+    using Event = ConsoleEvents::Event;
+    using enum ConsoleEvents::Event;
 
     struct Port {
         bool guest_listens = false;

@@ -29,17 +29,7 @@ struct People {
     void call_again() { again = true; }
 };
 
-// [virtio 5.3.6.2]
-enum Event : u16 {
-    device_ready,
-    port_add,
-    port_remove,
-    port_ready,
-    is_console,
-    resize,
-    port_open,
-    port_name
-};
+using enum ConsoleEvents::Event;
 
 struct Message {
     u32 port = 0;
