@@ -119,7 +119,7 @@ void run_rewritten(Stage& stage) {
     auto const mode = stage.mode();
     store<u32>(stage.rewritten + 4, last_instruction(mode));
     fence_i();
-    for (int i = 0; i < 20; ++i)
+    for (int i = 0; i < 4; ++i)
         (void)stage.run_at(mode, stage.rewritten, {.a0 = stage.device() & ~u64{7}, .a2 = random.below(256)});
 }
 

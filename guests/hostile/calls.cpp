@@ -67,7 +67,7 @@ void call(Stage& stage) {
         a[0] &= 7;
     if (extension == static_cast<u64>(Eid::debug_console) && function == 1) a[1] = stage.harmless();
     if (ends_it(static_cast<u32>(extension), static_cast<u32>(function), a[0])) return;
-    stage.set_timer(now() + stage.tick);
+    stage.limit_time();
     (void)sbi::call(extension, function, a[0], a[1], a[2], a[3], a[4]);
 }
 

@@ -42,7 +42,7 @@ void forget_and_stop(void*) {
                             reinterpret_cast<u64>(&this_hart()));
 }
 void send_and_stop(void*) {
-    for (u64 i = 0; i < 50; ++i) (void)sbi::send_ipi(7);
+    for (u64 i = 0; i < 10; ++i) (void)sbi::send_ipi(7);
 }
 
 // What comes of it does not matter; `bits` says which of the others it is for.
@@ -75,11 +75,11 @@ void be_interrupted(Stage& stage) {
     switch (random.below(5)) {
         case 0:  // many that are due
             interrupts_on();
-            for (int i = 0; i < 20; ++i) sbi::set_timer(random.one_in(2) ? when : now() + random.below(50));
+            for (int i = 0; i < 6; ++i) sbi::set_timer(random.one_in(2) ? when : now() + random.below(50));
             break;
         case 1:  // many to itself and to whoever is there
             interrupts_on();
-            for (int i = 0; i < 20; ++i) (void)sbi::send_ipi(random.below(8), random.one_in(8) ? ~u64{0} : 0);
+            for (int i = 0; i < 6; ++i) (void)sbi::send_ipi(random.below(8), random.one_in(8) ? ~u64{0} : 0);
             break;
         case 2:  // a wait that somebody ends
             sbi::set_timer(when + random.below(stage.tick));
@@ -102,7 +102,7 @@ void be_interrupted(Stage& stage) {
 void start_harts(Stage& stage) {
     auto& random = stage.random;
     if (stage.harts < 3) return;
-    for (int i = 0; i < 6; ++i) {
+    for (int i = 0; i < 2; ++i) {
         constexpr std::array bodies{stop_at_once, suspend_first, forget_and_stop, send_and_stop};
         if (random.one_in(2)) (void)start_hart(2, random.one_of(bodies), nullptr);
         (void)sbi::hart_status(random.one_in(4) ? stage.number() : random.below(4));
@@ -122,7 +122,7 @@ void disturb(void* argument) {
     u64 seen = 0;
     u64 since = now();
     while (true) {
-        for (int i = 0; i < 30; ++i) switch (random.below(8)) {
+        for (int i = 0; i < 10; ++i) switch (random.below(8)) {
                 case 0: (void)sbi::send_ipi(random.below(8)); break;
                 case 1: fence_others(random, random.below(8)); break;
                 case 2:
@@ -139,7 +139,7 @@ void disturb(void* argument) {
             }
         csr::sip::clear(irq::bit(irq::software));
         csr::sie::write(irq::bit(irq::timer));
-        sbi::set_timer(now() + stage.tick);
+        sbi::set_timer(now() + 2 * stage.tick);
         wait_for_interrupt();
         auto const actions = stage.ledger.actions.load();
         if (actions != seen) {

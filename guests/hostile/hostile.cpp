@@ -85,23 +85,27 @@ void Stage::restore() const {
     // QEMU 10.0.13 ends itself at an access of whole registers that begins beyond them, which hold two
     // elements at least.
     if (has_vectors && csr::vstart::read() > 1) csr::vstart::write(1);
-    set_timer(sbi::never);
 }
 
-void Stage::set_timer(u64 when) const {
-    if (has_sstc)
-        csr::stimecmp::write(when);
-    else
-        sbi::set_timer(when);
+void Stage::limit_time() const {
+    auto const time = now();
+    if (!has_sstc) return static_cast<void>(sbi::set_timer(time + tick));
+    auto const left = csr::stimecmp::read() - time;
+    if (left < tick / 2 || left > tick) csr::stimecmp::write(time + tick);
+}
+
+void Stage::write(Mode mode, u32 instruction) {
+    code.move_on();
+    code.write(mode, instruction);
 }
 
 Outcome Stage::run_at(Mode mode, u64 at, Operands operands) {
-    set_timer(now() + tick);
+    limit_time();
     return run_code(mode, at, operands);
 }
 
 Outcome Stage::run(Mode mode, u32 instruction, Operands operands) {
-    code.write(mode, instruction);
+    write(mode, instruction);
     return run_at(mode, code.at(), operands);
 }
 

@@ -23,7 +23,7 @@ public:
           own_start{reinterpret_cast<u64>(&_start)},
           ram_end{guest().ram.end().raw()},
           harts{guest().hart_count},
-          tick{guest().hertz / 500},
+          tick{guest().hertz / 1000},
           has_sstc{!expect_trap([] { (void)csr::stimecmp::read(); })},
           has_vectors{!expect_trap([] {
               csr::sstatus::set(sstatus_bit::vs_initial);
@@ -41,9 +41,11 @@ public:
     [[nodiscard]] u64 number();
     [[nodiscard]] Mode mode() { return random.one_in(2) ? Mode::user : Mode::supervisor; }
 
-    // An interrupt then.  Where the hart has a timer for it this leaves the guest alone; calls for it are
-    // actions.
-    void set_timer(u64 when) const;
+    // An interrupt ends what lasts longer than a tick, or than half of one.  Where the hart has a timer for
+    // it nobody is called, and one that is set already is left alone; calls for it are actions.
+    void limit_time() const;
+    // Puts it where none was lately.
+    void write(Mode mode, u32 instruction);
     // One instruction, which a timer ends if it does not.
     Outcome run(Mode mode, u32 instruction, Operands operands);
     Outcome run_at(Mode mode, u64 code, Operands operands);

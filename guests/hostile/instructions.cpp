@@ -79,6 +79,7 @@ constexpr std::array<u8, 20> opcodes{0x03, 0x07, 0x0f, 0x13, 0x17, 0x1b, 0x23, 0
 // Returns from a trap that never was, to where nothing happens.
 void return_oddly(Stage& stage) {
     constexpr u32 sret = 0x1020'0073;
+    stage.write(Mode::supervisor, sret);
     csr::sepc::write(stage.code.at() + 4);
     if (stage.random.one_in(2))
         csr::sstatus::set(sstatus_bit::spp);
@@ -86,7 +87,7 @@ void return_oddly(Stage& stage) {
         csr::sstatus::clear(sstatus_bit::spp);
     if (stage.random.one_in(2)) csr::sstatus::set(sstatus_bit::spie);
     if (stage.random.one_in(4)) csr::sepc::write(stage.evil());
-    (void)stage.run(Mode::supervisor, sret, {});
+    (void)stage.run_at(Mode::supervisor, stage.code.at(), {});
 }
 
 }  // namespace
@@ -109,7 +110,7 @@ void use_register(Stage& stage) {
 void use_instruction(Stage& stage) {
     auto& random = stage.random;
     if (random.one_in(16)) return return_oddly(stage);
-    auto const bits = random.one_in(3) ? any_of_system(random) : random.one_of(instructions);
+    auto const bits = random.one_in(8) ? any_of_system(random) : random.one_of(instructions);
     auto const mode = stage.mode();
     constexpr u32 ecall = 0x73;
     constexpr u32 sret = 0x1020'0073;
@@ -135,7 +136,7 @@ void run_nonsense(Stage& stage) {
     for (usize i = 1; i < 32; ++i)
         registers.x(i) = random.one_in(4) ? stage.device() : stage.harmless() & ~u64{7};
     csr::sie::write(irq::bit(irq::timer));
-    stage.set_timer(now() + stage.tick);
+    stage.limit_time();
     (void)run_user(registers);
 }
 

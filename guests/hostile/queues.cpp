@@ -25,7 +25,8 @@ void set_address(Stage& stage, u64 base, u32 at, u64 likely) {
     return value;
 }
 
-void begin(Stage& stage, u64 base) {
+// As a driver does, but for one queue, and more or less.
+void begin(Stage& stage, u64 base, u32 queue) {
     namespace status = abi::virtio::status;
     auto& random = stage.random;
     set(base, mmio::status, 0);
@@ -38,15 +39,13 @@ void begin(Stage& stage, u64 base) {
         set(base, mmio::features, half == 1 ? wanted | 1 : wanted);
     }
     set(base, mmio::status, status::acknowledge | status::driver | status::features_ok);
-    for (u32 queue = 0; queue < 4; ++queue) {
-        set(base, mmio::queue, random.one_in(16) ? stage.number() : queue);
-        set(base, mmio::queue_size, random.one_in(8) ? random.below(70000) : entries);
-        auto const at = rings(stage) + queue * 0x4000;
-        set_address(stage, base, mmio::table, at);
-        set_address(stage, base, mmio::available, at + 0x1000);
-        set_address(stage, base, mmio::used, at + 0x2000);
-        set(base, mmio::queue_ready, 1);
-    }
+    set(base, mmio::queue, random.one_in(16) ? stage.number() : queue);
+    set(base, mmio::queue_size, random.one_in(8) ? random.below(70000) : entries);
+    auto const at = rings(stage) + queue * 0x4000;
+    set_address(stage, base, mmio::table, at);
+    set_address(stage, base, mmio::available, at + 0x1000);
+    set_address(stage, base, mmio::used, at + 0x2000);
+    set(base, mmio::queue_ready, 1);
     set(base, mmio::status, status::acknowledge | status::driver | status::features_ok | status::driver_ok);
 }
 
@@ -89,9 +88,9 @@ void offer_chain(Stage& stage, u64 queue) {
 void drive_queue(Stage& stage) {
     auto& random = stage.random;
     auto const base = first_slot + random.below(slots) * 0x1000;
-    auto const queue = random.below(4);
+    auto const queue = static_cast<u32>(random.below(4));
     switch (random.below(6)) {
-        case 0: begin(stage, base); break;
+        case 0: begin(stage, base, queue); break;
         case 1: set(base, mmio::status, random.one_in(2) ? 0 : random.below(256)); break;
         case 2: {
             // Changed while the device uses it.
@@ -102,7 +101,7 @@ void drive_queue(Stage& stage) {
             break;
         }
         default:
-            begin(stage, base);
+            begin(stage, base, queue);
             for (u64 i = 0; i <= random.below(3); ++i) {
                 offer_chain(stage, queue);
                 set(base, mmio::notify, random.one_in(16) ? stage.number() : queue);

@@ -29,7 +29,8 @@ void put(u64 table, u64 index, u64 entry) {
     put(table(stage, 2), own_gigapage, 0x8000'0000 >> 2 | pte::rwx);
     put(table(stage, 2), 1, pointer(table(stage, 3)));
     put(table(stage, 3), 0, pointer(table(stage, 4)));
-    put(table(stage, 4), 0, stage.code.at() >> 2 | pte::v | pte::r | pte::x | pte::u | pte::a);
+    put(table(stage, 4), 0,
+        (stage.code.at() & ~u64{0xfff}) >> 2 | pte::v | pte::r | pte::x | pte::u | pte::a);
     auto const root = mode == PagingMode::sv39 ? 2 : mode == PagingMode::sv48 ? 1 : 0;
     return static_cast<u64>(mode) << 60 | asid << 44 | table(stage, root) >> 12;
 }
@@ -81,9 +82,9 @@ void build_tree(Stage& stage) {
     auto const how = stage.mode();
     auto const at = random_address(stage, mode);
     auto const data = random_entry(stage);
-    stage.code.write(how, random.one_of(accesses));
+    stage.write(how, random.one_of(accesses));
     bool const jumps = random.one_in(8);
-    stage.set_timer(now() + stage.tick);
+    stage.limit_time();
     csr::satp::write(satp);
     if (random.one_in(2)) sfence_vma();
     if (random.one_in(2)) csr::sstatus::set(sstatus_bit::sum);
@@ -95,7 +96,8 @@ void build_tree(Stage& stage) {
         // What is found there may write any register that a call preserves, so only a page without code.
         (void)expect_trap([&] { (void)load<u8>(at); });
     } else {
-        (void)run_code(how, how == Mode::user ? user_code : stage.code.at(), {.a0 = at, .a2 = data});
+        (void)run_code(how, how == Mode::user ? user_code + stage.code.at() % page_bytes : stage.code.at(),
+                       {.a0 = at, .a2 = data});
     }
     csr::satp::write(0);
     sfence_vma();

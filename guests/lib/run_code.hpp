@@ -39,6 +39,8 @@ class CodePage {
 public:
     CodePage() : at_{take_pages(1)} {}
     [[nodiscard]] u64 at() const { return at_; }
+    // The next one goes behind it, or to the start again: what was translated of the others stays.
+    void move_on() { at_ = (at_ & ~u64{0xfff}) | ((at_ + 16) & 0xfff); }
     [[nodiscard]] Outcome run(Mode mode, u32 instruction, Operands operands = {}) const {
         write(mode, instruction);
         return run_code(mode, at_, operands);

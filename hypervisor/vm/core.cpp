@@ -301,7 +301,11 @@ Vcpu& Core::choose() {
     if (current != nullptr && current->place == Vcpu::Place::running && !must_choose) return *current;
     must_choose = false;
     charge_current(hart::time());
-    if (starting != nullptr) start_step();
+    if (starting != nullptr) {
+        start_step();
+        // Its last step has told a vCPU to start, mostly one of this hart, which nobody else would look for.
+        if (inbox.load(std::memory_order_relaxed) != nullptr) serve_inbox();
+    }
     if (current != nullptr && current->place == Vcpu::Place::running) put_back(*current);
     if (team != nullptr && (has_strangers || queue.size() > 1)) share_work();
     auto& next = take_next();

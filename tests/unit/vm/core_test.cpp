@@ -32,6 +32,19 @@ TEST(Core, LeavesAVcpuThatIsAloneAlone) {
     EXPECT_EQ(world.run(), &first);
 }
 
+TEST(Core, OneThatWasPoweredOnBesideAGuestThatNeverExitsGetsItsTurn) {
+    World world{1};
+    world.start(world.add({.vcpus = 1}));
+    auto& second = world.add({.vcpus = 1});
+    second.start_later();
+    for (u32 turns = 0; second.state() == abi::control::VmState::starting && turns < 1000; ++turns)
+        ASSERT_NE(world.run(), nullptr);
+    ASSERT_EQ(second.state(), abi::control::VmState::running);
+    EXPECT_EQ(world.core().inbox.load(), nullptr);
+    EXPECT_EQ(world.core().queue.size(), 1U);
+    EXPECT_NE(world.core().slice_end, Core::never);
+}
+
 TEST(Core, WfiIsTheGuestsOwnOnlyWhileNobodyWaits) {
     RecordProperty("rules", "norm:hstatus_vtw_op");
     using vtw = isa::Hstatus::vtw;
