@@ -55,7 +55,7 @@ std::string pair_description(Load const& load) {
 }
 
 std::string row_word(Load const& load) {
-    return load.row.empty() ? "" : " row=" + load.row;
+    return (load.row.empty() ? "" : " row=" + load.row) + (load.words.empty() ? "" : " " + load.words);
 }
 
 // One guest answers what the other asks; both are on the same hart, so that all time is somebody's.
@@ -108,14 +108,22 @@ QemuMachine BenchBoards::natively(Load const& load) const {
     return board;
 }
 
-QemuMachine BenchBoards::entry() const {
+QemuMachine BenchBoards::entry(u32 harts) const {
     auto const program = work_ / "entry.bin";
     write_file(program, as_bytes(entry_program()));
-    auto board = bare({});
+    auto board = bare({.harts = harts});
     board.kernel = program;
     board.initrd = initramfs();  // the same device tree for the firmware to look at
     board.cmdline = bench_cmdline;
     return board;
+}
+
+Path BenchBoards::padded_entry() const {
+    auto program = entry_program();
+    program.resize(std::filesystem::file_size(kernel()));
+    auto const file = work_ / "padded-entry.bin";
+    write_file(file, as_bytes(program));
+    return file;
 }
 
 // Requests go into the guest's memory: there is nothing to copy.
@@ -141,7 +149,7 @@ std::string BenchBoards::one_guest(Load const& load) const {
     else if (load.balloon)
         payload += fmt::format(", cmdline = \"balloon{}\"", row_word(load));
     else if (!load.row.empty())
-        payload += fmt::format(", cmdline = \"row={}\"", load.row);
+        payload += fmt::format(", cmdline = \"{}\"", row_word(load));
     return fmt::format(
         "[machine]\nharts = {0}\nmemory = \"{1}M\"\n{2}icount = true\n"
         "[hypervisor]\nlog = \"debug\"\n{8}"

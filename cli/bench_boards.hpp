@@ -25,7 +25,9 @@ public:
     [[nodiscard]] QemuMachine described(std::string const& description, u32 seed = 1) const;
     [[nodiscard]] QemuMachine natively(Load const& load) const;
     // What says when the firmware hands over to a Linux.
-    [[nodiscard]] QemuMachine entry() const;
+    [[nodiscard]] QemuMachine entry(u32 harts = 1) const;
+    // The same program, as large as the kernel: to load that takes time where a program does it.
+    [[nodiscard]] Path padded_entry() const;
 
     [[nodiscard]] static Path kernel();
     [[nodiscard]] static Path marker();    // guests/linux/marker.cpp

@@ -28,6 +28,10 @@ constexpr std::array rows{
     BenchRow{"aplic_read", "APLIC register read", std::nullopt},
     BenchRow{"uart_read_fetched", "UART line status, where the instruction is read from the guest (hlvx)",
              std::nullopt},
+    BenchRow{"guest_fetch", "of it, two bytes read as the guest would (hlvx), guarded", std::nullopt, false,
+             false},
+    BenchRow{"guest_load", "two bytes of a virtqueue in guest memory, checked and guarded", std::nullopt,
+             false, false},
     BenchRow{"fp_first", "floating point off, then on, and a register of it changed", std::nullopt},
     BenchRow{"v_first", "the same of vectors", std::nullopt},
     BenchRow{"sta_set", "SBI STA: where stolen time is to be told", std::nullopt},
@@ -56,15 +60,15 @@ constexpr std::array rows{
     BenchRow{"inject_aia", "the same where the file is the hart's: no exit", 0},
     BenchRow{"world_switch", "from one VM's wfi into another VM", 350},
     BenchRow{"world_switch_fp", "the same, both with floating point", 600},
-    BenchRow{"world_switch_v", "the same, both with vectors", std::nullopt},
-    BenchRow{"world_switch_sta", "the same, both told of stolen time", std::nullopt},
+    BenchRow{"world_switch_v", "the same, both with vectors", std::nullopt, false, false},
+    BenchRow{"world_switch_sta", "the same, both told of stolen time", std::nullopt, false, false},
     BenchRow{"world_switch_aia", "the same, both with interrupt files", 445},
     BenchRow{"world_switch_seen", "the same as two guests see it", 400},
     BenchRow{"world_switch_seen_fp", "the same, both with floating point", 600},
     BenchRow{"linux_boot", "Debian's kernel until /init", std::nullopt},
     BenchRow{"linux_exits", "exits of that boot", 220},
     BenchRow{"linux_exits_virtio", "the same with a virtio console", 220},
-    BenchRow{"linux_exits_virtio_pci", "the same behind a PCI host bridge", std::nullopt},
+    BenchRow{"linux_exits_virtio_pci", "the same behind a PCI host bridge", std::nullopt, false, false},
     BenchRow{"start", "first instruction until the guest's", 5'000'000},
     BenchRow{"start_zeroed", "the same, with 512 MiB zeroed first", std::nullopt},
     BenchRow{"zero_64", "zeroing 64 bytes for a guest", 1.2},
@@ -123,6 +127,13 @@ std::span<BenchRow const> bench_rows() {
 bool is_wall_clock(std::string_view row) {
     auto const found = std::ranges::find(rows, row, &BenchRow::name);
     return found != rows.end() && found->wall_clock;
+}
+
+std::vector<std::string> checked_rows() {
+    std::vector<std::string> names;
+    for (auto const& row : rows)
+        if (row.checked) names.emplace_back(row.name);
+    return names;
 }
 
 bool is_wanted(std::span<std::string const> names, std::string_view name) {

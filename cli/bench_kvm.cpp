@@ -5,12 +5,9 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <cstdio>
-#include <filesystem>
 
 #include "cli/bench_boards.hpp"
-#include "cli/bench_entry.hpp"
 #include "cli/bench_measure.hpp"
 #include "cli/doctor.hpp"
 #include "cli/failure.hpp"
@@ -53,7 +50,7 @@ private:
         if (one.linux_kernel) {
             guests.files.emplace_back("linux", BenchBoards::kernel());
             guests.files.emplace_back("initramfs", boards_.initramfs());
-            guests.files.emplace_back("entry", padded_entry());
+            guests.files.emplace_back("entry", boards_.padded_entry());
         }
         auto const transcript =
             run_and_record(host_.machine({.harts = one.harts, .aia = one.aia}, guests), patience);
@@ -68,7 +65,7 @@ private:
         auto const console = boot(one);
         std::size_t known = 0;
         auto figures = parse_guest_output(console, one.system);
-        if (one.linux_kernel) add_boot(console, one.system, figures);
+        if (one.linux_kernel) figures = kvm_boot_figures(console, one.system);
         for (auto figure : figures) {
             if (one.aia) figure.row = kvm_row(figure.row);
             if (std::ranges::find(one.rows, figure.row) == one.rows.end()) continue;
@@ -79,24 +76,6 @@ private:
         auto const tail = console.substr(console.size() - std::min(console.size(), shown_of_a_failure));
         problems_.push_back(fmt::format("{} ({}) did not say its figures; its console ended with:\n{}",
                                         one.what, one.system, tail));
-    }
-
-    // As large as the kernel, for to load it takes time of the guest.
-    Path padded_entry() {
-        auto program = entry_program();
-        program.resize(std::filesystem::file_size(BenchBoards::kernel()));
-        auto const file = work_.path() / "entry.bin";
-        write_file(file, as_bytes(program));
-        return file;
-    }
-
-    static void add_boot(std::string const& console, std::string_view system, Figures& figures) {
-        auto const entered = least_after(console, "entry "), marked = least_after(console, "linux marker ");
-        if (entered && marked)
-            figures.push_back(
-                {"linux_boot", std::string{system}, (*marked - *entered) * instructions_per_tick});
-        if (auto const exits = least_after(console, "exits "))
-            figures.push_back({"linux_exits", std::string{system}, *exits});
     }
 
     std::vector<std::string> const& wanted_;

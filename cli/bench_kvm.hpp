@@ -26,6 +26,13 @@ struct KvmRun {
 // Names that a guest gives its rows, as the table has them.
 [[nodiscard]] std::string kvm_row(std::string_view guests_name);
 
+// For a script: `boot NAME KERNEL WORDS`, and QEMU's words for the console; "$serial" is the words of a boot
+// to the marker, and $harts how many there are.
+[[nodiscard]] std::string_view kvm_boot_function();
+
+// What the host says of the boots of Linux: when each came to its marker, and how often it was left.
+[[nodiscard]] Figures kvm_boot_figures(std::string_view console, std::string_view system);
+
 [[nodiscard]] Record measure_kvm(std::vector<std::string> const& wanted, std::vector<std::string>& problems);
 
 }  // namespace antler::cli

@@ -4,6 +4,11 @@
 
 #include <fmt/format.h>
 
+#include <array>
+#include <utility>
+
+#include "cli/bench_measure.hpp"
+
 namespace antler::cli {
 namespace {
 
@@ -42,25 +47,40 @@ constexpr std::string_view devices =
 
 // The guest's clock starts when QEMU makes the VM, so a program as large as the kernel says when it is
 // entered. QEMU stays when the guest is over, for its kernel counts the exits only of VMs that live.
-constexpr std::string_view linux_guest =
+constexpr std::string_view boot_function =
     "boot() {\n"
-    "    qemu-system-riscv64 -accel kvm -M virt -nodefaults -display none -m 512M -smp 1 $memory "
+    "    name=$1 kernel=$2 words=$3\n"
+    "    shift 3\n"
+    "    qemu-system-riscv64 -accel kvm -M virt -nodefaults -display none -m 512M -smp ${harts:-1} "
     "-no-shutdown "
-    "-initrd /guests/initramfs -append 'console=ttyS0 quiet rdinit=/bin/marker' "
-    "-kernel /guests/$1 -serial stdio </dev/null |\n"
+    "-initrd /guests/initramfs -append \"$words\" -kernel /guests/$kernel \"$@\" </dev/null |\n"
     "    while read -r line; do\n"
-    "        echo \"$1 $line\"\n"
+    "        echo \"$name $line\"\n"
     "        case $line in\n"
-    "        marker*) read -r count </sys/kernel/debug/kvm/exits && echo \"exits $count\" ;;\n"
+    "        marker*) read -r count </sys/kernel/debug/kvm/exits && echo \"$name exits $count\" ;;\n"
     "        esac\n"
     "        case $line in marker* | [0-9]*) killall qemu-system-riscv64 ;; esac\n"
     "    done\n"
     "}\n"
-    "boot entry\nboot linux\nboot linux\nboot linux\n";
+    "serial='console=ttyS0 quiet rdinit=/bin/marker'\n";
+
+constexpr std::string_view linux_boots =
+    "boot entry entry \"$serial\" -serial stdio\n"
+    // The driver of this transport is a module, so the program comes behind a shell that loads it.
+    "boot virtio linux 'console=hvc0 quiet antler.run=/bin/marker' -global virtio-mmio.force-legacy=false "
+    "-device virtio-serial-device -chardev stdio,id=c -device virtconsole,chardev=c\n"
+    "boot pci linux 'console=hvc0 quiet rdinit=/bin/marker' "
+    "-device virtio-serial-pci -chardev stdio,id=c -device virtconsole,chardev=c\n"
+    "for round in 1 2 3; do boot linux linux \"$serial\" -serial stdio; done\n";
 
 }  // namespace
 
+std::string_view kvm_boot_function() {
+    return boot_function;
+}
+
 std::vector<KvmRun> const& kvm_runs() {
+    static auto const linux_guest = std::string{boot_function} + std::string{linux_boots};
     static std::vector<std::string_view> const alone{
         "sbi_base",     "set_timer", "set_timer_wfi", "timer_irq",         "ipi_self",
         "rfence_self",  "uart_read", "plic_read",     "first_touch_eager", "demand_2m",
@@ -100,7 +120,14 @@ std::vector<KvmRun> const& kvm_runs() {
          {"bench"},
          false,
          {"first_touch_eager", "demand_2m"}},
-        {"Linux", "kvm", 1, false, linux_guest, {}, true, {"linux_boot", "linux_exits"}},
+        {"Linux",
+         "kvm",
+         1,
+         false,
+         linux_guest,
+         {},
+         true,
+         {"linux_boot", "linux_exits", "linux_exits_virtio", "linux_exits_virtio_pci"}},
         {"the bench guest with AIA on one hart", "kvm_aia", 1, true, one_guest_aia, {"bench"}, false, alone},
         {"the bench guest with AIA on two harts",
          "kvm_aia",
@@ -120,6 +147,21 @@ std::string kvm_row(std::string_view guests_name) {
         return fmt::format("{}_msi", guests_name);
     if (guests_name == "ipi" || guests_name == "msi_self") return fmt::format("{}_aia", guests_name);
     return std::string{guests_name};
+}
+
+Figures kvm_boot_figures(std::string_view console, std::string_view system) {
+    Figures figures;
+    auto const entered = least_after(console, "entry "), marked = least_after(console, "linux marker ");
+    if (entered && marked)
+        figures.push_back({"linux_boot", std::string{system}, (*marked - *entered) * instructions_per_tick});
+    constexpr std::array<std::pair<std::string_view, std::string_view>, 3> counts{
+        {{"linux exits ", "linux_exits"},
+         {"virtio exits ", "linux_exits_virtio"},
+         {"pci exits ", "linux_exits_virtio_pci"}}};
+    for (auto const& [mark, row] : counts)
+        if (auto const exits = least_after(console, mark))
+            figures.push_back({std::string{row}, std::string{system}, *exits});
+    return figures;
 }
 
 }  // namespace antler::cli

@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <array>
 #include <filesystem>
 
 #include "base/units.hpp"
@@ -12,7 +11,6 @@
 #include "cli/cpio.hpp"
 #include "cli/failure.hpp"
 #include "cli/initramfs.hpp"
-#include "cli/kernel_modules.hpp"
 #include "cli/qemu_session.hpp"
 
 namespace antler::cli {
@@ -145,21 +143,7 @@ KvmGuests LinuxBoards::kvm_guests(LinuxLoad const& load, std::string_view before
     KvmGuests guests{.files = {{"linux", BenchBoards::kernel()}, {"initramfs", initramfs()}}, .script = {}};
     auto& script = guests.script;
     auto const any_disk = load.guests.back().disks;
-    if (any_disk) {
-        constexpr std::array<std::string_view, 2> wanted{"virtio_mmio", "virtio_blk"};
-        for (auto const& module : collect_modules(newest_modules(guest_packages()).value(), wanted)) {
-            auto const file = work_ / fmt::format("{}.ko", module.name);
-            write_file(file, module.bytes);
-            guests.files.emplace_back(module.name + ".ko", file);
-            script += fmt::format("insmod /guests/{}.ko\n", module.name);
-        }
-        script +=
-            "for try in 1 2 3 4 5 6 7 8 9; do [ -e /dev/vdb ] && break; sleep 1; done\n"
-            "for disk in a b; do\n"
-            "    read -r serial </sys/block/vd$disk/serial\n"
-            "    ln -s vd$disk /dev/$serial\n"
-            "done\n";
-    }
+    if (any_disk) guests.open_disks(work_, 2);
     for (auto const& guest : load.guests) {
         bool const last = &guest == &load.guests.back();
         if (last && !before.empty()) script += fmt::format("{} ", before);

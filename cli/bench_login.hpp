@@ -17,6 +17,9 @@ inline constexpr double login_goal = 1.01;  // times the machine alone
 [[nodiscard]] Record measure_login(std::vector<std::string> const& wanted,
                                    std::vector<std::string>& problems);
 
+// What a host with KVM says of the exits until then, by kind.
+[[nodiscard]] Figures kvm_login_exits(std::string_view console);
+
 [[nodiscard]] std::string login_section(Record const& record);
 
 }  // namespace antler::cli

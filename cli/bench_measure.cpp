@@ -13,6 +13,7 @@
 #include <fstream>
 #include <numeric>
 
+#include "cli/bench_accessor.hpp"
 #include "cli/bench_exits.hpp"
 #include "cli/bench_explain.hpp"
 #include "cli/doctor.hpp"
@@ -54,6 +55,17 @@ std::optional<double> least_after(std::string_view console, std::string_view mar
     return all.empty() ? std::nullopt : std::optional{*std::ranges::min_element(all)};
 }
 
+double last_number(std::string_view console) {
+    auto const end = console.find_last_not_of(" \r\n");
+    if (end == std::string_view::npos) return 0;
+    console = console.substr(0, end + 1);
+    auto const line = console.rfind('\n');
+    if (line != std::string_view::npos) console = console.substr(line + 1);
+    double value = 0;
+    std::from_chars(console.data(), console.data() + console.size(), value);
+    return value;
+}
+
 Record Bench::run() {
     record_.circumstances = {{"command", "./antler bench --save"},
                              {"cpu", default_cpu},
@@ -83,8 +95,21 @@ static bool is_row(std::string_view name) {
 }
 
 // What the guest calls it.
-static std::string guests_row(Run const& one, std::string const& row = {}) {
-    return one.load.vcpus == 0 ? row : "ipi_pingpong";
+static std::string guests_row(Run const& one, std::string_view row = {}) {
+    if (find_accessor(row) != nullptr) return one.load.disk ? "block_4k" : "uart_read";
+    if (one.load.vcpus != 0) return "ipi_pingpong";
+    if (auto const suffix = suffix_of(one.load); row.ends_with(suffix)) row.remove_suffix(suffix.size());
+    return std::string{row};
+}
+
+// What an access of guest memory takes in exits of which it is a part.
+void Bench::measure_accessor(Run const& one, Accessor const& accessor) {
+    auto load = one.load;
+    load.row = guests_row(one, accessor.row);
+    if (auto const cost = cost_of_access(traced(load), hypervisor_elf(), accessor))
+        keep({std::string{accessor.row}, std::string{ours}, std::round(*cost * 10) / 10});
+    else
+        problems_.push_back(fmt::format("{}: no guarded access was seen.", one.what));
 }
 
 // What a touch of 2 MiB takes beside zeroing, on average, as blocks are split for some.
@@ -103,6 +128,7 @@ void Bench::measure_touches(Run const& one) {
 
 // The median of a thousand in the middle.
 void Bench::measure_traced(Run const& one) {
+    if (auto const* const accessor = find_accessor(one.rows.front())) return measure_accessor(one, *accessor);
     if (!one.load.prefault && !one.load.injects) return measure_touches(one);
     auto load = one.load;
     if (load.vcpus != 0) load.row = guests_row(one);
@@ -133,7 +159,7 @@ void Bench::keep_calls(Run const& one, std::vector<usize> calls) {
 }
 
 ExitTrace Bench::traced(Load load) {
-    if (load.pair) load.words += " few";
+    if (load.pair || load.disk || load.doubts) load.words += " few";
     return trace_exits(boards_.under_antler(load), hypervisor_elf());
 }
 
@@ -290,12 +316,7 @@ std::string Bench::boot(QemuMachine const& machine) {
 }
 
 double Bench::native_entry() {
-    // The last line is the number.
-    auto console = boot(boards_.entry());
-    while (!console.empty() && std::isspace(static_cast<unsigned char>(console.back())) != 0)
-        console.pop_back();
-    auto const line = console.rfind('\n');
-    return std::atof(console.c_str() + (line == std::string::npos ? 0 : line + 1));
+    return last_number(boot(boards_.entry()));
 }
 
 }  // namespace antler::cli

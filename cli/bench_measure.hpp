@@ -20,8 +20,13 @@ namespace antler::cli {
 // The least of such numbers.
 [[nodiscard]] std::optional<double> least_after(std::string_view console, std::string_view mark);
 
+// The number that a console ends with, as BenchBoards::entry() says it.
+[[nodiscard]] double last_number(std::string_view console);
+
 // virt's time CSR counts at 10 MHz, and under -icount shift=0 an instruction takes 1 ns.
 inline constexpr double instructions_per_tick = 100;
+
+struct Accessor;
 
 class Bench {
 public:
@@ -38,6 +43,7 @@ private:
     void measure_traced(Run const& one);
     void keep_calls(Run const& one, std::vector<usize> calls);
     void measure_touches(Run const& one);
+    void measure_accessor(Run const& one, Accessor const& accessor);
     void measure_list();
     void measure_counted(Run const& one);
     ExitTrace traced(Load load);

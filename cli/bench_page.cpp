@@ -45,8 +45,12 @@ constexpr std::string_view scale_words = R"(
 ## Scale
 
 Exact. The cost of a switch where all VMs of a hart give it to one another: it may not grow by more than a tenth from two
-VMs to 128. A start is that of a board with eight harts and 4 GiB, with VMs of 16 MiB; the state of a VM is what the
-hypervisor keeps for it besides its memory.
+VMs to 128. Under KVM a wfi with a pending interrupt comes back at once, so there a turn is compared: each VM of the hart
+sleeps until a timer that has come when it is its turn again, and the timer and its interrupt are in the figure. A start is
+that of a board with eight harts and 4 GiB, with VMs of 16 MiB; the state of a VM is what the hypervisor keeps for it besides
+its memory, and under KVM what the host has less of besides that memory: its QEMU, and what the kernel keeps.
+A boot of Linux is counted on all harts together, each of which waits for the others now and then; natively the board has as
+many harts as Linux.
 
 )";
 
@@ -92,12 +96,21 @@ Figures scale_figures(Records const& records) {
     return figures;
 }
 
+// Systems that curves have, and what is said of them behind a curve's words.
+struct Compared {
+    std::string_view system, behind, in_a_legend;
+};
+constexpr std::array compared{Compared{ours, "", ""},
+                              Compared{native, ", without a hypervisor", " (no hypervisor)"},
+                              Compared{"kvm", ", under KVM", " (KVM)"}};
+
 // One line of numbers for each curve.
 std::string curve_table(Figures const& figures, std::string_view across) {
     std::set<double> places;
     for (auto const& curve : scale_curves())
         if (curve.across == across)
-            for (auto const& [x, y] : points_of(figures, curve.name, ours)) places.insert(x);
+            for (auto const& one : compared)
+                for (auto const& [x, y] : points_of(figures, curve.name, one.system)) places.insert(x);
     std::string text = fmt::format("| {} |", across), rule = "|---|", rows;
     for (auto const place : places) {
         text += fmt::format(" {:.0f} |", place);
@@ -105,10 +118,10 @@ std::string curve_table(Figures const& figures, std::string_view across) {
     }
     for (auto const& curve : scale_curves()) {
         if (curve.across != across) continue;
-        for (auto const system : {ours, std::string_view{"kvm"}}) {
-            auto const points = points_of(figures, curve.name, system);
+        for (auto const& one : compared) {
+            auto const points = points_of(figures, curve.name, one.system);
             if (points.empty()) continue;
-            rows += fmt::format("| {}{} |", curve.what, system == ours ? "" : ", under KVM");
+            rows += fmt::format("| {}{} |", curve.what, one.behind);
             for (auto const place : places) {
                 auto const found = std::ranges::find(points, place, &std::pair<double, double>::first);
                 rows += found == points.end() ? " |" : fmt::format(" {} |", shown(found->second));
@@ -132,10 +145,11 @@ LineChart curves(std::string title, std::string up, Figures const& figures,
         chart.across = curve->across;
         // A legend has one line: what is behind a comma is in the table.
         auto const words = curve->what.substr(0, curve->what.find(','));
-        chart.lines.push_back({std::string{words}, points_of(figures, name, ours)});
-        if (auto points = points_of(figures, name, "kvm"); !points.empty()) {
-            chart.lines.push_back({fmt::format("{} (KVM)", words), std::move(points)});
-            chart.logarithmic_up = true;  // the one would be a line at the bottom
+        for (auto const& one : compared) {
+            auto points = points_of(figures, name, one.system);
+            if (points.empty()) continue;
+            chart.lines.push_back({fmt::format("{}{}", words, one.in_a_legend), std::move(points)});
+            if (one.system == "kvm") chart.logarithmic_up = true;  // the one would be a line at the bottom
         }
     }
     return chart;
@@ -193,7 +207,11 @@ std::map<std::string, std::string> benchmarks_pictures(Records const& records) {
                                     "net_64", "net_1500", "block_4k", "block_4k_write"}));
     auto const scale = scale_figures(records);
     pictures["scale-switch"] = svg(curves("A switch, and a wake-up, beside how many VMs on the same hart",
-                                          "instructions, ns", scale, {"switch", "wake"}));
+                                          "instructions, ns", scale, {"switch", "turn", "wake"}));
+    pictures["scale-memory"] = svg(curves("What a VM takes besides its memory", "KiB", scale, {"memory"}));
+    if (!points_of(scale, "linux_vcpus", ours).empty())
+        pictures["scale-linux"] = svg(
+            curves("A boot of Linux until /init, on eight harts", "instructions", scale, {"linux_vcpus"}));
     pictures["scale-start"] = svg(curves("Until the first guest runs", "instructions", scale, {"start"}));
     pictures["scale-vcpus"] = svg(curves("Harts of one VM on eight harts of the board", "instructions", scale,
                                          {"ipi_vcpus", "hart_start_vcpus"}));
@@ -222,7 +240,10 @@ std::string benchmarks_page(Records const& records) {
     page += scale_words;
     page += picture("scale-switch", "curves: a switch and a wake-up, by the number of VMs");
     page += picture("scale-start", "curve: the start, by the number of VMs");
+    page += picture("scale-memory", "curves: what a VM takes besides its memory, by the number of VMs");
     page += curve_table(scale_figures(records), "VMs");
+    if (!points_of(scale_figures(records), "linux_vcpus", ours).empty())
+        page += picture("scale-linux", "curves: a boot of Linux, by the number of vCPUs");
     page += picture("scale-vcpus", "curves: interrupts between harts, by the number of vCPUs");
     page += curve_table(scale_figures(records), "vCPUs");
     page += size_words;

@@ -33,7 +33,7 @@ constexpr std::array parts{
     BenchPart{exits_part, "exits, boots and devices under Antler, and without it", measure_exits},
     BenchPart{"kvm", "the same guests under KVM, in a Linux on the same board", measure_kvm},
     BenchPart{"scale", "what grows with VMs and vCPUs, and what does not", measure_scale},
-    BenchPart{"scale_kvm", "what grows with vCPUs under KVM", measure_scale_kvm},
+    BenchPart{"scale_kvm", "the same under KVM", measure_scale_kvm},
     BenchPart{"size", "images, code that an exit can reach, memory", measure_size},
     BenchPart{"interference", "what a noisy machine changes for a VM on a hart of its own",
               measure_interference},

@@ -18,7 +18,7 @@ struct Load {
     u32 seed = 1;
     std::string row{};      // the only one that the guest measures; empty: all
     bool pair = false;      // two VMs that take turns
-    std::string words{};    // for both of them
+    std::string words{};    // for both of them, or for the only one
     bool network = false;   // two guests on a switch, of which one measures
     bool disk = false;      // a guest with a disk of the board
     bool messages = false;  // the board has an APLIC and IMSICs; its rows end with _msi

@@ -23,6 +23,9 @@ constexpr std::chrono::minutes patience{10};
 constexpr std::array<u32, 8> vms{1, 2, 4, 8, 16, 32, 64, most_vms_measured};
 constexpr std::array<u32, 5> vcpus{1, 2, 4, 8, 16};
 
+// Longer than it takes to leave the guest and see that no timer has come, and shorter than a turn.
+constexpr u32 ticks_of_a_nap = 3;
+
 constexpr std::string_view machine =
     "[machine]\nharts = {}\nmemory = \"4G\"\nicount = true\n[hypervisor]\nlog = \"debug\"\n";
 
@@ -40,9 +43,12 @@ public:
         for (auto const count : vms) {
             fmt::print(stderr, "antler: bench: {} VMs ({})\n", count, ours);
             if (count > 1 && is_wanted(wanted_, "switch")) switches(count);
+            if (count > 1 && is_wanted(wanted_, "turn")) turns(count);
             if (is_wanted(wanted_, "wake")) wake_up(count);
             if (is_wanted(wanted_, "start") || is_wanted(wanted_, "memory")) start(count);
         }
+        for (auto const count : vcpus)
+            if (is_wanted(wanted_, "linux_vcpus")) linux_boots(count);
         for (auto const count : vcpus) {
             if (!is_wanted(wanted_, "ipi_vcpus") && !is_wanted(wanted_, "hart_start_vcpus") &&
                 !is_wanted(wanted_, "memory_vcpus"))
@@ -56,20 +62,24 @@ public:
 
 private:
     std::string boot(std::string const& description, std::string_view until) {
-        auto const transcript = run_and_record(boards_.described(description), patience, until);
+        return record(boards_.described(description), until);
+    }
+
+    std::string record(QemuMachine const& board, std::string_view until = {}) {
+        auto const transcript = run_and_record(board, patience, until);
         if (transcript.result.end == SessionEnd::signalled) throw Failure{ExitCode::internal, "Interrupted."};
         if (auto const firmware = parse_boot(transcript.console).firmware)
             record_.circumstances["firmware"] = *firmware;
         return transcript.console;
     }
 
-    void keep(std::string_view curve, u32 at, std::optional<double> value) {
+    void keep(std::string_view curve, u32 at, std::optional<double> value, std::string_view system = ours) {
         if (!value) {
-            problems_.push_back(fmt::format("{}/{} was not said.", curve, at));
+            problems_.push_back(fmt::format("{}/{} ({}) was not said.", curve, at, system));
             return;
         }
         if (is_wanted(wanted_, curve))
-            record_.figures.push_back({fmt::format("{}/{}", curve, at), std::string{ours}, *value});
+            record_.figures.push_back({fmt::format("{}/{}", curve, at), std::string{system}, *value});
     }
 
     static std::string others(u32 count, std::string_view guest, std::string_view words) {
@@ -96,6 +106,19 @@ private:
         keep("switch", count, seen);
     }
 
+    // All on one hart, each asleep until a timer that has come when it is its turn: what a turn takes.
+    void turns(u32 count) {
+        auto const console =
+            boot(fmt::format(machine, 1) +
+                     fmt::format("[vm.ask]\nmemory = {{ size = \"16M\" }}\n"
+                                 "payload = {{ kernel = \"{}\", cmdline = \"talks few naps={}\" }}\n",
+                                 guest_elf("pingpong").string(), ticks_of_a_nap) +
+                     others(count - 1, "pingpong", fmt::format("listens naps={}", ticks_of_a_nap)),
+                 "bench done");
+        auto const round = number_after(console, "[ask] bench turn ");
+        keep("turn", count, round ? std::optional{*round / count} : std::nullopt);
+    }
+
     // One is woken by its timer where the others of its hart sleep.  They come first, and sleep when it
     // starts.
     void wake_up(u32 count) {
@@ -119,7 +142,7 @@ private:
 
     void smp(u32 count) {
         auto const console =
-            boot(fmt::format(machine, 8) +
+            boot(fmt::format(machine, harts_for_vcpus) +
                      fmt::format("[vm.bench]\ncpus = {{ boot_vcpus = {} }}\n"
                                  "memory = {{ size = \"256M\" }}\ninterrupts = \"plic\"\n"
                                  "payload = {{ kernel = \"{}\", cmdline = \"row=ipi_pingpong\" }}\n",
@@ -130,6 +153,39 @@ private:
             keep("hart_start_vcpus", count, number_after(console, "bench hart_start "));
         }
         keep("memory_vcpus", count, number_behind(console, "tables and state of bench "));
+    }
+
+    // Of Debian's kernel, until /init.  The least of some seeds, for it waits for entropy.
+    void linux_boots(u32 count) {
+        keep("linux_vcpus", count, least_boot([&](u32 seed) {
+                 auto const payload =
+                     fmt::format("kernel = \"{}\", initramfs = \"{}\", cmdline = \"{}\"",
+                                 BenchBoards::kernel().string(), boards_.initramfs().string(), bench_cmdline);
+                 return boards_.described(
+                     fmt::format(machine, harts_for_vcpus) +
+                         fmt::format("[vm.bench]\ncpus = {{ boot_vcpus = {} }}\n"
+                                     "memory = {{ size = \"512M\" }}\ninterrupts = \"plic\"\n"
+                                     "payload = {{ {} }}\n",
+                                     count, payload),
+                     seed);
+             }));
+        if (count > harts_for_vcpus) return;
+        auto least = least_boot(
+            [&](u32 seed) { return boards_.natively({.harts = count, .linux_kernel = true, .seed = seed}); });
+        // The guest's clock starts at its first instruction under Antler; natively the firmware was first.
+        if (least) *least -= last_number(record(boards_.entry(count))) * instructions_per_tick;
+        keep("linux_vcpus", count, least, native);
+    }
+
+    template <class Board>
+    std::optional<double> least_boot(Board&& board) {
+        std::optional<double> least;
+        constexpr u32 seeds = 3;
+        for (u32 seed = 1; seed <= seeds; ++seed) {
+            auto const ticks = number_after(record(board(seed)), "marker ");
+            if (ticks && (!least || *ticks < *least)) least = ticks;
+        }
+        return least ? std::optional{*least * instructions_per_tick} : std::nullopt;
     }
 
     // Anywhere in a line.
@@ -155,9 +211,11 @@ private:
 std::vector<Curve> const& scale_curves() {
     static std::vector<Curve> const curves{
         {"switch", "from one VM's wfi into the next VM, all on one hart, instructions", "VMs"},
+        {"turn", "turn of a VM that sleeps again and again on the hart of all, instructions", "VMs"},
         {"wake", "lateness of a wake-up after 1 ms, beside VMs that sleep, ns", "VMs"},
         {"start", "first instruction until a guest's, 8 harts, instructions", "VMs"},
         {"memory", "tables and state of a VM with one vCPU, KiB", "VMs"},
+        {"linux_vcpus", "Debian's kernel until /init, 8 harts, instructions of all", "vCPUs"},
         {"ipi_vcpus", "IPI and back, 8 harts, instructions", "vCPUs"},
         {"hart_start_vcpus", "hart_start until its first IPI, 8 harts, instructions", "vCPUs"},
         {"memory_vcpus", "tables and state of a VM, KiB", "vCPUs"},

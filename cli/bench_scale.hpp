@@ -21,6 +21,8 @@ struct Curve {
 [[nodiscard]] std::vector<std::pair<double, double>> points_of(Figures const& figures, std::string_view curve,
                                                                std::string_view system);
 
+inline constexpr u32 harts_for_vcpus = 8;
+
 // A switch where this many VMs share a hart takes no more than so many times that of two.
 inline constexpr u32 most_vms_measured = 128;
 inline constexpr double switch_growth_goal = 1.1;

@@ -1,4 +1,4 @@
-// What grows with the number of vCPUs under KVM.
+// What grows with the number of VMs and of vCPUs under KVM.
 #include "cli/bench_scale_kvm.hpp"
 
 #include <fmt/format.h>
@@ -10,7 +10,9 @@
 #include <optional>
 #include <string_view>
 
+#include "base/units.hpp"
 #include "cli/bench_boards.hpp"
+#include "cli/bench_kvm.hpp"
 #include "cli/bench_measure.hpp"
 #include "cli/bench_scale.hpp"
 #include "cli/doctor.hpp"
@@ -24,8 +26,44 @@ namespace {
 
 constexpr std::chrono::minutes patience{20};
 constexpr std::string_view kvm = "kvm";
-constexpr std::array<u32, 4> vcpus{2, 4, 8, 16};
-constexpr u32 harts_for_vcpus = 8;
+constexpr std::array<u32, 5> vcpus{1, 2, 4, 8, 16};
+constexpr std::array<u32, 5> vms{1, 2, 4, 8, 16};
+constexpr u64 board_memory = 4_GiB;
+
+// Each has its memory in large pages that are there before, so that what is missing afterwards is what else a
+// VM takes: its QEMU, and what its kernel keeps for it.  To wait costs nothing: nobody runs meanwhile.
+constexpr std::string_view many_vms =
+    "count={0}\n"
+    "mkdir /tmp/huge && mount -t hugetlbfs huge /tmp/huge && echo $((count * 8)) >/proc/sys/vm/nr_hugepages\n"
+    "vm() {{\n"
+    "    kernel=$1 words=$2\n"
+    "    shift 2\n"
+    "    qemu-system-riscv64 -accel kvm -M virt -nodefaults -display none -m 16M -mem-prealloc -mem-path "
+    "/tmp/huge "
+    "-smp 1 -kernel /guests/$kernel -append \"$words\" \"$@\" </dev/null\n"
+    "}}\n"
+    "others() {{\n"
+    "    n=1\n"
+    "    while [ $n -lt $count ]; do vm $1 \"$2\" -serial null & n=$((n + 1)); done\n"
+    "    sleep $((count * 2))\n"
+    "}}\n"
+    "over() {{ killall qemu-system-riscv64; wait; sleep 1; }}\n"
+    "free() {{ while read -r name size unit; do [ $name = MemFree: ] && echo $size; done </proc/meminfo; }}\n"
+    "vm nap rests -serial null & sleep 5\n"
+    "over\n"
+    "before=$(free)\n"
+    "vm nap rests -serial null & others nap rests\n"
+    "sleep 5\n"
+    "echo \"memory $(((before - $(free)) / count))\"\n"
+    "over\n"
+    "others nap rests\n"
+    "vm bench row=wake_1ms -serial stdio\n"
+    "over\n"
+    "[ $count = 1 ] || {{ others pingpong 'listens naps={1}'; vm pingpong 'talks naps={1}' -serial stdio; "
+    "over; }}\n"
+    "echo all said\n";
+// Longer than it takes to leave the guest and see that no timer has come, and shorter than a turn.
+constexpr u32 ticks_of_a_nap = 20;
 
 class KvmScale {
 public:
@@ -40,16 +78,19 @@ public:
             {"qemu", required_qemu_version()},
             {"vmm", fmt::format("Linux {}, Debian's qemu-system-riscv {} for riscv64, -accel kvm",
                                 KvmHost::kernel(), KvmHost::qemu())}};
+        if (is_wanted(wanted_, "turn") || is_wanted(wanted_, "wake") || is_wanted(wanted_, "memory"))
+            for (auto const count : vms) together(count);
+        if (is_wanted(wanted_, "linux_vcpus"))
+            for (auto const count : vcpus) linux_boot(count);
         if (is_wanted(wanted_, "ipi_vcpus") || is_wanted(wanted_, "hart_start_vcpus"))
-            for (auto const count : vcpus) smp(count);
+            for (auto const count : vcpus)
+                if (count > 1) smp(count);
         return record_;
     }
 
 private:
-    std::string boot(u32 harts, std::string const& script) {
-        KvmGuests const guests{.files = {{"bench", guest_elf("bench")}}, .script = script};
-        auto const transcript =
-            run_and_record(host_.machine({.harts = harts}, guests), patience, "bench done");
+    static std::string run(QemuMachine const& machine, std::string_view until) {
+        auto const transcript = run_and_record(machine, patience, until);
         if (transcript.result.end == SessionEnd::signalled) throw Failure{ExitCode::internal, "Interrupted."};
         return transcript.console;
     }
@@ -64,13 +105,48 @@ private:
 
     void smp(u32 count) {
         fmt::print(stderr, "antler: bench: {} vCPUs on {} harts ({})\n", count, harts_for_vcpus, kvm);
-        auto const console =
-            boot(harts_for_vcpus, fmt::format("qemu-system-riscv64 -accel kvm -M virt -nodefaults -display "
-                                              "none -m 256M -smp {0} -kernel /guests/bench -append "
-                                              "row=ipi_pingpong -serial stdio </dev/null\n",
-                                              count));
+        auto const script = fmt::format(
+            "qemu-system-riscv64 -accel kvm -M virt -nodefaults -display none -m 256M -smp {} -kernel "
+            "/guests/bench "
+            "-append row=ipi_pingpong -serial stdio </dev/null\n",
+            count);
+        auto const console = run(host_.machine({.harts = harts_for_vcpus},
+                                               {.files = {{"bench", guest_elf("bench")}}, .script = script}),
+                                 "bench done");
         keep("ipi_vcpus", count, number_after(console, "bench ipi_pingpong "));
         keep("hart_start_vcpus", count, number_after(console, "bench hart_start "));
+    }
+
+    // On one hart, all of them.
+    void together(u32 count) {
+        fmt::print(stderr, "antler: bench: {} VMs ({})\n", count, kvm);
+        KvmGuests guests{.script = fmt::format(many_vms, count, ticks_of_a_nap)};
+        for (auto const* const name : {"nap", "bench", "pingpong"})
+            guests.files.emplace_back(name, guest_elf(name));
+        auto machine = host_.machine({}, guests);
+        machine.memory = board_memory;
+        auto const console = run(machine, "all said");
+        keep("memory", count, number_after(console, "memory "));
+        keep("wake", count, number_after(console, "bench wake_1ms "));
+        if (count == 1) return;
+        auto const round = number_after(console, "bench turn ");
+        keep("turn", count, round ? std::optional{*round / count} : std::nullopt);
+    }
+
+    void linux_boot(u32 count) {
+        fmt::print(stderr, "antler: bench: Linux with {} vCPUs on {} harts ({})\n", count, harts_for_vcpus,
+                   kvm);
+        auto const script = fmt::format(
+            "{}harts={}\nboot entry entry \"$serial\" -serial stdio\n"
+            "boot linux linux \"$serial\" -serial stdio\n",
+            kvm_boot_function(), count);
+        KvmGuests const guests{.files = {{"linux", BenchBoards::kernel()},
+                                         {"initramfs", boards_.initramfs()},
+                                         {"entry", boards_.padded_entry()}},
+                               .script = script};
+        auto const console = run(host_.machine({.harts = harts_for_vcpus}, guests), "kvm: over");
+        auto const figures = kvm_boot_figures(console, kvm);
+        keep("linux_vcpus", count, find(figures, "linux_boot", kvm));
     }
 
     std::vector<std::string> const& wanted_;
@@ -78,6 +154,7 @@ private:
     BlockedSignals blocked_;
     WorkDirectory work_;
     KvmHost host_{work_.path()};
+    BenchBoards boards_{work_.path()};
     Record record_;
 };
 

@@ -1,4 +1,4 @@
-// What grows with the number of vCPUs under KVM.
+// What grows with the number of VMs and of vCPUs under KVM.
 #pragma once
 
 #include <string>
@@ -8,8 +8,8 @@
 
 namespace antler::cli {
 
-// Points of the curves of bench_scale.hpp over vCPUs.  There are none of switches: a guest whose interrupt is
-// pending does not give its hart away by wfi there, so nothing tells what a switch takes.
+// Points of the curves of bench_scale.hpp.  There are none of `switch`: a guest whose interrupt is pending
+// does not give its hart away by wfi there, so `turn`, with a timer, tells what it takes.
 [[nodiscard]] Record measure_scale_kvm(std::vector<std::string> const& wanted,
                                        std::vector<std::string>& problems);
 

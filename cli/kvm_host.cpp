@@ -112,6 +112,24 @@ std::vector<std::string> needed_libraries(std::string_view printed) {
     return names;
 }
 
+void KvmGuests::open_disks(Path const& work, unsigned count) {
+    constexpr std::array<std::string_view, 2> drivers{"virtio_mmio", "virtio_blk"};
+    for (auto const& module : collect_modules(newest_modules(guest_packages()).value(), drivers)) {
+        auto const file = work / fmt::format("{}.ko", module.name);
+        write_file(file, module.bytes);
+        files.emplace_back(module.name + ".ko", file);
+        script += fmt::format("insmod /guests/{}.ko\n", module.name);
+    }
+    auto const letters = std::string_view{"abcdefgh"}.substr(0, count);
+    script += fmt::format(
+        "for try in 1 2 3 4 5 6 7 8 9; do [ -e /dev/vd{} ] && break; sleep 1; done\n"
+        "for disk in {}; do\n"
+        "    read -r serial </sys/block/vd$disk/serial\n"
+        "    ln -s vd$disk /dev/$serial\n"
+        "done\n",
+        letters.back(), fmt::join(letters, " "));
+}
+
 std::string KvmHost::kernel() {
     auto const modules = newest_modules(guest_packages());
     return modules ? modules->filename().string() : std::string{};

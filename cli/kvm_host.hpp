@@ -18,6 +18,10 @@ namespace antler::cli {
 struct KvmGuests {
     std::vector<std::pair<std::string, Path>> files{};  // guests/NAME
     std::string script{};                               // of busybox' shell; what it prints is the console's
+
+    // The script goes on where the board's drives have their serial numbers in /dev; modules are written into
+    // this folder.
+    void open_disks(Path const& work, unsigned count);
 };
 
 class KvmHost {

@@ -1,7 +1,8 @@
 // Two of these on one hart pass it to each other by wfi, and one says what a change from one VM to the other
 // takes: `bench world_switch_seen INSTRUCTIONS`, or `world_switch_seen_fp` where the command line says `fp`;
 // where it says `v` they change a vector register, and where it says `sta` they are told what others had of
-// their time.
+// their time.  Where it says `naps=N` each of them sleeps for N ticks, again and again: `bench turn
+// INSTRUCTIONS` is what it takes until it is the same one's turn again.
 #include <array>
 #include <span>
 #include <utility>
@@ -30,9 +31,36 @@ void sort(std::span<u64> taken) {
         for (auto at = i; at > 0 && taken[at] < taken[at - 1]; --at) std::swap(taken[at], taken[at - 1]);
 }
 
+// Sleeps so many times until its timer comes.
+void nap(u64 times, u64 ticks) {
+    for (; times != 0; --times) {
+        auto const end = now() + ticks;
+        csr::stimecmp::write(end);
+        do wait_for_interrupt();
+        while (now() < end);
+    }
+}
+
+void take_naps(u64 ticks) {
+    csr::sie::write(irq::bit(irq::timer));
+    while (!told("talks")) nap(rounds, ticks);
+    nap(rounds * batches_to_look_at, ticks);  // until the others have come
+    auto const all = std::span{taken}.first(batches_to_look_at);
+    for (auto& one : all) {
+        auto const start = bench::start_of_tick();
+        nap(rounds * rounds, ticks);
+        one = now() - start;
+    }
+    sort(all);
+    bench::report("turn", bench::tenths(all[all.size() / 2], rounds * rounds));
+    say("bench done");
+    power_off(sbi::ResetReason::none);
+}
+
 }  // namespace
 
 void run() {
+    if (auto const ticks = number_of("naps=")) return take_naps(ticks);
     // An interrupt that is always pending and never taken: wfi ends at once, but lets others go first.
     csr::sie::write(irq::bit(irq::timer));
     bool const sstc = !expect_trap([] { csr::stimecmp::write(0); });

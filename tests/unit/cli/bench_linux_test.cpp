@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "cli/bench_latency.hpp"
+#include "cli/bench_login.hpp"
 #include "cli/bench_timeline.hpp"
 #include "cli/bench_workloads.hpp"
 #include "cli/plot.hpp"
@@ -41,6 +42,29 @@ TEST(ABoot, HasItsStagesFromLinuxOwnLog) {
         "mark 0.9 Run /sbin/init\nmark\nmark x Run /init as init process\nmark 1\n",
         "native");
     EXPECT_EQ(figures, (Figures{{"boot/cpus", "native", 4e6}, {"boot/init", "native", 862378000}}));
+}
+
+TEST(ALogin, HasTheExitsThatKvmCountsByKindAndTheRest) {
+    EXPECT_EQ(kvm_login_exits("kvm: exits csr_exit_user 0\r\nkvm: exits ecall_exit_stat 20\r\n"
+                              "kvm: exits exits 100\nkvm: exits mmio_exit_kernel 30\n"
+                              "kvm: exits mmio_exit_user 15\nkvm: exits wfi_exit_stat 5\nkvm: counted\n"),
+              (Figures{{"login_exits/demand and interrupt", "kvm", 30},
+                       {"login_exits/mmio", "kvm", 45},
+                       {"login_exits/sbi", "kvm", 20},
+                       {"login_exits/wait", "kvm", 5}}));
+    EXPECT_TRUE(kvm_login_exits("debian login:").empty());
+}
+
+TEST(ALogin, StandsBesideThoseOfTheOthers) {
+    auto const page = login_section({{},
+                                     {{"login", "native", 1000},
+                                      {"login", "antler", 1010},
+                                      {"login_exits/sbi", "antler", 28},
+                                      {"login_exits/interrupt", "antler", 2},
+                                      {"login", "kvm", 2000},
+                                      {"login_exits/sbi", "kvm", 40}}});
+    EXPECT_TRUE(page.contains("| 1,000 | 1,010 | 2,000 | 1.0100 | 2.0000 |\n")) << page;
+    EXPECT_TRUE(page.contains("| interrupt | 2 |  |\n| sbi | 28 | 40 |\n| all | 30 | 40 |\n")) << page;
 }
 
 TEST(ATimeLine, HasABarForEachStageThatTookTime) {

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "cli/bench_measure.hpp"
+
 namespace antler::cli {
 namespace {
 
@@ -12,6 +14,12 @@ TEST(ACurve, HasThePointsThatItsRowsName) {
                           {"switch/x", "antler", 1},     {"switch", "antler", 1}};
     EXPECT_EQ(points_of(figures, "switch", "antler"),
               (std::vector<std::pair<double, double>>{{2, 320}, {128, 330}}));
+}
+
+TEST(ABoard, SaysLastWhenItWasEntered) {
+    EXPECT_EQ(last_number("OpenSBI v1.6\r\n12\r\n34567\r\n\n"), 34567);
+    EXPECT_EQ(last_number("34"), 34);
+    EXPECT_EQ(last_number("\n"), 0);
 }
 
 TEST(ASwitch, MayGrowByATenthFromTwoVmsToManyAndNoMore) {

@@ -32,5 +32,22 @@ TEST(KvmRuns, NameRowsAsAntlersAreWhereHartsHaveInterruptFiles) {
     EXPECT_EQ(kvm_row("sbi_base"), "sbi_base");
 }
 
+TEST(KvmBoots, AreToldApartByTheirConsolesAndTheLeastCounts) {
+    auto const figures = kvm_boot_figures(
+        "entry 100\r\nlinux marker 10300\nlinux exits 26000\r\nlinux marker 10200\nlinux exits 26314\n"
+        "virtio marker 1\nvirtio exits 700\npci exits 900\n",
+        "kvm");
+    EXPECT_EQ(figures, (Figures{{"linux_boot", "kvm", 10100 * 100},
+                                {"linux_exits", "kvm", 26000},
+                                {"linux_exits_virtio", "kvm", 700},
+                                {"linux_exits_virtio_pci", "kvm", 900}}));
+}
+
+TEST(KvmBoots, HaveNoLengthWithoutTheirBegin) {
+    EXPECT_EQ(kvm_boot_figures("linux marker 10300\nvirtio exits 700\n", "kvm"),
+              (Figures{{"linux_exits_virtio", "kvm", 700}}));
+    EXPECT_TRUE(kvm_boot_figures("kvm: over\n", "kvm").empty());
+}
+
 }  // namespace
 }  // namespace antler::cli
