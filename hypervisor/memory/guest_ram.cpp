@@ -58,9 +58,22 @@ void GuestRam::abandon_fill() {
     job_.reset();
 }
 
-Result<Page<Dirty>> GuestRam::begin_populate(Gpa at) {
+Result<bool> GuestRam::bring_step(HartView& view, Gpa at, u64 bytes) {
+    if (!job_) {
+        if (space_.lookup_kept(at)) return true;
+        job_.emplace(TRY(begin_populate(at, granule_bytes)));
+        job_at_ = at;
+    }
+    if (!job_->step(view, bytes)) return false;
+    auto page = std::move(*job_).finish();
+    job_.reset();
+    TRY(finish_populate(view, job_at_, std::move(page)));
+    return job_at_ == at;
+}
+
+Result<Page<Dirty>> GuestRam::begin_populate(Gpa at, u64 most) {
     if (!contains(at)) return Err{Error::out_of_range};
-    auto const room = space_.room_around(at, range_, granule_bytes);
+    auto const room = space_.room_around(at, range_, most);
     if (room == 0) return Err{space_.lookup_kept(at) ? Error::already_exists : Error::bad_state};
     if (!colours_.any()) return space_.frames().take_coloured(Pool::guest, colours_, space_.owner());
     return space_.frames().take_up_to(Pool::guest, largest_order(room, 0), space_.owner());

@@ -33,21 +33,22 @@ public:
     // Maps zeroed memory at the first place that has none, with the largest block that fits and is free: call
     // until it says true.  A call zeroes `bytes` at most.  Devices alone get it where harts come by touch.
     [[nodiscard]] Result<bool> fill_step(HartView& view, u64 bytes);
-    // Gives back a block that fill_step() was still zeroing.
+    // Gives back a block that fill_step() or bring_step() was still zeroing.
     void abandon_fill();
     // How far fill_step() has come.
     [[nodiscard]] u64 filled_bytes() const { return filled_; }
 
-    // One zeroed block around an address of the range: 2 MiB, or as large as fits and is free.  Calls
+    // One zeroed block around an address of the range: `most` bytes, or as large as fits and is free.  Calls
     // `between()` after each `step` bytes of zeroing, or only where somebody wants this hart, with no window
     // open and no lock held, so that interrupts can be taken.
     template <class Between>
-    [[nodiscard]] Result<Populated> populate(HartView& view, Gpa at, u64 step, Between const& between) {
+    [[nodiscard]] Result<Populated> populate(HartView& view, Gpa at, u64 most, u64 step,
+                                             Between const& between) {
         if (space_.is_parted()) {
             auto shown = show(view, at);
             if (shown || shown.error() != Error::not_found) return shown;
         }
-        auto page = begin_populate(at);
+        auto page = begin_populate(at, most);
         if (!page) {
             if (page.error() == Error::already_exists) return came_second(view);
             return Err{page.error()};
@@ -74,8 +75,11 @@ public:
         return true;
     }
     [[nodiscard]] Result<Populated> populate(HartView& view, Gpa at) {
-        return populate(view, at, granule_bytes, [] {});
+        return populate(view, at, granule_bytes, granule_bytes, [] {});
     }
+    // The same of 2 MiB ahead, for a guest that does not run: call until it says true.  A call zeroes `bytes`
+    // at most.
+    [[nodiscard]] Result<bool> bring_step(HartView& view, Gpa at, u64 bytes);
 
     // Moves the whole granules at the front of a payload into the guest's memory where they lie, when both
     // sides are aligned; returns how many bytes that were.  The payload is reserved memory that the house
@@ -90,7 +94,7 @@ private:
     // Harts of a parted space get what devices have.
     [[nodiscard]] Result<Populated> show(HartView& view, Gpa at);
     [[nodiscard]] Populated found(HartView& view, Gpa at, u64 bytes, bool added_tables);
-    [[nodiscard]] Result<Page<Dirty>> begin_populate(Gpa at);
+    [[nodiscard]] Result<Page<Dirty>> begin_populate(Gpa at, u64 most);
     [[nodiscard]] Result<Populated> finish_populate(HartView& view, Gpa at, Page<Zeroed>&& page);
     // Another hart did it.
     [[nodiscard]] Populated came_second(HartView& view);
@@ -101,6 +105,7 @@ private:
     bool for_devices_;
     u64 filled_ = 0;
     std::optional<ZeroJob> job_{};
+    Gpa job_at_{};  // of bring_step()
 };
 
 }  // namespace antler::memory

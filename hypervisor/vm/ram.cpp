@@ -1,6 +1,8 @@
 // Copies through the VM window while this hart serves the VM, and through the copy window else.
 #include "vm/ram.hpp"
 
+#include <algorithm>
+
 #include "hart/csr.hpp"
 #include "hart/fence.hpp"
 #include "hart/guest_access.hpp"
@@ -14,6 +16,8 @@ using memory::granule_bytes;
 
 constexpr u64 step_bytes = granule_bytes;
 constexpr u64 zero_bytes = 256 * 1024;  // of a page on demand, between looks at the interrupts
+// Of a page on demand that the hypervisor touches before its guest: there it cannot look at the interrupts.
+constexpr u64 own_touch_bytes = isa::Pte::napot_bytes;
 constexpr u64 place_bytes =
     16 * 1024;  // a step of placing an image is short enough for guests that wait meanwhile
 
@@ -55,7 +59,7 @@ Result<void> Ram::touch(Gpa at) {
     if (touch_gap(at)) return {};
     auto& core = this_core();
     auto const populated =
-        TRY(ram_.populate(core.view, at, zero_bytes, [&] { (void)core.serve_interrupts(); }));
+        TRY(ram_.populate(core.view, at, granule_bytes, zero_bytes, [&] { (void)core.serve_interrupts(); }));
     fence<FenceSite::table_touched, FenceSite::page_touched>(core.view, ram_.space(), populated.stale);
     return {};
 }
@@ -63,7 +67,8 @@ Result<void> Ram::touch(Gpa at) {
 Result<void> Ram::populate(Gpa at) {
     auto& core = this_core();
     // A guest that may still find nothing there touches it itself, and fences then.
-    static_cast<void>(TRY(ram_.populate(core.view, at, zero_bytes, [&] { core.serve_fences(); })));
+    static_cast<void>(
+        TRY(ram_.populate(core.view, at, own_touch_bytes, own_touch_bytes, [&] { core.serve_fences(); })));
     return {};
 }
 
@@ -75,6 +80,10 @@ Result<void> Ram::fill() {
 
 Result<bool> Ram::fill_step() {
     return ram_.fill_step(this_core().view, zero_bytes);
+}
+
+Result<bool> Ram::bring_step(Gpa at) {
+    return ram_.bring_step(this_core().view, at, zero_bytes);
 }
 
 bool Ram::give_back_step() {
@@ -172,7 +181,9 @@ Result<void> Ram::clear(Gpa at, u64 count) {
 
 Result<bool> Ram::place_step(Segment const& segment, u64& done) {
     auto const end = done < segment.file.size ? segment.file.size : segment.memory_bytes;
-    auto const count = end - done < place_bytes ? end - done : place_bytes;
+    auto const in_granule = granule_bytes - (segment.at + done).offset_in(granule_bytes);
+    auto const count = std::min({end - done, place_bytes, in_granule});
+    if (!TRY(bring_step(segment.at + done))) return false;
     if (done < segment.file.size) {
         auto const* const file = static_cast<u8 const*>(memory::house_view(segment.file.start));
         TRY(write(segment.at + done, {file + done, count}));

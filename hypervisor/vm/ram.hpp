@@ -119,6 +119,9 @@ public:
     // Gives back all of it, and the tables, in bounded steps; no hart is in the space any more.
     [[nodiscard]] bool give_back_step();
 
+    // What lies around an address, before its guest runs: a short step at a time; true when it is there.
+    [[nodiscard]] Result<bool> bring_step(Gpa at);
+
     // Puts the next part of an image where it belongs, from `done` on, and moves `done`; what lies beyond its
     // file is zero.  True when all of it is there.
     [[nodiscard]] Result<bool> place_step(Segment const& segment, u64& done);

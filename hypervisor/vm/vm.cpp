@@ -95,6 +95,7 @@ Result<bool> Vm::power_on_step() {
             placing_ = {placing_.image + 1, 0};
         return false;
     }
+    if (!TRY(ram_.bring_step(description_.device_tree))) return false;
     TRY(write_device_tree(*this));
     for (u32 id = 0; id < description_.vcpus; ++id)
         vcpus_[id]->paused.store(false, std::memory_order_relaxed);

@@ -370,7 +370,7 @@ TEST(GuestRam, ATouchIsZeroedInStepsWithRoomForInterrupts) {
     GuestRam memory{space, {ram, 4_MiB}};
     auto& view = *machine.views[0];
     u32 pauses = 0;
-    auto const done = memory.populate(view, ram, 64_KiB, [&] {
+    auto const done = memory.populate(view, ram, 2_MiB, 64_KiB, [&] {
         ++pauses;
         EXPECT_FALSE(machine.see(0, copy_window));
         // Meanwhile another hart touches the same block: it wins, and nothing is lost.

@@ -313,5 +313,39 @@ TEST(VmLife, PlacesImagesInShortStepsAndZeroesWhatIsBeyondTheFile) {
     frames.give_back(std::move(page));
 }
 
+TEST(VmLife, PlacesImagesInMemoryOnDemandThatComesInShortStepsAndWhole) {
+    constexpr u64 megabyte = u64{1} << 20, step = u64{16} << 10;
+    World world{1};
+    auto& vm = world.add({.vcpus = 1, .filled = false, .memory_bytes = 8 * megabyte});
+    auto& space = vm.ram().space();
+    auto const held = [&] { return space.frames().accounting(space.owner()).guest_bytes; };
+    // From one block into the next, in the middle of a step.
+    constexpr u64 edge = World::code + 4 * megabyte, at = edge - step / 2;
+    Segment const segment{Gpa{at}, {}, 2 * step};
+    u64 done = 0;
+    u32 steps = 0, placing = 0;
+    for (bool whole = false; !whole; ++steps) {
+        auto const last = done;
+        auto const before = held();
+        whole = vm.ram().place_step(segment, done).value();
+        placing += done != last;
+        EXPECT_LE(done - last, step);
+        EXPECT_LE(held() - before, 2 * megabyte);
+    }
+    EXPECT_EQ(placing, 3U);
+    EXPECT_EQ(steps, 3U + 2 * 7U);  // a block is zeroed in eight, the last of which places too
+    EXPECT_EQ(held(), 4 * megabyte);
+    EXPECT_EQ(space.lookup(Gpa{at})->leaf_bytes, 2 * megabyte);
+    EXPECT_EQ(space.lookup(Gpa{edge})->leaf_bytes, 2 * megabyte);
+    // One that is not whole yet goes back with the rest.
+    Segment const late{Gpa{edge + 2 * megabyte}, {}, step};
+    done = 0;
+    EXPECT_FALSE(vm.ram().place_step(late, done).value());
+    EXPECT_EQ(held(), 6 * megabyte);
+    while (!vm.ram().give_back_step()) {
+    }
+    EXPECT_EQ(held(), 0U);
+}
+
 }  // namespace
 }  // namespace antler::vm

@@ -294,6 +294,37 @@ TEST(MemoryOnDemandOfAVm, ComesWhenItIsTouched) {
     EXPECT_EQ(vcpu.exits[static_cast<usize>(ExitKind::demand)], 1U);
 }
 
+// There it cannot look at the interrupts while it zeroes.
+TEST(MemoryOnDemandOfAVm, ComesInShortPiecesWhereTheHypervisorTouchesItFirst) {
+    constexpr u64 most = u64{64} << 10, megabyte = u64{1} << 20;
+    World world{1};
+    auto& vm = world.add({.vcpus = 1, .filled = false, .memory_bytes = 32 * megabyte});
+    world.start(vm);
+    auto& space = vm.ram().space();
+    auto const held = [&] { return space.frames().accounting(space.owner()).guest_bytes; };
+    std::array<u8, 64> bytes{};
+    u64 word = 1;
+    auto touched = World::code + 4 * megabyte + 0x456;
+    auto const expect_little = [&](auto const& touch) {
+        auto const before = held();
+        touch(Gpa{touched});
+        EXPECT_EQ(space.lookup(Gpa{touched})->leaf_bytes, most);
+        EXPECT_EQ(held() - before, most);
+        touched += 2 * megabyte;
+    };
+    expect_little([&](Gpa at) { EXPECT_TRUE(vm.ram().read(at, bytes)); });
+    expect_little([&](Gpa at) { EXPECT_TRUE(vm.ram().write(at, bytes)); });
+    expect_little([&](Gpa at) { EXPECT_TRUE(vm.ram().load(at, word)); });
+    expect_little([&](Gpa at) { EXPECT_TRUE(vm.ram().store(at, word)); });
+    expect_little([&](Gpa at) { EXPECT_TRUE(vm.ram().find(at)); });
+    EXPECT_EQ(bytes, (std::array<u8, 64>{}));
+    // What is left around such a piece comes when the guest touches it, in as few pieces as fit.
+    auto const around = World::code + 5 * megabyte;
+    EXPECT_TRUE(vm.ram().touch(Gpa{around}));
+    EXPECT_EQ(space.lookup(Gpa{around})->leaf_bytes, most);
+    EXPECT_TRUE(vm.ram().is_mapped(Gpa{around + megabyte - 1}));
+}
+
 TEST(MemoryOnDemandOfAVm, IsWhatItsDevicesHaveFromTheStart) {
     World world{1};
     auto& vm = world.add({.vcpus = 1, .filled = false, .parted = true, .memory_bytes = u64{8} << 20});
