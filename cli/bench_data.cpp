@@ -40,7 +40,7 @@ constexpr std::array rows{
     BenchRow{"demand_2m_rest", "the same, without the loop that zeroes", 900},
     BenchRow{"balloon_page", "page into the balloon, of 128 in a list that lie apart", std::nullopt},
     BenchRow{"balloon_back", "page out of the balloon, and touched", std::nullopt},
-    BenchRow{"split_2m", "page of 2 MiB split for one of its pages", std::nullopt},
+    BenchRow{"split_2m", "page of 2 MiB split for one of its pages", 2'500},
     BenchRow{"stimecmp_wfi", "stimecmp in one tick, then wfi", 110},
     BenchRow{"stimecmp_irq", "stimecmp now, interrupt taken", std::nullopt},
     BenchRow{"wake_1ms", "lateness of a wake-up after 1 ms", 300},

@@ -226,6 +226,7 @@ private:
     [[nodiscard]] Hpa take_from(Stock& stock);
     void free_table(Hpa table, FlushDebt& debt);
 
+    void fill_table(Hpa table, unsigned level, isa::Pte first, u64 entry_step, u64 sixteen_step);
     [[nodiscard]] Result<void> split_leaf(Place const& place, FlushDebt& debt);
     // Splits leaves that begin before, or end behind, the stretch.
     [[nodiscard]] Result<bool> fit_leaf(Place const& place, Stretch const& rest, FlushDebt& debt);

@@ -24,6 +24,17 @@ void TreeOf<X>::free_table(Hpa table, FlushDebt& debt) {
     frames_->retire({table, page_bytes}, debt.freed_);
 }
 
+// Of a table that is in no tree yet: whoever puts it there shows all of its entries at once.
+template <isa::Xlen X>
+void TreeOf<X>::fill_table(Hpa table, unsigned level, Pte first, u64 entry_step, u64 sixteen_step) {
+    auto next = first.raw;
+    auto* each = &entry(table, 0);
+    for (auto* const end = each + scheme().entries(level); each != end; next += sixteen_step) {
+        for (auto* const group_end = each + group_entries; each != group_end; next += entry_step)
+            *each++ = static_cast<Entry>(next);
+    }
+}
+
 // The same translation before and after each store.
 template <isa::Xlen X>
 Result<void> TreeOf<X>::split_leaf(Place const& place, FlushDebt& debt) {
@@ -47,11 +58,8 @@ Result<void> TreeOf<X>::split_leaf(Place const& place, FlushDebt& debt) {
     bool const napot = level == 0 && kind_.extensions.svnapot;
     do {
         // A group's sixteen entries are equal; others step by what one covers.
-        auto next = make_leaf(pte.target(), attributes_of(pte), napot).raw;
-        for (u64 i = 0; i < scheme().entries(level); ++i) {
-            store(table, i, {next});
-            if (!napot || i % group_entries == group_entries - 1) next += napot ? group_step : ppn_step(step);
-        }
+        fill_table(table, level, make_leaf(pte.target(), attributes_of(pte), napot),
+                   napot ? 0 : ppn_step(step), napot ? group_step : 0);
     } while (!replace(place, place.index, pte, Pte::table(table)));
     debt.request_.add_all();
     return {};
