@@ -147,8 +147,8 @@ void disturb(void* argument) {
             since = now();
         } else if (now() - since > patience_seconds * guest().hertz) {
             bool const is_whole = sum_of_itself() == whole;
-            say("hostile: nothing happens any more behind {} actions{}", actions,
-                is_whole ? "" : ", and its own code is another");
+            say("hostile: nothing happens any more behind {} actions, in number {} ({}) of this life{}",
+                actions, stage.done, stage.doing, is_whole ? "" : ", and its own code is another");
             (is_whole ? stage.ledger.stuck : stage.ledger.lost).fetch_add(1);
             stage.ledger.actions.fetch_add(1);
             (void)sbi::reset(sbi::ResetType::cold_reboot, sbi::ResetReason::none);
@@ -158,8 +158,9 @@ void disturb(void* argument) {
 
 void destroy_self(Stage& stage) {
     auto& random = stage.random;
-    // Somebody who begins where nothing is, for ever.
-    if (stage.harts > 2 && random.one_in(4)) (void)sbi::hart_start(2, stage.evil(), stage.number());
+    // Somebody who begins where there may be nothing good.
+    if (stage.harts > 2 && random.one_in(4))
+        (void)sbi::hart_start(2, random.one_in(2) ? stage.rewritten : stage.elsewhere(), stage.number());
     constexpr u64 test_device = 0x10'0000;
     switch (random.below(8)) {
         case 0: (void)sbi::reset(sbi::ResetType::cold_reboot, sbi::ResetReason::none); break;

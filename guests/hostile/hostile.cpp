@@ -132,6 +132,8 @@ void run() {
     for (u64 done = 0; done < most && ledger.actions < goal; ++done) {
         auto const& action = choose(stage.random);
         if (verbose) say("hostile: {} {}", done, action.name);
+        stage.doing = action.name;
+        stage.done = done;
         action.run(stage);
         stage.restore();
         ledger.actions.fetch_add(1);

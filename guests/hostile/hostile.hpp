@@ -20,6 +20,7 @@ public:
           ledger{ledger},
           arena{take_pages(arena_bytes / page_bytes, 2 << 20)},
           rewritten{take_pages(1)},
+          guarded{guard_tables()},
           own_start{reinterpret_cast<u64>(&_start)},
           ram_end{guest().ram.end().raw()},
           harts{guest().hart_count},
@@ -39,6 +40,9 @@ public:
     [[nodiscard]] u64 harmless() { return arena + random.below(arena_bytes - 64); }
     // A number: few bits, many bits, an address.
     [[nodiscard]] u64 number();
+    // Where it may be sent to without its own registers hurting it: not into its own memory.
+    [[nodiscard]] u64 elsewhere();
+    [[nodiscard]] u64 guard_tables() const;
     [[nodiscard]] Mode mode() { return random.one_in(2) ? Mode::user : Mode::supervisor; }
 
     // An interrupt ends what lasts longer than a tick, or than half of one.  Where the hart has a timer for
@@ -57,12 +61,16 @@ public:
     CodePage code{};
     u64 arena;
     u64 rewritten;  // a page whose first word another hart changes
+    u64 guarded;    // satp with which U-mode sees everything but what this guest needs to go on
     u64 own_start;  // from here to the arena is what it needs to go on
     u64 ram_end;
     u64 harts;
     u64 tick;
     bool has_sstc;
     bool has_vectors;
+    // For whoever asks why nothing happens any more.
+    std::string_view doing{};
+    u64 done = 0;
 };
 
 // Each is one action.

@@ -86,7 +86,7 @@ void return_oddly(Stage& stage) {
     else
         csr::sstatus::clear(sstatus_bit::spp);
     if (stage.random.one_in(2)) csr::sstatus::set(sstatus_bit::spie);
-    if (stage.random.one_in(4)) csr::sepc::write(stage.evil());
+    if (stage.random.one_in(4)) csr::sepc::write(stage.elsewhere());
     (void)stage.run_at(Mode::supervisor, stage.code.at(), {});
 }
 
@@ -137,6 +137,8 @@ void run_nonsense(Stage& stage) {
         registers.x(i) = random.one_in(4) ? stage.device() : stage.harmless() & ~u64{7};
     csr::sie::write(irq::bit(irq::timer));
     stage.limit_time();
+    csr::satp::write(stage.guarded);
+    sfence_vma();
     (void)run_user(registers);
 }
 

@@ -54,6 +54,11 @@ u64 Stage::evil() {
     return at + reach > own_start && at < arena ? harmless() : at;
 }
 
+u64 Stage::elsewhere() {
+    auto const at = any_address();
+    return guest().ram.contains(Gpa{at}) ? at + guest().ram.size : at;
+}
+
 u64 Stage::any_address() {
     switch (random.below(16)) {
         case 0: return 0;

@@ -73,6 +73,21 @@ constexpr std::array accesses{
 
 }  // namespace
 
+u64 Stage::guard_tables() const {
+    constexpr u64 entries = page_bytes / 8;
+    constexpr u64 megapage = 2 << 20, gigapage = u64{1} << 30;
+    constexpr u64 own = pte::rwx;
+    auto const root = take_pages(2);
+    auto const second = root + page_bytes;
+    for (u64 i = 0; i < entries; ++i) {
+        put(root, i, i < entries / 2 ? i * gigapage >> 2 | own | pte::u : 0);
+        auto const at = own_gigapage * gigapage + i * megapage;
+        put(second, i, at >> 2 | own | (at >= arena && at < arena + arena_bytes ? pte::u : 0));
+    }
+    put(root, own_gigapage, pointer(second));
+    return static_cast<u64>(PagingMode::sv39) << 60 | root >> 12;
+}
+
 void build_tree(Stage& stage) {
     auto& random = stage.random;
     for (int i = 0; i < 8; ++i)
