@@ -1,8 +1,8 @@
 // Two of these on one hart pass it to each other by wfi, and one says what a change from one VM to the other
 // takes: `bench world_switch_seen INSTRUCTIONS`, or `world_switch_seen_fp` where the command line says `fp`;
 // where it says `v` they change a vector register, and where it says `sta` they are told what others had of
-// their time.  Where it says `naps=N` each of them sleeps for N ticks, again and again: `bench turn
-// INSTRUCTIONS` is what it takes until it is the same one's turn again.
+// their time.  Where it says `naps=N` each of them sleeps for N ticks, again and again, after as many
+// seconds as `after=` says: `bench turn INSTRUCTIONS` is what it takes until it is the same one's turn again.
 #include <array>
 #include <span>
 #include <utility>
@@ -43,6 +43,7 @@ void nap(u64 times, u64 ticks) {
 
 void take_naps(u64 ticks) {
     csr::sie::write(irq::bit(irq::timer));
+    nap(1, number_of("after=") * guest().hertz);  // the others start meanwhile
     while (!told("talks")) nap(rounds, ticks);
     nap(rounds * batches_to_look_at, ticks);  // until the others have come
     auto const all = std::span{taken}.first(batches_to_look_at);
