@@ -13,6 +13,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <limits>
 #include <utility>
 
 #include "cli/failure.hpp"
@@ -123,6 +124,10 @@ void ChildProcess::kill() {
     ::kill(pid_, SIGKILL);
 }
 
+int poll_timeout(std::chrono::milliseconds left) {
+    return static_cast<int>(std::clamp<long>(left.count(), 0, std::numeric_limits<int>::max()));
+}
+
 Captured capture(Arguments const& arguments, std::chrono::seconds limit) {
     using Clock = std::chrono::steady_clock;
     auto const deadline = Clock::now() + limit;
@@ -132,11 +137,9 @@ Captured capture(Arguments const& arguments, std::chrono::seconds limit) {
     Captured captured;
     std::array<char, 16384> chunk{};
     for (;;) {
-        auto const left =
-            std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
+        auto const left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now());
         pollfd waiting{.fd = printed.ours.get(), .events = POLLIN, .revents = 0};
-        int const ready =
-            left > 0 ? ::poll(&waiting, 1, static_cast<int>(std::min<long>(left, 1'000'000))) : 0;
+        int const ready = left.count() > 0 ? ::poll(&waiting, 1, poll_timeout(left)) : 0;
         if (ready < 0 && errno == EINTR) continue;
         if (ready <= 0) {
             captured.timed_out = true;

@@ -80,6 +80,8 @@ struct Captured {
     std::string output;  // what went to both streams
     [[nodiscard]] bool succeeded() const { return !timed_out && status == 0; }
 };
+// What poll(2) is told where so much is left; more than it can be told is its most.
+[[nodiscard]] int poll_timeout(std::chrono::milliseconds left);
 [[nodiscard]] Captured capture(Arguments const& arguments, std::chrono::seconds limit);
 
 }  // namespace antler::cli

@@ -13,7 +13,7 @@ TEST_P(StubbornTlb, NoHartFindsWhatWasTakenAway) {
                    "norm:sfence_vma_ordering_semantics norm:hfence-gvma_op norm:hfence-vvma_limits "
                    "norm:asid_hart_private norm:hgatp_op_hfence_gvma norm:Svnapot_cache_entries "
                    "norm:hfence-gvma_mode norm:hgatp_vmid_lsbs");
-    auto const steps = fake::steps(1'000, 600'000);
+    auto const steps = fake::steps(1'000, 700'000);
     RecordProperty("amount", std::to_string(3 * steps));
     u64 checks = 0, translations = 0;
     for (u64 seed = 1; seed <= 3; ++seed) {
