@@ -49,7 +49,11 @@ void Core::give_away(Vcpu& vcpu, Core& to) {
 void Core::serve_arrivals() {
     auto* vcpu = arrivals.exchange(nullptr, std::memory_order_acquire);
     auto const now = hart::time();
-    charge_current(now);
+    if (queue.empty()) {
+        end_solitude(now);
+    } else {
+        charge_current(now);
+    }
     while (vcpu != nullptr) {
         auto* const next = vcpu->next_arrival;
         adopt(*vcpu);
