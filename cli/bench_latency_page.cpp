@@ -15,8 +15,9 @@ constexpr std::string_view head = R"(
 Exact, in microseconds of the guest's clock, of which an instruction is a thousandth. A program in a Linux guest (guests/linux/naps.cpp)
 does as cyclictest does: with a real-time priority it sleeps until the next millisecond by its monotonic clock, 2,000 times,
 and asks how late it is. Its own kernel is in it: that is all of `native`. The noisy guest is another Linux that calculates,
-fills memory, makes processes and talks through pipes without end, on the only hart of the board. With the same weight some
-wake-ups wait for the end of its turn, of 5 ms; `antler_weight` has the greatest `cpus.weight`, and none does.
+fills memory, makes processes and talks through pipes without end, on the only hart of the board. The program begins when its own
+kernel has ended its start in the background: until then that VM takes all of its share, and who has had a turn of 5 ms waits as
+long for the next. `antler_weight` has the greatest `cpus.weight`.
 `kvm_nice` is KVM where the measured QEMU goes before the others in its host.
 
 ![histogram: how often a wake-up was how late, under each system](benchmarks/latency.svg)
