@@ -210,13 +210,17 @@ private:
                 }
                 continue;
             }
-            auto const put = receive_one(chain, view, simple);
+            auto const mark = receive_.mark();
+            auto const put = receive_one(chain, view, simple, mark);
             if (put == Put::done) [[likely]]
                 continue;
             if (put == Put::no_room) {
-                // The driver says when it has put buffers there; unless it has just done so.
+                // The driver says when it has put more buffers there than those that were not enough; unless
+                // it has just done so.
                 waits_for_buffers_ = true;
-                if (receive_.listen()) {
+                bool const quiet = receive_.listen();
+                receive_.rewind(mark);
+                if (quiet) {
                     more = false;
                     break;
                 }
@@ -237,10 +241,10 @@ private:
         u32 bytes;
     };
 
-    // Copies into the driver's buffers; the packet is taken when that is done.
-    [[gnu::always_inline]] Put receive_one(Chain& chain, DescriptorView<M> const& view,
-                                           std::span<u8> simple) {
-        auto const mark = receive_.mark();
+    // Copies into the driver's buffers, the first of which is at `mark`; the packet is taken when that is
+    // done. Where there is no room the ring is behind all buffers that there are.
+    [[gnu::always_inline]] Put receive_one(Chain& chain, DescriptorView<M> const& view, std::span<u8> simple,
+                                           RingMark mark) {
         if (!receive_.pop(chain, view)) return receive_.is_open() ? Put::no_room : Put::lost;
         if (!simple.empty() && chain.readable == 0 && chain.segments[0].bytes >= simple.size()) [[likely]] {
             constexpr NetHeader in_one_buffer{.buffers = 1};
@@ -306,11 +310,7 @@ private:
         u32 count = 0;
         u32 room = 0;
         for (bool popped = true;; popped = receive_.pop(chain)) {
-            if (!popped) {
-                if (!receive_.is_open()) return Put::lost;
-                receive_.rewind(mark);
-                return Put::no_room;
-            }
+            if (!popped) return receive_.is_open() ? Put::no_room : Put::lost;
             auto const bytes = std::min(chain.writable_bytes, length - room);
             used[count++] = {chain.id, chain.slots, bytes};
             room += bytes;

@@ -58,9 +58,15 @@ public:
         for (u32 i = 0; i < buffers; ++i) offer(receive, received_at + i * page_bytes, buffer_bytes, true);
         if (buffers != 0) notify(receive);
     }
-    void give_buffer() {
-        offer(receive, received_at, 2048, true);
+    void give_buffers(u32 first, u32 count) {
+        for (u32 i = 0; i < count; ++i) offer(receive, received_at + (first + i) * page_bytes, 2048, true);
         notify(receive);
+    }
+    // The card's own, once all is done that it was asked for.
+    bool has_work() {
+        bool more = false;
+        here([&] { more = vm_.machine().serve_work(); });
+        return more;
     }
     void stop() { put(0x070, 0); }
 
@@ -250,10 +256,28 @@ TEST_F(NetCards, AFrameWithoutABufferWaitsForOne) {
     auto const frame = frame_of(station(2), station(1));
     a.send(frame);
     EXPECT_TRUE(b.take().empty());
-    b.give_buffer();
+    b.give_buffers(0, 1);
     auto const got = b.take();
     ASSERT_EQ(got.size(), 1U);
     EXPECT_EQ(got[0].frame, frame);
+}
+
+// Its card does not look again and again at those that there are, or its hart does nothing else.
+TEST_F(NetCards, APacketForMoreBuffersThanThereAreWaitsForOthers) {
+    b.drive(Guest::whole_packets, 4);
+    TcpKind const kind{};
+    auto const packet = tcp_packet(kind, 20'000);
+    a.send(packet, unfinished(kind, 1400));
+    EXPECT_TRUE(b.take().empty());
+    EXPECT_FALSE(b.has_work());
+    b.give_buffers(4, 1);
+    EXPECT_TRUE(b.take().empty());
+    EXPECT_FALSE(b.has_work());
+    b.give_buffers(5, 5);
+    auto const got = b.take();
+    ASSERT_EQ(got.size(), 1U);
+    EXPECT_EQ(got[0].frame, packet);
+    EXPECT_EQ(got[0].header.buffers, 10);
 }
 
 TEST_F(NetCards, AChecksumIsLeftToADriverThatTakesIt) {
