@@ -306,11 +306,12 @@ Vcpu& Core::choose() {
         // Its last step has told a vCPU to start, mostly one of this hart, which nobody else would look for.
         if (inbox.load(std::memory_order_relaxed) != nullptr) serve_inbox();
     }
-    bool const goes_to_sleep = lets_doze();
-    auto& next = goes_to_sleep ? *current : take_turn();
+    if (current != nullptr && current->place == Vcpu::Place::running) put_back(*current);
+    if (team != nullptr && (has_strangers || queue.size() > 1)) share_work();
+    auto& next = take_next();
     // Somebody who starts meanwhile gets a step at every exit, and exits often enough.  So does what was
     // asked of this hart while it chose.
-    must_choose = goes_to_sleep || starting != nullptr || background.load(std::memory_order_relaxed) ||
+    must_choose = starting != nullptr || background.load(std::memory_order_relaxed) ||
                   farewell.load(std::memory_order_relaxed);
     charged_at = hart::time();
     slice_end = must_choose ? charged_at + start_slice : turn_end(next);
@@ -320,13 +321,6 @@ Vcpu& Core::choose() {
     if (next.tells_stolen) [[unlikely]]
         tell_stolen(next);
     return next;
-}
-
-// The one that runs waits like the others, and one of them goes on.
-Vcpu& Core::take_turn() {
-    if (current != nullptr && current->place == Vcpu::Place::running) put_back(*current);
-    if (team != nullptr && (has_strangers || queue.size() > 1)) share_work();
-    return take_next();
 }
 
 Vcpu& Core::take_next() {

@@ -216,7 +216,6 @@ struct Core : hart::Hart {
 
 private:
     [[nodiscard]] Vcpu& choose();
-    [[nodiscard]] Vcpu& take_turn();
     [[nodiscard]] Vcpu& take_next();
     void start_step();
     void look_after_machine();
@@ -246,15 +245,11 @@ private:
     void wait_until_runnable();
     void wait_idle();
     void charge_current(u64 now);
-    // Somebody else can run, for the first time since `current` had the hart for itself.
-    void end_solitude(u64 now);
-    [[nodiscard]] bool is_at_wait(Vcpu const& vcpu);
-    [[nodiscard]] bool lets_doze();
     void put_back(Vcpu& vcpu);
     // One that can run, and has waited since times.since.
     void line_up(Vcpu& vcpu, u64 now) {
         must_choose = true;
-        if (queue.empty()) end_solitude(now);
+        if (queue.empty()) charge_current(now);
         enqueue(vcpu, true);
         if (vcpu.at != sched::no_deadline) note_deadline(vcpu);
     }
@@ -280,8 +275,6 @@ private:
     std::atomic<u32> waiting_count = 0;  // what others see of the queue
     bool waits_natively = false;         // what the team was told last
     bool has_strangers = false;          // somebody in the queue should run elsewhere
-    bool dozes = false;                  // `current` was at a native wfi when somebody else woke
-    u64 dozed = 0;                       // what it has not paid since
     template <Outlook what = Outlook::busy>
     void set_wait_trap(Vcpu& vcpu);
     [[nodiscard]] u64 charge_until_now(Vcpu& from);

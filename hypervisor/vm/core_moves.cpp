@@ -49,11 +49,7 @@ void Core::give_away(Vcpu& vcpu, Core& to) {
 void Core::serve_arrivals() {
     auto* vcpu = arrivals.exchange(nullptr, std::memory_order_acquire);
     auto const now = hart::time();
-    if (queue.empty()) {
-        end_solitude(now);
-    } else {
-        charge_current(now);
-    }
+    charge_current(now);
     while (vcpu != nullptr) {
         auto* const next = vcpu->next_arrival;
         adopt(*vcpu);

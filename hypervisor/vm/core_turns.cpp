@@ -1,8 +1,4 @@
 // Whose turn it is on one hart: what each vCPU has had, its cap, and how long it may go on.
-#include <utility>
-
-#include "hart/csr.hpp"
-#include "hart/guest_access.hpp"
 #include "vm/core.hpp"
 #include "vm/vm.hpp"
 
@@ -19,37 +15,6 @@ void Core::charge_current(u64 now) {
     current->allowance.charge(ran);
     queue.nobody_waited_for(*current);
     current->times.since = now;
-}
-
-// Whether its next instruction is behind a wfi that nothing has ended, as far as its pc tells: it may have
-// come there otherwise.
-bool Core::is_at_wait(Vcpu const& vcpu) {
-    constexpr u16 wfi_low = 0x0073, wfi_high = 0x1050;
-    bool const native = isa::Sstatus::spp::get(vcpu.sstatus) && !isa::Hstatus::vtw::get(vcpu.hstatus);
-    if (!native || hart::csr::hvip::read_raw() != 0 || (vcpu.has_file && file_signals(vcpu))) return false;
-    if (vcpu.vm.timer_deadline(vcpu, *this) <= hart::time()) return false;
-    return hart::fetch_guest(Gva{vcpu.pc - 4}) == wfi_low && hart::fetch_guest(Gva{vcpu.pc - 2}) == wfi_high;
-}
-
-// What it waited natively nobody can tell from what it ran.  Where it is at a wfi it need not pay, for it
-// took nothing from anybody, and it goes first, for a moment in which its next wfi traps.
-void Core::end_solitude(u64 now) {
-    dozes = current != nullptr && current->place == Vcpu::Place::running && is_at_wait(*current);
-    if (!dozes) return charge_current(now);
-    auto const ran = now - charged_at;
-    charged_at = now;
-    dozed += ran;
-    current->times.run += ran;
-    current->times.since = now;
-}
-
-// Before somebody is chosen.  Who had its moment and did not go to sleep pays after all.
-bool Core::lets_doze() {
-    bool const runs = current != nullptr && current->place == Vcpu::Place::running;
-    if (std::exchange(dozes, false) && runs) return true;
-    auto const owed = std::exchange(dozed, 0);
-    if (runs) current->charge(owed);
-    return false;
 }
 
 Times Core::times_of(Vcpu const& vcpu, u64 now) const {
