@@ -4,9 +4,12 @@
 namespace antler::guest_linux {
 namespace {
 
+// A virtio console of many ports comes when the device has told of them, after its driver was loaded.
 void open_console() {
     constexpr u64 read_and_write = 2;
-    call(Call::openat, {at_working_directory, address("/dev/console"), read_and_write});
+    Time const millisecond{0, 1'000'000};
+    while (call(Call::openat, {at_working_directory, address("/dev/console"), read_and_write}) < 0)
+        call(Call::clock_nanosleep, {monotonic, 0, address(&millisecond)});
 }
 
 }  // namespace
