@@ -194,10 +194,13 @@ void Model::sleep(Core& core, Vcpu& vcpu) {
 
 void Model::call(Core& core, Vcpu& vcpu, Vcpu& other) {
     auto const enter = [&](Vcpu& chosen) { entered_[core.index] = &chosen; };
-    if (wake_beside(vcpu, other, vs_software, enter)) {
-        ++called_over;
-    } else {
-        other.signal(Request::software_interrupt);
+    try {
+        if (wake_beside(vcpu, other, vs_software, enter))
+            ++called_over;
+        else
+            other.signal(Request::software_interrupt);
+    } catch (World::Idle const&) {  // both belong to other harts by now
+        entered_[core.index] = nullptr;
     }
 }
 

@@ -17,7 +17,7 @@ TEST_P(Migration, LeavesNothingBehindAndTakesAllAlong) {
     bool const vms_end = seed == 3;
     Model model{static_cast<u64>(seed) * 1'000 + static_cast<u64>(vmid_bits), static_cast<u8>(vmid_bits),
                 vms_end};
-    auto const steps = fake::steps(3'000, 200'000);
+    auto const steps = fake::steps(4'000, 200'000);
     RecordProperty("amount", std::to_string(steps));
     for (u64 i = 0; i < steps; ++i) {
         model.step();
