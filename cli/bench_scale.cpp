@@ -25,6 +25,12 @@ constexpr std::array<u32, 5> vcpus{1, 2, 4, 8, 16};
 
 // Longer than it takes to leave the guest and see that no timer has come, and shorter than a turn.
 constexpr u32 ticks_of_a_nap = 3;
+// So long after its own start one begins with its naps, and the one that measures them, which starts first,
+// when all others nap.
+constexpr u32 milliseconds_until_naps(u32 vms) {
+    constexpr u32 of_start = 10, of_each = 2;
+    return of_start + of_each * vms;
+}
 
 constexpr std::string_view machine =
     "[machine]\nharts = {}\nmemory = \"4G\"\nicount = true\n[hypervisor]\nlog = \"debug\"\n";
@@ -108,13 +114,16 @@ private:
 
     // All on one hart, each asleep until a timer that has come when it is its turn: what a turn takes.
     void turns(u32 count) {
-        auto const console =
-            boot(fmt::format(machine, 1) +
-                     fmt::format("[vm.ask]\nmemory = {{ size = \"16M\" }}\n"
-                                 "payload = {{ kernel = \"{}\", cmdline = \"talks few naps={}\" }}\n",
-                                 guest_elf("pingpong").string(), ticks_of_a_nap) +
-                     others(count - 1, "pingpong", fmt::format("listens naps={}", ticks_of_a_nap)),
-                 "bench done");
+        auto const console = boot(
+            fmt::format(machine, 1) +
+                fmt::format("[vm.ask]\nmemory = {{ size = \"16M\" }}\n"
+                            "payload = {{ kernel = \"{}\", cmdline = \"talks few naps={} after={}\" }}\n",
+                            guest_elf("pingpong").string(), ticks_of_a_nap,
+                            2 * milliseconds_until_naps(count)) +
+                others(
+                    count - 1, "pingpong",
+                    fmt::format("listens naps={} after={}", ticks_of_a_nap, milliseconds_until_naps(count))),
+            "bench done");
         auto const round = number_after(console, "[ask] bench turn ");
         keep("turn", count, round ? std::optional{*round / count} : std::nullopt);
     }

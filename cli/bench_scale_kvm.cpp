@@ -61,8 +61,8 @@ constexpr std::string_view many_vms =
     "others nap rests\n"
     "memory=256M vm bench row=wake_1ms -serial stdio\n"
     "over\n"
-    "[ $count = 1 ] || {{ others pingpong \"listens naps={1} after=$((count * 8))\"; vm pingpong \"talks "
-    "naps={1} after=$((count * 8))\" -serial stdio; "
+    "[ $count = 1 ] || {{ others pingpong \"listens naps={1} after=$((count * 8000))\"; vm pingpong \"talks "
+    "naps={1} after=$((count * 8000))\" -serial stdio; "
     "over; }}\n"
     "echo all said\n";
 // Longer than it takes to leave the guest and see that no timer has come, and shorter than a turn.

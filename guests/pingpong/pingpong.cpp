@@ -2,7 +2,8 @@
 // takes: `bench world_switch_seen INSTRUCTIONS`, or `world_switch_seen_fp` where the command line says `fp`;
 // where it says `v` they change a vector register, and where it says `sta` they are told what others had of
 // their time.  Where it says `naps=N` each of them sleeps for N ticks, again and again, after as many
-// seconds as `after=` says: `bench turn INSTRUCTIONS` is what it takes until it is the same one's turn again.
+// milliseconds as `after=` says: `bench turn INSTRUCTIONS` is what it takes until it is the same one's turn
+// again.
 #include <array>
 #include <span>
 #include <utility>
@@ -21,6 +22,7 @@ namespace {
 constexpr u64 rounds = 10;
 constexpr usize batches = 1000;
 constexpr usize batches_to_look_at = 20;   // where each instruction is written down
+constexpr u64 naps_before = 10'000;        // until who has slept for long has no credit any more
 constexpr u64 own_instructions = 3;        // of a turn of the loop
 constexpr u64 own_instructions_float = 4;  // the same with one that changes a register
 
@@ -42,10 +44,11 @@ void nap(u64 times, u64 ticks) {
 }
 
 void take_naps(u64 ticks) {
+    constexpr u64 milliseconds_in_second = 1000;
+    constexpr u64 for_ever = ~u64{0};
     csr::sie::write(irq::bit(irq::timer));
-    nap(1, number_of("after=") * guest().hertz);  // the others start meanwhile
-    while (!told("talks")) nap(rounds, ticks);
-    nap(rounds * batches_to_look_at, ticks);  // until the others have come
+    nap(1, number_of("after=") * guest().hertz / milliseconds_in_second);  // the others start meanwhile
+    nap(told("talks") ? naps_before : for_ever, ticks);
     auto const all = std::span{taken}.first(batches_to_look_at);
     for (auto& one : all) {
         auto const start = bench::start_of_tick();

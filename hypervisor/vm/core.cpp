@@ -300,21 +300,26 @@ Vcpu& Core::choose() {
     if (inbox.load(std::memory_order_relaxed) != nullptr) send_ipi(index);
     if (current != nullptr && current->place == Vcpu::Place::running && !must_choose) return *current;
     must_choose = false;
-    charge_current(hart::time());
+    auto const now = hart::time();
+    charge_current(now);
     if (starting != nullptr) {
         start_step();
         // Its last step has told a vCPU to start, mostly one of this hart, which nobody else would look for.
         if (inbox.load(std::memory_order_relaxed) != nullptr) serve_inbox();
     }
-    if (current != nullptr && current->place == Vcpu::Place::running) put_back(*current);
+    bool const stays = has_hardly_begun(now);
+    if (!stays && current != nullptr && current->place == Vcpu::Place::running) put_back(*current);
     if (team != nullptr && (has_strangers || queue.size() > 1)) share_work();
-    auto& next = take_next();
+    auto& next = stays ? *current : take_next();
     // Somebody who starts meanwhile gets a step at every exit, and exits often enough.  So does what was
     // asked of this hart while it chose.
     must_choose = starting != nullptr || background.load(std::memory_order_relaxed) ||
                   farewell.load(std::memory_order_relaxed);
     charged_at = hart::time();
-    slice_end = must_choose ? charged_at + start_slice : turn_end(next);
+    if (!stays) turn_began = charged_at;
+    slice_end = must_choose               ? charged_at + start_slice
+                : stays && !queue.empty() ? turn_began + least_turn
+                                          : turn_end(next);
     if (team != nullptr) tell_crowd();
     set_wait_trap(next);
     set_timer();

@@ -46,6 +46,7 @@ struct Core : hart::Hart {
     u64 balance_at = 0;                     // when this hart looks again whether another has less to do
     std::atomic<Vcpu*> inbox = nullptr;     // pushed by any hart, taken whole by this one
     bool must_choose = false;               // someone else should run
+    u64 turn_began = 0;                     // of whoever runs, in host time
     u64 slice_end = never;                  // host time
     u64 poll_period = 0;                    // of a console that cannot interrupt; only one hart polls
     u64 poll_at = never;
@@ -89,6 +90,7 @@ struct Core : hart::Hart {
     static constexpr u64 balance_period = 500'000;  // ticks
     static constexpr u64 most_credit = slice * 16;  // of what it did not use, while a vCPU sleeps
     static constexpr u64 start_slice = 1'000;       // while a VM starts beside the one that runs
+    static constexpr u64 least_turn = 100;          // ticks, unless it gives the hart away itself
 
     // After an exit was handled: serves the inbox, chooses, switches worlds; returns whose registers to load.
     [[nodiscard]] Vcpu& settle() {
@@ -256,6 +258,7 @@ private:
     void enqueue(Vcpu& vcpu, bool slept);
     void unqueue(Vcpu& vcpu);
     [[nodiscard]] u64 turn_end(Vcpu& vcpu) const;
+    [[nodiscard]] bool has_hardly_begun(u64 now) const;
     [[nodiscard]] bool others_wait() const {
         return team != nullptr && (team->crowded.load(std::memory_order_relaxed) & ~Team::bit(index)) != 0;
     }

@@ -53,6 +53,7 @@ template <Core::Outlook what>
 template <Core::Outlook what>
 [[gnu::always_inline]] inline Vcpu* Core::begin_turn(Vcpu& vcpu, u64 now) {
     u64 at = quiet_until;
+    turn_began = now;
     if (queue.empty()) {
         slice_end = never;
         set_wait_trap<what>(vcpu);

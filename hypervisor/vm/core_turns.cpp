@@ -81,6 +81,13 @@ u64 Core::turn_end(Vcpu& vcpu) const {
     return charged_at + allowance.left < end ? charged_at + allowance.left : end;
 }
 
+// Whoever wakes goes first, for it had less; but who sleeps for less than it takes to change worlds would
+// come before the other one has executed anything, every time.
+bool Core::has_hardly_begun(u64 now) const {
+    return current != nullptr && current->place == Vcpu::Place::running && now - turn_began < least_turn &&
+           current->allowance.per_period == 0 && may_run(*current);
+}
+
 void Core::note_deadline(Vcpu& vcpu) {
     auto at = sched::no_deadline;
     if (vcpu.is_resident && !vcpu.paused.load(std::memory_order_relaxed))

@@ -45,6 +45,42 @@ TEST(Core, OneThatWasPoweredOnBesideAGuestThatNeverExitsGetsItsTurn) {
     EXPECT_NE(world.core().slice_end, Core::never);
 }
 
+// One that sleeps for less than it takes to change worlds is due again before the other has executed
+// anything.
+TEST(Core, WhoHasTheHartKeepsItForALittleAlthoughAnotherWakes) {
+    World world{1};
+    auto& works = world.start(world.add({.vcpus = 1}));
+    auto& naps = world.start(world.add({.vcpus = 1}));
+    auto& core = world.core();
+    ASSERT_EQ(world.run(), &naps);
+    naps.vm.set_timer(naps, fake::hart().now + 1);
+    core.block(naps);
+    ASSERT_EQ(world.run(), &works);
+    auto const began = fake::hart().now;
+    fake::hart().now += 1;
+    core.timer_fired();
+    ASSERT_EQ(naps.place, Vcpu::Place::queued);
+    EXPECT_EQ(world.run(), &works);
+    EXPECT_EQ(fake::outside().host_timer, began + Core::least_turn);
+    fake::hart().now = began + Core::least_turn;
+    core.timer_fired();
+    EXPECT_EQ(world.run(), &naps);
+}
+
+TEST(Core, WhoHasHadTheHartForALittleMakesWayAtOnce) {
+    World world{1};
+    auto& works = world.start(world.add({.vcpus = 1}));
+    auto& naps = world.start(world.add({.vcpus = 1}));
+    auto& core = world.core();
+    ASSERT_EQ(world.run(), &naps);
+    naps.vm.set_timer(naps, fake::hart().now + Core::least_turn);
+    core.block(naps);
+    ASSERT_EQ(world.run(), &works);
+    fake::hart().now += Core::least_turn;
+    core.timer_fired();
+    EXPECT_EQ(world.run(), &naps);
+}
+
 TEST(Core, WfiIsTheGuestsOwnOnlyWhileNobodyWaits) {
     RecordProperty("rules", "norm:hstatus_vtw_op");
     using vtw = isa::Hstatus::vtw;
@@ -365,6 +401,7 @@ protected:
           first_{world_.start(vm_)},
           second_{world_.start(vm_, 1)} {}
     void switch_over() {
+        World::end_least_turn(world_.core());
         world_.core().must_choose = true;
         ASSERT_NE(world_.run(), nullptr);
     }

@@ -193,11 +193,15 @@ public:
             for (u32 i = 0; i < harts(); ++i) static_cast<void>(run(i));
     }
 
+    // Whoever runs there may have to go.
+    static void end_least_turn(Core& core) { core.turn_began = fake::hart().now - Core::least_turn; }
+
     // Powers on and lets vCPU 0 run on its hart.
     Vcpu& start(Vm& vm) {
         auto& first = *vm.vcpu(0);
         return on(first.home->index, [&](Core& core) -> Vcpu& {
             VERIFY(vm.power_on().ok());
+            end_least_turn(core);
             VERIFY(&core.settle() == &first);
             fake::hart().fences.clear();
             return first;
@@ -207,7 +211,10 @@ public:
     Vcpu& start(Vm& vm, u32 id) {
         auto& vcpu = *vm.vcpu(id);
         VERIFY(vm.start_hart(id, {.pc = code, .opaque = 0}) == abi::sbi::Status::success);
-        on(vcpu.home->index, [&](Core& core) { core.serve_inbox(); });
+        on(vcpu.home->index, [&](Core& core) {
+            core.serve_inbox();
+            end_least_turn(core);
+        });
         return vcpu;
     }
 
