@@ -129,6 +129,7 @@ QemuMachine LinuxBoards::under_antler(LinuxLoad const& load) const {
             "payload = {{ kernel = \"{}\", initramfs = \"{}\", cmdline = '{} {}' }}\n",
             guest.name, guest.weight, guest_memory / 1_MiB, BenchBoards::kernel().string(),
             initramfs().string(), words_of_all, guest.words);
+        if (load.ticks_exit) text += "policies = { hide = [\"sstc\"] }\n";
         if (guest.network) text += "net = [{ switch = \"lan\" }]\n";
         if (!guest.disks) continue;
         text += fmt::format("disks = [{{ path = \"{}\", readonly = true }}", userland().string());
@@ -177,8 +178,11 @@ QemuMachine LinuxBoards::under_kvm(LinuxLoad const& load, std::string_view befor
     return machine;
 }
 
-QemuMachine LinuxBoards::on(std::string_view system, LinuxLoad const& load) const {
-    return system == ours ? under_antler(load) : system == native ? natively(load) : under_kvm(load);
+QemuMachine LinuxBoards::on(std::string_view system, LinuxLoad load) const {
+    load.ticks_exit = system == ours_with_ticks;
+    return system == ours || load.ticks_exit ? under_antler(load)
+           : system == native                ? natively(load)
+                                             : under_kvm(load);
 }
 
 std::string LinuxBoards::run(QemuMachine const& machine, std::string_view until, std::string_view name) {

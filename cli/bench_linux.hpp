@@ -25,8 +25,12 @@ struct LinuxGuest {
 struct LinuxLoad {
     std::vector<LinuxGuest> guests{};  // the last one is listened to
     u32 harts = 1;
-    bool exact = true;  // instructions are counted; else time passes as it does on the wall
+    bool exact = true;        // instructions are counted; else time passes as it does on the wall
+    bool ticks_exit = false;  // under Antler the guest has no timer of its own, so that each tick is an exit
 };
+
+// `antler` with such ticks.
+inline constexpr std::string_view ours_with_ticks = "antler_ticks";
 
 class LinuxBoards {
 public:
@@ -36,8 +40,8 @@ public:
     [[nodiscard]] QemuMachine under_antler(LinuxLoad const& load) const;
     // `before` is what the words of the listened-to QEMU begin with: nice, say.
     [[nodiscard]] QemuMachine under_kvm(LinuxLoad const& load, std::string_view before = {}) const;
-    // By the name of a system: `native`, `antler`, `kvm`.
-    [[nodiscard]] QemuMachine on(std::string_view system, LinuxLoad const& load) const;
+    // By the name of a system: `native`, `antler`, `antler_ticks`, `kvm`.
+    [[nodiscard]] QemuMachine on(std::string_view system, LinuxLoad load) const;
 
     // What it said until it ended, or until it said that; without the name of a VM before its lines.
     [[nodiscard]] static std::string run(QemuMachine const& machine, std::string_view until = {},
