@@ -5,13 +5,17 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <charconv>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
+#include <future>
+#include <iterator>
 #include <numeric>
+#include <thread>
 
 #include "cli/bench_accessor.hpp"
 #include "cli/bench_exits.hpp"
@@ -72,8 +76,15 @@ Record Bench::run() {
                              {"icount", "shift=0,sleep=off: an instruction of any privilege is a nanosecond"},
                              {"kernel", BenchBoards::kernel().filename().string()},
                              {"qemu", required_qemu_version()}};
+    std::vector<Run const*> runs;
     for (auto const& one : all_runs())
-        if (std::ranges::any_of(one.rows, [&](auto row) { return is_wanted(wanted_, row); })) measure(one);
+        if (std::ranges::any_of(one.rows, [&](auto row) { return is_wanted(wanted_, row); }))
+            runs.push_back(&one);
+    for (auto& measured : side_by_side(runs)) {
+        for (auto const& figure : measured.record.figures) keep(figure);
+        record_.circumstances.merge(measured.record.circumstances);
+        std::ranges::move(measured.problems, std::back_inserter(problems_));
+    }
     if (is_wanted(wanted_, "list_latency")) measure_list();
     auto const zeroed = find(record_.figures, "start_zeroed", ours);
     auto const start = find(record_.figures, "start", ours);
@@ -81,6 +92,31 @@ Record Bench::run() {
         record_.figures.push_back(
             {"zero_64", std::string{ours}, (*zeroed - *start) / (bench_guest_memory / 64.0)});
     return record_;
+}
+
+// What each came to, in the order of the runs.
+std::vector<Bench::Measured> Bench::side_by_side(std::span<Run const* const> runs) const {
+    std::vector<Measured> all(runs.size());
+    std::atomic<usize> next = 0;
+    auto const work = [&] {
+        try {
+            for (auto i = next++; i < runs.size(); i = next++) all[i] = alone(*runs[i]);
+        } catch (...) {
+            next = runs.size();
+            throw;
+        }
+    };
+    std::vector<std::future<void>> workers;
+    auto const count = std::max(1U, std::thread::hardware_concurrency());
+    for (unsigned i = 0; i < count; ++i) workers.push_back(std::async(std::launch::async, work));
+    for (auto& worker : workers) worker.get();
+    return all;
+}
+
+Bench::Measured Bench::alone(Run const& one) const {
+    Bench bench{wanted_};
+    bench.measure(one);
+    return {std::move(bench.record_), std::move(bench.problems_)};
 }
 
 // What the name of a row ends with where the machine is not the usual one.

@@ -1,7 +1,8 @@
-// Measures the rows, one run after another.
+// Measures the rows, as many runs at once as there are processors: instructions are counted, not time.
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,6 +40,12 @@ public:
     [[nodiscard]] std::vector<std::string> const& problems() const { return problems_; }
 
 private:
+    struct Measured {
+        Record record{};
+        std::vector<std::string> problems{};
+    };
+    [[nodiscard]] std::vector<Measured> side_by_side(std::span<Run const* const> runs) const;
+    [[nodiscard]] Measured alone(Run const& one) const;
     void measure(Run const& one);
     void measure_traced(Run const& one);
     void keep_calls(Run const& one, std::vector<usize> calls);
