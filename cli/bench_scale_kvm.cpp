@@ -32,39 +32,40 @@ constexpr u64 board_memory = 4_GiB;
 
 // Each has its memory in large pages that are there before, so that what is missing afterwards is what else a
 // VM takes: its QEMU, and what its kernel keeps for it.  To wait costs nothing: nobody runs meanwhile.
-constexpr std::string_view many_vms =
-    "count={0}\n"
-    "mkdir /tmp/huge && mount -t hugetlbfs huge /tmp/huge && echo $((count * 8 + 128)) "
-    ">/proc/sys/vm/nr_hugepages\n"
-    "vm() {{\n"
-    "    kernel=$1 words=$2\n"
-    "    shift 2\n"
-    "    qemu-system-riscv64 -accel kvm -M virt -nodefaults -display none -m ${{memory:-16M}} -mem-prealloc "
-    "-mem-path "
-    "/tmp/huge "
-    "-smp 1 -kernel /guests/$kernel -append \"$words\" \"$@\" </dev/null\n"
-    "}}\n"
-    "others() {{\n"
-    "    n=1\n"
-    "    while [ $n -lt $count ]; do vm $1 \"$2\" -serial null & n=$((n + 1)); done\n"
-    "    sleep $((count * 5))\n"
-    "}}\n"
-    "over() {{ killall qemu-system-riscv64; wait; sleep 1; }}\n"
-    "free() {{ while read -r name size unit; do [ $name = MemFree: ] && echo $size; done </proc/meminfo; }}\n"
-    "vm nap rests -serial null & sleep 5\n"
-    "over\n"
-    "before=$(free)\n"
-    "vm nap rests -serial null & others nap rests\n"
-    "sleep 5\n"
-    "echo \"memory $(((before - $(free)) / count))\"\n"
-    "over\n"
-    "others nap rests\n"
-    "memory=256M vm bench row=wake_1ms -serial stdio\n"
-    "over\n"
-    "[ $count = 1 ] || {{ others pingpong \"listens naps={1} after=$((count * 8000))\"; vm pingpong \"talks "
-    "naps={1} after=$((count * 8000))\" -serial stdio; "
-    "over; }}\n"
-    "echo all said\n";
+constexpr std::string_view many_vms = R"sh(count={}
+mkdir /tmp/huge && mount -t hugetlbfs huge /tmp/huge && echo $((count * 8 + 128)) >/proc/sys/vm/nr_hugepages
+vm() {{
+    kernel=$1 words=$2
+    shift 2
+    qemu-system-riscv64 -accel kvm -M virt -nodefaults -display none -m ${{memory:-16M}} -mem-prealloc \
+        -mem-path /tmp/huge -smp 1 -kernel /guests/$kernel -append "$words" "$@" </dev/null
+}}
+others() {{
+    n=1
+    while [ $n -lt $count ]; do vm $1 "$2" -serial null & n=$((n + 1)); done
+    sleep $((count * 5))
+}}
+over() {{ killall qemu-system-riscv64; wait; sleep 1; }}
+free() {{ while read -r name size unit; do [ $name = MemFree: ] && echo $size; done </proc/meminfo; }}
+)sh";
+constexpr std::string_view memory_of_many = R"sh(vm nap rests -serial null & sleep 5
+over
+before=$(free)
+vm nap rests -serial null & others nap rests
+sleep 5
+echo "memory $(((before - $(free)) / count))"
+over
+)sh";
+constexpr std::string_view wake_beside_many = R"sh(others nap rests
+memory=256M vm bench row=wake_1ms -serial stdio
+over
+)sh";
+// The others begin when the one that measures has almost started.
+constexpr std::string_view turns_of_many =
+    R"sh(others pingpong "listens naps={0} after=$((count * 5000 + 8000))"
+vm pingpong "talks naps={0} after=6000" -serial stdio
+over
+)sh";
 // Longer than it takes to leave the guest and see that no timer has come, and shorter than a turn.
 constexpr u32 ticks_of_a_nap = 20;
 
@@ -123,7 +124,12 @@ private:
     // On one hart, all of them.
     void together(u32 count) {
         fmt::print(stderr, "antler: bench: {} VMs ({})\n", count, kvm);
-        KvmGuests guests{.script = fmt::format(many_vms, count, ticks_of_a_nap)};
+        auto script = fmt::format(many_vms, count);
+        if (is_wanted(wanted_, "memory")) script += memory_of_many;
+        if (is_wanted(wanted_, "wake")) script += wake_beside_many;
+        bool const turns = count > 1 && is_wanted(wanted_, "turn");
+        if (turns) script += fmt::format(turns_of_many, ticks_of_a_nap);
+        KvmGuests guests{.script = script + "echo all said\n"};
         for (auto const* const name : {"nap", "bench", "pingpong"})
             guests.files.emplace_back(name, guest_elf(name));
         auto machine = host_.machine({}, guests);
@@ -131,7 +137,7 @@ private:
         auto const console = run(machine, "all said");
         keep("memory", count, number_after(console, "memory "));
         keep("wake", count, number_after(console, "bench wake_1ms "));
-        if (count == 1) return;
+        if (!turns) return;
         auto const round = number_after(console, "bench turn ");
         keep("turn", count, round ? std::optional{*round / count} : std::nullopt);
     }
