@@ -62,7 +62,7 @@ over
 )sh";
 // The others begin when the one that measures has almost started.
 constexpr std::string_view turns_of_many =
-    R"sh(others pingpong "listens naps={0} after=$((count * 5000 + 8000))"
+    R"sh(others pingpong "listens naps={0} after=$((count * 5000 + 3000))"
 vm pingpong "talks naps={0} after=6000" -serial stdio
 over
 )sh";
