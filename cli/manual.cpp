@@ -10,7 +10,7 @@ namespace antler::cli {
 namespace {
 
 // What troff would take for its own.
-std::string escaped(std::string const& text) {
+std::string for_roff(std::string const& text) {
     std::string out;
     for (char const c : text) {
         if (c == '\\')
@@ -37,7 +37,7 @@ void add_options(std::string& page, CLI::App const& app) {
         std::string names;
         for (auto const& name : dashed(*option)) names += (names.empty() ? "" : ", ") + name;
         if (names.empty()) names = option->get_single_name();
-        page += fmt::format(".TP\n.B {}\n{}\n", escaped(names), escaped(option->get_description()));
+        page += fmt::format(".TP\n.B {}\n{}\n", for_roff(names), for_roff(option->get_description()));
     }
 }
 
@@ -80,26 +80,26 @@ std::string fish_completion(CLI::App const& app) {
 
 std::string man_page(CLI::App const& app) {
     std::string page = fmt::format(".TH ANTLER 1 \"\" \"antler {}\"\n.SH NAME\nantler \\- {}\n", version,
-                                   escaped("virtual harts for RISC-V"));
+                                   for_roff("virtual harts for RISC-V"));
     page += ".SH SYNOPSIS\n";
     for (auto const* command : commands(app)) {
         page += fmt::format(".B antler {}\n", command->get_name());
         for (auto const* option : command->get_options())
             if (option->get_positional())
-                page += escaped(option->get_required() ? option->get_single_name()
-                                                       : "[" + option->get_single_name() + "]") +
+                page += for_roff(option->get_required() ? option->get_single_name()
+                                                        : "[" + option->get_single_name() + "]") +
                         "\n";
         page += "[options]\n.br\n";
     }
     page += ".SH COMMANDS\n";
     for (auto const* command : commands(app)) {
-        page += fmt::format(".SS {}\n{}.\n", command->get_name(), escaped(command->get_description()));
-        if (auto const footer = command->get_footer(); !footer.empty()) page += escaped(footer) + "\n";
+        page += fmt::format(".SS {}\n{}.\n", command->get_name(), for_roff(command->get_description()));
+        if (auto const footer = command->get_footer(); !footer.empty()) page += for_roff(footer) + "\n";
         add_options(page, *command);
     }
     page += ".SH EXIT STATUS\n";
     for (auto const& [code, meaning] : exit_meanings)
-        page += fmt::format(".TP\n.B {}\n{}.\n", code, escaped(std::string{meaning}));
+        page += fmt::format(".TP\n.B {}\n{}.\n", code, for_roff(std::string{meaning}));
     page +=
         ".SH ENVIRONMENT\n"
         ".TP\n.B ANTLER_QEMU\nThe qemu\\-system\\-riscv64 to use.\n"

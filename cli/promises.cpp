@@ -20,7 +20,7 @@ bool has(std::vector<std::string> const& names, std::string const& wanted) {
     });
 }
 
-struct Proofs {
+struct ProofKind {
     std::string_view key;
     std::string_view shown;
     std::vector<std::string> const* names;
@@ -30,7 +30,7 @@ struct Proofs {
     throw Failure{ExitCode::bad_input, "docs/promises.toml: " + sentence};
 }
 
-std::string proofs_of(toml::table const& promise, Proofs const& kind, std::string const& text) {
+std::string proofs_of(toml::table const& promise, ProofKind const& kind, std::string const& text) {
     std::string line;
     auto const* const list = promise[kind.key].as_array();
     if (list == nullptr) return line;
@@ -47,8 +47,8 @@ std::string promise_line(toml::table const& promise, TestNames const& names, int
     auto const text = promise["text"].value_or<std::string>("");
     std::string proofs;
     for (auto const& kind :
-         {Proofs{"unit", "unit test", &names.unit}, Proofs{"system", "scenario", &names.system},
-          Proofs{"fuzz", "fuzzer", &names.fuzz}})
+         {ProofKind{"unit", "unit test", &names.unit}, ProofKind{"system", "scenario", &names.system},
+          ProofKind{"fuzz", "fuzzer", &names.fuzz}})
         proofs += proofs_of(promise, kind, text);
     if (text.empty() || proofs.empty()) refuse(fmt::format("promise {} has no text or no test", number));
     return fmt::format("- **{}.** … {}.\n{}", number, text, proofs);

@@ -35,7 +35,7 @@ std::optional<T> at(std::string_view bytes, u64 offset) {
 std::string demangled(char const* name) {
     int status = 0;
     std::unique_ptr<char, decltype(&std::free)> const readable{
-        abi::__cxa_demangle(name, nullptr, nullptr, &status), &std::free};
+        ::abi::__cxa_demangle(name, nullptr, nullptr, &status), &std::free};
     return status == 0 ? readable.get() : name;
 }
 

@@ -1,8 +1,8 @@
 // clang-tidy over the sources: over those that changed since it last had nothing to say about them.
 //
 // Most of its time goes into headers.  So files of one folder and one set of flags are read together, as one
-// source that includes them; where that has anything to say (or two files have one name for two things) each
-// is read alone.
+// source that includes them, but for those that have one name for two things; where that has anything to say,
+// each half is read again, and at last each alone.
 //
 // In the long form the static analyzer looks at the hypervisor too, along every path through its functions.
 #include <fmt/format.h>
@@ -21,7 +21,7 @@
 namespace antler::cli {
 namespace {
 
-constexpr usize most_together = 8;
+constexpr usize most_together = 16;
 constexpr int limit_seconds = 300;
 constexpr int analyzer_limit_seconds = 1800;
 // Of what it offers beyond, only the size of structures would be said.
@@ -182,20 +182,55 @@ std::map<std::string, std::vector<Source>> sources_that_go_together(TestOptions 
     return groups;
 }
 
+// What a file calls things that are its own alone, as far as its lines at the margin tell.
+std::set<std::string> own_names(Path const& file) {
+    static std::regex const declared{R"(^(?:struct|class|union|enum class|enum) (\w+)|(\w+)\s*[({=;\[])"};
+    std::set<std::string> names;
+    std::ifstream in{file};
+    bool own = false;
+    for (std::string line; std::getline(in, line);) {
+        if (line == "namespace {" || line == "}  // namespace") own = line.ends_with('{');
+        std::smatch found;
+        if (!own || line.empty() || std::string_view{" }#/"}.contains(line.front())) continue;
+        if (line.starts_with("namespace ") || !std::regex_search(line, found, declared)) continue;
+        names.insert(found[found[1].matched ? 1 : 2]);
+    }
+    return names;
+}
+
+struct Together {
+    std::vector<Source> sources{};
+    std::set<std::string> names{};
+
+    [[nodiscard]] bool takes(std::set<std::string> const& more, usize most) const {
+        return sources.size() < most &&
+               std::ranges::none_of(more, [this](auto const& name) { return names.contains(name); });
+    }
+};
+
+// Each in the first group that has room and none of its names.
+std::vector<Together> grouped(std::span<Source const> sources, usize most) {
+    std::vector<Together> groups;
+    for (auto const& source : sources) {
+        auto const names = own_names(source.file);
+        auto group = std::ranges::find_if(groups, [&](auto const& g) { return g.takes(names, most); });
+        if (group == groups.end()) group = groups.emplace(groups.end());
+        group->sources.push_back(source);
+        group->names.insert(names.begin(), names.end());
+    }
+    return groups;
+}
+
 }  // namespace
 
 void add_tidy_tasks(TestStage& stage, TestOptions const& options) {
     for (auto& [key, sources] : sources_that_go_together(options)) {
         std::ranges::sort(sources, {}, &Source::file);
         // Tasks are listed by name: in a list of names each source is a task of its own.
-        usize const together = options.list ? 1 : most_together;
-        for (usize first = 0; first < sources.size(); first += together) {
-            std::vector<Source> const part{
-                sources.begin() + static_cast<std::ptrdiff_t>(first),
-                sources.begin() + static_cast<std::ptrdiff_t>(std::min(first + together, sources.size()))};
+        for (auto const& group : grouped(sources, options.list ? 1 : most_together))
             stage.tasks.push_back(
-                {.name = part.front().name, .run = [part](TestReport& report) { tidy(part, report); }});
-        }
+                {.name = group.sources.front().name,
+                 .run = [part = group.sources](TestReport& report) { tidy(part, report); }});
     }
 }
 

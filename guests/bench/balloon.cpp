@@ -6,7 +6,8 @@
 namespace antler::guests::bench {
 namespace {
 
-constexpr u64 page_bytes = 4096, huge_page = 2 << 20;
+constexpr u64 page_bytes = 4096;
+constexpr u64 huge_page = 2 << 20;
 constexpr u64 blocks = 16;               // of the size of a huge page
 constexpr u64 first = 99, second = 301;  // pages of a block, in groups of sixteen that are not the same
 constexpr u32 list = 128, apart = 2;     // pages in a list, no two of them neighbours
