@@ -43,11 +43,11 @@ void CrashDetector::judge_line() {
 }
 
 NamePainter::NamePainter(std::vector<std::string> const& names) {
-    for (auto const& name : names) prefixes_.push_back("[" + name + "] ");
+    for (auto const& name : names) names_.push_back("[" + name + "]");
 }
 
 std::string NamePainter::paint(std::string_view said) {
-    if (prefixes_.empty()) return std::string{said};
+    if (names_.empty()) return std::string{said};
     std::string out;
     for (char const c : said) take(c, out);
     return out;
@@ -57,13 +57,15 @@ void NamePainter::take(char c, std::string& out) {
     constexpr std::array<std::string_view, 6> colours{"\x1b[36m", "\x1b[33m", "\x1b[35m",
                                                       "\x1b[32m", "\x1b[34m", "\x1b[31m"};
     if (at_start_) {
+        auto const found = c == ' ' || c == '+' ? std::ranges::find(names_, held_) : names_.end();
         held_ += c;
-        auto const found = std::ranges::find(prefixes_, held_);
-        if (found != prefixes_.end()) {
-            out += colours[static_cast<std::size_t>(found - prefixes_.begin()) % colours.size()];
-            out += held_.substr(0, held_.size() - 1);
-            out += "\x1b[0m ";
-        } else if (std::ranges::any_of(prefixes_, [this](auto const& p) { return p.starts_with(held_); })) {
+        if (found != names_.end()) {
+            out += colours[static_cast<std::size_t>(found - names_.begin()) % colours.size()];
+            out += *found;
+            out += "\x1b[0m";
+            out += c;
+        } else if (std::ranges::any_of(names_,
+                                       [this](auto const& name) { return name.starts_with(held_); })) {
             return;
         } else {
             out += held_;

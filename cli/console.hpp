@@ -33,7 +33,8 @@ private:
     bool crashed_ = false;
 };
 
-// Gives each VM's name before its lines a colour; nothing else is changed, and bytes may come one by one.
+// Gives each VM's name before its lines, or before the rest of one, a colour; nothing else is changed, and
+// bytes may come one by one.
 class NamePainter {
 public:
     explicit NamePainter(std::vector<std::string> const& names);
@@ -44,7 +45,7 @@ public:
 private:
     void take(char c, std::string& out);
 
-    std::vector<std::string> prefixes_{};
+    std::vector<std::string> names_{};  // each in its brackets
     std::string held_{};
     bool at_start_ = true;  // of a line
 };

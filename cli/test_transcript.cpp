@@ -20,12 +20,30 @@ bool moves_cursor(char final) {
 
 }  // namespace
 
+std::string_view Transcript::last_line() const {
+    return std::string_view{text_}.substr(text_.size() - line_length_);
+}
+
+void Transcript::keep_line() {
+    auto const line = last_line();
+    auto const name = line.starts_with('[') ? line.find("] ") : std::string_view::npos;
+    if (name != std::string_view::npos) last_said_[std::string{line.substr(0, name + 1)}] = line;
+}
+
+void Transcript::put(char c) {
+    if (c == '+')
+        if (auto const before = last_said_.find(last_line()); before != last_said_.end()) {
+            text_ += std::string_view{before->second}.substr(line_length_);
+            line_length_ = before->second.size();
+            return;
+        }
+    if (c == '\n') keep_line();
+    if (line_length_ >= longest_line && c != '\n') text_ += '\n', line_length_ = 0;
+    text_ += c;
+    line_length_ = c == '\n' ? 0 : line_length_ + 1;
+}
+
 void Transcript::append(std::string_view raw) {
-    auto const put = [&](char c) {
-        if (line_length_ == longest_line && c != '\n') text_ += '\n', line_length_ = 0;
-        text_ += c;
-        line_length_ = c == '\n' ? 0 : line_length_ + 1;
-    };
     for (char const c : raw) {
         switch (state_) {
             case State::text:

@@ -1,6 +1,7 @@
 // What a console printed, as lines of plain text that can be searched while they still come.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,7 +13,8 @@ namespace antler::cli {
 
 class Transcript {
 public:
-    // Takes out what a terminal would obey; a new place of the cursor begins a new line.
+    // Takes out what a terminal would obey; a new place of the cursor begins a new line.  The rest of a line
+    // that another's cut, behind `[name]+`, begins with what was there before, so that the line is whole.
     void append(std::string_view raw);
 
     [[nodiscard]] std::string const& text() const { return text_; }
@@ -22,9 +24,15 @@ public:
 
 private:
     enum class State : u8 { text, escape, control, title };
+    void put(char c);
+    [[nodiscard]] std::string_view last_line() const;
+    // Ends the last line; the one that it may cut is kept under its speaker.
+    void keep_line();
+
     State state_ = State::text;
     usize line_length_ = 0;
     std::string text_{};
+    std::map<std::string, std::string, std::less<>> last_said_{};  // by `[name]`, with that
 };
 
 // The same line, but for the last number in it, which may be greater by so much.

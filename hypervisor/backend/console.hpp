@@ -102,6 +102,8 @@ struct Console {
     // Of the terminal where it is shown; zero: nobody has told.
     u16 columns = 0;
     u16 rows = 0;
+    // Its last line at the board's port was ended by what another said, and goes on in its next.
+    bool line_is_cut = false;
 
     // The hub's.
     u32 slot = nowhere;

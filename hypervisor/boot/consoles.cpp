@@ -165,6 +165,7 @@ std::span<backend::Console> open_consoles(System& all, std::string_view vm, std:
 
 void close_consoles(System& all, std::span<backend::Console> consoles) {
     for (auto& console : consoles) {
+        all.output.with([&](Output& output) { output.forget(console); });
         auto const own = all.outward.with([&](Outward& outward) {
             outward.hub.remove(console);
             (void)console.said.move_to({});
@@ -275,7 +276,7 @@ void console_write(Vm const& vm, std::string_view text, u32 index) {
         all.outward.with([&](backend::Outward& outward) { return outward.hub.write(*console, text); });
     if (wake) all.cores[0]->ask_background();
     all.output.with([&](boot::Output& output) {
-        all.console.with([&](boot::Console& port) { output.write(console, vm.name(), index, text, port); });
+        all.console.with([&](boot::Console& port) { output.write(*console, text, port); });
     });
 }
 

@@ -3,45 +3,58 @@
 
 #include <string_view>
 
+#include "backend/console.hpp"
 #include "base/format.hpp"
-#include "boot/console.hpp"
 
 namespace antler::boot {
 
+// `[name] ` stands before a line.  Where another spoke before a line had come to its end, it goes on in a
+// line that begins with `[name]+`, so that whoever reads both can put it together again.
 class Output {
 public:
     void name_the_speaker(bool on) { named_ = on; }
 
-    void write(void const* speaker, std::string_view name, u32 index, std::string_view text,
-               Console& console) {
-        if (!named_) return console.write(text);
+    template <class Port>
+    void write(backend::Console& speaker, std::string_view text, Port& port) {
+        if (!named_) return port.write(text);
         for (char const c : text) {
-            if (speaker != last_ && !at_line_start_) begin_line(console);
-            if (at_line_start_) {
-                console.write("[");
-                console.write(name);
-                if (index != 0) {
-                    TextBuffer<12> port;
-                    print(port, ":{}", index);
-                    console.write(port.view());
-                }
-                console.write("] ");
-            }
-            last_ = speaker;
+            if (&speaker != last_ && !at_line_start_) cut_line(port);
+            if (at_line_start_) begin_line(speaker, port);
+            last_ = &speaker;
             at_line_start_ = c == '\n';
-            console.write({&c, 1});
+            port.write({&c, 1});
         }
     }
 
+    // It goes, and is not to be thought of any more.
+    void forget(backend::Console const& speaker) {
+        if (last_ == &speaker) last_ = nullptr;
+    }
+
 private:
-    void begin_line(Console& console) {
-        console.write("\r\n");
+    template <class Port>
+    void cut_line(Port& port) {
+        port.write("\r\n");
         at_line_start_ = true;
+        if (last_ != nullptr) last_->line_is_cut = true;
+    }
+
+    template <class Port>
+    static void begin_line(backend::Console& speaker, Port& port) {
+        port.write("[");
+        port.write(speaker.vm);
+        if (speaker.index != 0) {
+            TextBuffer<12> index;
+            print(index, ":{}", speaker.index);
+            port.write(index.view());
+        }
+        port.write(speaker.line_is_cut ? "]+" : "] ");
+        speaker.line_is_cut = false;
     }
 
     bool named_ = false;
     bool at_line_start_ = true;
-    void const* last_ = nullptr;
+    backend::Console* last_ = nullptr;
 };
 
 }  // namespace antler::boot

@@ -22,6 +22,10 @@ TEST(NamePainter, colours_the_name_before_a_line_however_its_bytes_come) {
     }
 }
 
+TEST(NamePainter, colours_the_name_before_the_rest_of_a_line) {
+    EXPECT_EQ(painted({"a", "ab"}, "[ab]+one\n[a]x\n", 1), "\x1b[33m[ab]\x1b[0m+one\n[a]x\n");
+}
+
 TEST(NamePainter, leaves_alone_what_is_no_name) {
     for (auto const* const said : {"[    0.000000] Linux\n", "[abc] x\n", "x [a] y\n", "[a", "[a]x\n", ""})
         EXPECT_EQ(painted({"a", "ab"}, said, 1), said);

@@ -25,6 +25,18 @@ TEST(Transcript, BreaksLinesThatWouldBeTooLongForTheRegexEngine) {
     EXPECT_TRUE(transcript.find(Pattern{"^end$"}, 0));
 }
 
+TEST(Transcript, PutsALineTogetherThatAnotherSpeakersCut) {
+    Transcript transcript;
+    transcript.append(
+        "[deaf] type a\r\n[polite] t\r\n[deaf]+ line\r\n[polite]+ype\r\n[deaf] x\r\n[polite]+ a line\r\n");
+    EXPECT_TRUE(transcript.find(Pattern{R"(^\[deaf\] type a line$)"}, 0));
+    EXPECT_TRUE(transcript.find(Pattern{R"(^\[polite\] type a line$)"}, 0));
+    transcript.append("[new]+1\r\n[deaf] 1[polite]+2");
+    EXPECT_EQ(transcript.line_at(transcript.text().size() - 1), "[deaf] 1[polite]+2")
+        << "not at a line's start";
+    EXPECT_TRUE(transcript.find(Pattern{R"(^\[new\]\+1$)"}, 0)) << "nobody of that name spoke";
+}
+
 TEST(Transcript, FindsOnlyWithinALine) {
     Transcript transcript;
     transcript.append("one two\nthree\n");
