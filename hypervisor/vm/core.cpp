@@ -1,6 +1,8 @@
 // Choosing, loading and unloading vCPUs on one hart.
 #include "vm/core.hpp"
 
+#include <algorithm>
+
 #include "hart/csr.hpp"
 #include "hart/fence.hpp"
 #include "vm/core_calls.hpp"
@@ -317,9 +319,8 @@ Vcpu& Core::choose() {
                   farewell.load(std::memory_order_relaxed);
     charged_at = hart::time();
     if (!stays) turn_began = charged_at;
-    slice_end = must_choose               ? charged_at + start_slice
-                : stays && !queue.empty() ? turn_began + least_turn
-                                          : turn_end(next);
+    slice_end = must_choose ? charged_at + start_slice : turn_end(next);
+    if (stays && !queue.empty()) slice_end = std::min(slice_end, turn_began + least_turn);
     if (team != nullptr) tell_crowd();
     set_wait_trap(next);
     set_timer();

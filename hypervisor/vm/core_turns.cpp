@@ -85,7 +85,7 @@ u64 Core::turn_end(Vcpu& vcpu) const {
 // come before the other one has executed anything, every time.
 bool Core::has_hardly_begun(u64 now) const {
     return current != nullptr && current->place == Vcpu::Place::running && now - turn_began < least_turn &&
-           current->allowance.per_period == 0 && may_run(*current);
+           !current->allowance.is_used_up(now) && may_run(*current);
 }
 
 void Core::note_deadline(Vcpu& vcpu) {

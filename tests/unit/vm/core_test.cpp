@@ -67,6 +67,33 @@ TEST(Core, WhoHasTheHartKeepsItForALittleAlthoughAnotherWakes) {
     EXPECT_EQ(world.run(), &naps);
 }
 
+// So it is with one that has a cap, for as long as that lets it.
+TEST(Core, WhoHasACapKeepsTheHartForALittleTooUnlessItsCapEndsBefore) {
+    for (u64 const left : {u64{2} * Core::least_turn, Core::least_turn / 2}) {
+        World world{1};
+        auto& works = world.start(world.add({.vcpus = 1}));
+        auto& naps = world.start(world.add({.vcpus = 1}));
+        auto& core = world.core();
+        works.vm.set_share(sched::default_weight, 10);
+        ASSERT_EQ(world.run(), &naps);
+        naps.vm.set_timer(naps, fake::hart().now + 1);
+        core.block(naps);
+        ASSERT_EQ(world.run(), &works);
+        auto const began = fake::hart().now;
+        works.allowance.left = left;
+        fake::hart().now += 1;
+        core.timer_fired();
+        ASSERT_EQ(naps.place, Vcpu::Place::queued);
+        EXPECT_EQ(world.run(), &works);
+        auto const end = began + std::min(left, Core::least_turn);
+        EXPECT_EQ(fake::outside().host_timer, end);
+        fake::hart().now = end;
+        core.timer_fired();
+        EXPECT_EQ(world.run(), &naps);
+        EXPECT_EQ(works.place, left < Core::least_turn ? Vcpu::Place::throttled : Vcpu::Place::queued);
+    }
+}
+
 TEST(Core, WhoHasHadTheHartForALittleMakesWayAtOnce) {
     World world{1};
     auto& works = world.start(world.add({.vcpus = 1}));
