@@ -21,6 +21,13 @@ using csr_stopi = Csr<isa::csr_number::stopi>;
     if (!reg) give_up("the device tree has no IMSIC");
     return u64{reg->cell(0).value_or(0)} << 32 | reg->cell(1).value_or(0);
 }
+// From one hart's page to the next one's: files of its guests may lie between them.
+[[nodiscard]] inline u64 bytes_of_a_hart() {
+    constexpr u64 page_bytes = 0x1000;
+    auto const tree = device_tree();
+    auto const node = tree.find_if([](abi::FdtNode const& n) { return n.compatible("riscv,imsics"); });
+    return page_bytes << (node ? node->number("riscv,guest-index-bits").value_or(0) : 0);
+}
 [[nodiscard]] inline u64 number_of_identities() {
     auto const tree = device_tree();
     auto const node = tree.find_if([](abi::FdtNode const& n) { return n.compatible("riscv,imsics"); });
@@ -29,7 +36,7 @@ using csr_stopi = Csr<isa::csr_number::stopi>;
 
 class File {
 public:
-    explicit File(u64 hart) : page_{start() + hart * 0x1000} {}
+    explicit File(u64 hart) : page_{start() + hart * stride()} {}
     [[nodiscard]] u64 page() const { return page_; }
     void send(u32 identity) const { store<u32>(page_, identity); }
 
@@ -88,6 +95,11 @@ private:
     [[nodiscard]] static u64 start() {
         static std::atomic<u64> known = 0;
         if (known == 0) known = first_page();
+        return known;
+    }
+    [[nodiscard]] static u64 stride() {
+        static std::atomic<u64> known = 0;
+        if (known == 0) known = bytes_of_a_hart();
         return known;
     }
     u64 page_;
