@@ -45,67 +45,57 @@ TEST(Core, OneThatWasPoweredOnBesideAGuestThatNeverExitsGetsItsTurn) {
     EXPECT_NE(world.core().slice_end, Core::never);
 }
 
-// One that sleeps for less than it takes to change worlds is due again before the other has executed
-// anything.
-TEST(Core, WhoHasTheHartKeepsItForALittleAlthoughAnotherWakes) {
+// Two VMs on one hart, of which one sleeps and is due while the other has its turn.  One that sleeps for less
+// than it takes to change worlds is due again before the other has executed anything.
+struct Napping {
     World world{1};
-    auto& works = world.start(world.add({.vcpus = 1}));
-    auto& naps = world.start(world.add({.vcpus = 1}));
-    auto& core = world.core();
-    ASSERT_EQ(world.run(), &naps);
-    naps.vm.set_timer(naps, fake::hart().now + 1);
-    core.block(naps);
-    ASSERT_EQ(world.run(), &works);
-    auto const began = fake::hart().now;
-    fake::hart().now += 1;
-    core.timer_fired();
-    ASSERT_EQ(naps.place, Vcpu::Place::queued);
-    EXPECT_EQ(world.run(), &works);
-    EXPECT_EQ(fake::outside().host_timer, began + Core::least_turn);
-    fake::hart().now = began + Core::least_turn;
-    core.timer_fired();
-    EXPECT_EQ(world.run(), &naps);
+    Vcpu& works = world.start(world.add({.vcpus = 1}));
+    Vcpu& naps = world.start(world.add({.vcpus = 1}));
+    Core& core = world.core();
+    u64 began = 0;  // the turn of the one that works
+
+    explicit Napping(u64 ticks) {
+        EXPECT_EQ(world.run(), &naps);
+        naps.vm.set_timer(naps, fake::hart().now + ticks);
+        core.block(naps);
+        EXPECT_EQ(world.run(), &works);
+        began = fake::hart().now;
+    }
+    // Whose turn it is when the timer has fired then.
+    Vcpu* at(u64 ticks) {
+        fake::hart().now = began + ticks;
+        core.timer_fired();
+        return world.run();
+    }
+};
+
+TEST(Core, WhoHasTheHartKeepsItForALittleAlthoughAnotherWakes) {
+    Napping pair{1};
+    EXPECT_EQ(pair.at(1), &pair.works);
+    EXPECT_EQ(pair.naps.place, Vcpu::Place::queued);
+    EXPECT_EQ(fake::outside().host_timer, pair.began + Core::least_turn);
+    EXPECT_EQ(pair.at(Core::least_turn), &pair.naps);
 }
 
 // So it is with one that has a cap, for as long as that lets it.
 TEST(Core, WhoHasACapKeepsTheHartForALittleTooUnlessItsCapEndsBefore) {
     for (u64 const left : {u64{2} * Core::least_turn, Core::least_turn / 2}) {
-        World world{1};
-        auto& works = world.start(world.add({.vcpus = 1}));
-        auto& naps = world.start(world.add({.vcpus = 1}));
-        auto& core = world.core();
-        works.vm.set_share(sched::default_weight, 10);
-        ASSERT_EQ(world.run(), &naps);
-        naps.vm.set_timer(naps, fake::hart().now + 1);
-        core.block(naps);
-        ASSERT_EQ(world.run(), &works);
-        auto const began = fake::hart().now;
-        works.allowance.left = left;
-        fake::hart().now += 1;
-        core.timer_fired();
-        ASSERT_EQ(naps.place, Vcpu::Place::queued);
-        EXPECT_EQ(world.run(), &works);
-        auto const end = began + std::min(left, Core::least_turn);
-        EXPECT_EQ(fake::outside().host_timer, end);
-        fake::hart().now = end;
-        core.timer_fired();
-        EXPECT_EQ(world.run(), &naps);
-        EXPECT_EQ(works.place, left < Core::least_turn ? Vcpu::Place::throttled : Vcpu::Place::queued);
+        Napping pair{1};
+        pair.works.vm.set_share(sched::default_weight, 10);
+        pair.works.allowance.begin(pair.began, Core::cap_period);
+        pair.works.allowance.left = left;
+        EXPECT_EQ(pair.at(1), &pair.works);
+        EXPECT_EQ(pair.naps.place, Vcpu::Place::queued);
+        auto const end = std::min(left, Core::least_turn);
+        EXPECT_EQ(fake::outside().host_timer, pair.began + end);
+        EXPECT_EQ(pair.at(end), &pair.naps);
+        EXPECT_EQ(pair.works.place, left < Core::least_turn ? Vcpu::Place::throttled : Vcpu::Place::queued);
     }
 }
 
 TEST(Core, WhoHasHadTheHartForALittleMakesWayAtOnce) {
-    World world{1};
-    auto& works = world.start(world.add({.vcpus = 1}));
-    auto& naps = world.start(world.add({.vcpus = 1}));
-    auto& core = world.core();
-    ASSERT_EQ(world.run(), &naps);
-    naps.vm.set_timer(naps, fake::hart().now + Core::least_turn);
-    core.block(naps);
-    ASSERT_EQ(world.run(), &works);
-    fake::hart().now += Core::least_turn;
-    core.timer_fired();
-    EXPECT_EQ(world.run(), &naps);
+    Napping pair{Core::least_turn};
+    EXPECT_EQ(pair.at(Core::least_turn), &pair.naps);
 }
 
 TEST(Core, WfiIsTheGuestsOwnOnlyWhileNobodyWaits) {
