@@ -46,9 +46,13 @@ constexpr std::string_view scale_words = R"(
 
 Exact. The cost of a switch where all VMs of a hart give it to one another: it may not grow by more than a tenth from two
 VMs to 128. In a turn each VM of the hart sleeps until a timer that has come when it is its turn again: the timer, and what
-wakes the others, are in the figure; who has slept for long comes more often at first, and is measured afterwards.
-A start is that of a board with eight harts and 4 GiB, with VMs of 16 MiB; the state of a VM is what the hypervisor keeps for it besides its memory, and under KVM what the host has less of besides that memory:
-its QEMU, and what the kernel keeps, which is not exact.
+wakes the others, are in the figure; who has slept for long comes more often at first, and is measured afterwards. KVM
+looks out for half a millisecond before it gives up the hart of a VM that waits; here it is told not to (`halt_poll_ns`).
+With few VMs its figure holds that the kernel finds nobody and goes idle, as it does for one alone.
+
+A start is that of a board with eight harts and 4 GiB, with VMs of 16 MiB; the state of a VM is what the hypervisor keeps
+for it besides its memory, and under KVM what the host has less of besides that memory: its QEMU, and what the kernel keeps,
+which is not exact.
 A boot of Linux is counted on all harts together, each of which waits for the others now and then; natively the board has as
 many harts as Linux.
 

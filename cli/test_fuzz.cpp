@@ -44,7 +44,8 @@ void fuzz(Path const& program, int seconds, bool long_form, TestReport& report) 
     auto result = run_logged(name, words, seconds + 60);
     result.count = {last_figure(name, "stat::number_of_executed_units:"), "inputs"};
     if (result.outcome == Outcome::failed)
-        result.reason += fmt::format("; the input is kept as {}/{}-*", log_folder().string(), name);
+        result.reason += fmt::format("; the input is kept as {}-*",
+                                     (log_folder() / name).lexically_relative(root_directory()).string());
     else
         report.say(fmt::format("{} found nothing in {} inputs, {:.0f} s", name, result.count.amount,
                                result.seconds));
