@@ -20,13 +20,18 @@ namespace {
 constexpr u32 most_rounds = 64;
 constexpr u32 most_scroll_back = 1_MiB;
 
+void say_at_port(System& all, std::string_view line) {
+    all.output.with(
+        [&](Output& output) { all.console.with([&](Console& console) { output.say(line, console); }); });
+}
+
 // The line that says who has the input; at the port only, for it is about the port.
 void tell_owner(System& all, std::string_view vm, u32 index) {
     TextBuffer<96> line;
-    print(line, "\r\nantler: input goes to {}", vm);
+    print(line, "antler: input goes to {}", vm);
     if (index != 0) print(line, ", port {}", index);
     print(line, "\r\n");
-    all.console.with([&](Console& console) { console.write(line.view()); });
+    say_at_port(all, line.view());
 }
 
 void give_port_to_next(System& all) {
@@ -218,7 +223,7 @@ void say_line(System& all, std::string_view line) {
     });
     if (wake) all.cores[0]->ask_background();
     if (all.options.log == control::Options::Log::quiet) return;
-    all.console.with([&](Console& console) { console.write(line); });
+    say_at_port(all, line);
 }
 
 void read_port() {

@@ -16,7 +16,10 @@ public:
 
     template <class Port>
     void write(backend::Console& speaker, std::string_view text, Port& port) {
-        if (!named_) return port.write(text);
+        if (!named_) {
+            note_end(text);
+            return port.write(text);
+        }
         for (char const c : text) {
             if (&speaker != last_ && !at_line_start_) cut_line(port);
             if (at_line_start_) begin_line(speaker, port);
@@ -24,6 +27,15 @@ public:
             at_line_start_ = c == '\n';
             port.write({&c, 1});
         }
+    }
+
+    // A line of the hypervisor's own, which begins one in any case.
+    template <class Port>
+    void say(std::string_view line, Port& port) {
+        if (!at_line_start_) cut_line(port);
+        port.write(line);
+        last_ = nullptr;
+        note_end(line);
     }
 
     // It goes, and is not to be thought of any more.
@@ -37,6 +49,12 @@ private:
         port.write("\r\n");
         at_line_start_ = true;
         if (last_ != nullptr) last_->line_is_cut = true;
+    }
+
+    // A carriage return alone changes nothing.
+    void note_end(std::string_view text) {
+        while (text.ends_with('\r')) text.remove_suffix(1);
+        if (!text.empty()) at_line_start_ = text.ends_with('\n');
     }
 
     template <class Port>

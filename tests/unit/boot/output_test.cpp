@@ -56,6 +56,23 @@ TEST_F(OutputTest, NothingIsAddedWhileThereIsOneVm) {
     EXPECT_EQ(port.said, "ab\n");
 }
 
+TEST_F(OutputTest, ALineOfTheHypervisorsOwnCutsWhatIsSaid) {
+    output.write(one, "a", port);
+    output.say("antler: x\r\n", port);
+    output.write(one, "b\n", port);
+    output.say("antler: y\r\n", port);
+    EXPECT_EQ(port.said, "[one] a\r\nantler: x\r\n[one]+b\nantler: y\r\n");
+}
+
+TEST_F(OutputTest, ItBeginsALineBesideOneVmToo) {
+    output.name_the_speaker(false);
+    for (char const c : std::string_view{"a\n\r"}) output.write(one, {&c, 1}, port);
+    output.say("antler: x\r\n", port);
+    output.write(one, "login: ", port);
+    output.say("antler: y\r\n", port);
+    EXPECT_EQ(port.said, "a\n\rantler: x\r\nlogin: \r\nantler: y\r\n");
+}
+
 TEST_F(OutputTest, WhoIsForgottenIsNotToldThatItsLineWasCut) {
     output.write(one, "a", port);
     output.forget(one);
