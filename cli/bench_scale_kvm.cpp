@@ -60,8 +60,8 @@ constexpr std::string_view wake_beside_many = R"sh(others nap rests
 memory=256M vm bench row=wake_1ms -serial stdio
 over
 )sh";
-// The others begin when the one that measures has almost started.  KVM looks out for half a millisecond before it
-// gives the hart of one who waits to another; here it gives it at once.
+// The others begin when the one that measures has almost started.  KVM looks out for half a millisecond
+// before it gives the hart of one who waits to another; here it gives it at once.
 constexpr std::string_view turns_of_many =
     R"sh(echo 0 >/sys/module/kvm/parameters/halt_poll_ns
 others pingpong "listens naps={0} after=$((count * 5000 + 3000))"
