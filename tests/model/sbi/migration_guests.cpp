@@ -40,8 +40,8 @@ void Model::act(Core& core, Seen& seen) {
         case 15:
             if (chance(4)) stop(core, seen);
             break;
-        case 16:
-        case 17: call(core, vcpu, *some(guest).vcpu); break;
+        case 16: call(core, vcpu, *some(guest).vcpu); break;
+        case 17: call(core, vcpu, sleeper(guest, core)); break;
         case 18:
         case 19: {
             auto& other = *some(some_guest()).vcpu;
@@ -115,16 +115,23 @@ void Model::change_space(Seen& seen, u32 hart) {
     forget(seen, time_, asid, {});
 }
 
+// Not through the hart that others came between: where it runs there, or is to be passed on by it.
+bool Model::can_answer(Vcpu const& vcpu) const {
+    if (!middle_) return true;
+    auto const& core = *cores_[*middle_];
+    auto const* waiting = core.inbox.load();
+    while (waiting != nullptr && waiting != &vcpu) waiting = waiting->next_in_inbox;
+    return waiting == nullptr && !(vcpu.home == &core && vcpu.loaded);
+}
+
 void Model::fence_others(Core& core, Seen& caller) {
     using abi::sbi::RfenceFid;
     if (callers_.size() > 1) return;
     auto& vcpu = *caller.vcpu;
     auto& guest = of(vcpu.vm);
     auto targets = choices_.below(u64{1} << vcpus);
-    // Whoever cannot answer is not asked.
     for (u32 id = 0; id < vcpus; ++id)
-        if (auto const& other = *vcpu.vm.vcpu(id); middle_ && other.home->index == middle_ && other.loaded)
-            targets &= ~(u64{1} << id);
+        if (!can_answer(*vcpu.vm.vcpu(id))) targets &= ~(u64{1} << id);
     auto const asid = maybe(asids);
     auto const first = pick(pages);
     bool const all = chance(3);
@@ -190,6 +197,12 @@ void Model::sleep(Core& core, Vcpu& vcpu) {
     if (!chance(3)) return hand_over(core, vcpu);
     core.block(vcpu);
     exit(core);
+}
+
+Vcpu& Model::sleeper(Guest& guest, Core const& core) {
+    for (auto const& seen : guest.vcpu)
+        if (seen.vcpu->home == &core && seen.vcpu->place == Vcpu::Place::blocked) return *seen.vcpu;
+    return *some(guest).vcpu;
 }
 
 void Model::call(Core& core, Vcpu& vcpu, Vcpu& other) {

@@ -325,6 +325,7 @@ private:
     // The same where it traps.
     void trapped_fence(Vcpu& vcpu, std::optional<u32> page, std::optional<u32> asid);
     void change_space(Seen& seen, u32 hart);
+    [[nodiscard]] bool can_answer(Vcpu const& vcpu) const;
     // Remote fences, while other harts run and vCPUs move.
     void fence_others(Core& core, Seen& caller);
     [[nodiscard]] static bool in_the_lane(Vcpu const& vcpu);
@@ -332,6 +333,8 @@ private:
     // hart has brought a part of it.
     void touch(Core& core, Vcpu& vcpu);
     void sleep(Core& core, Vcpu& vcpu);
+    // One that sleeps on that hart, if there is one.
+    [[nodiscard]] Vcpu& sleeper(Guest& guest, Core const& core);
     // An IPI: whoever waits for it on this hart goes first, in a straight line where that is possible.
     void call(Core& core, Vcpu& vcpu, Vcpu& other);
     // A wfi that traps: to whoever is next, in a straight line where that is possible.
