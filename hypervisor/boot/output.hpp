@@ -17,6 +17,7 @@ public:
     template <class Port>
     void write(backend::Console& speaker, std::string_view text, Port& port) {
         if (!named_) {
+            last_ = nullptr;
             note_end(text);
             return port.write(text);
         }

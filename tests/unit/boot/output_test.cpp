@@ -73,6 +73,16 @@ TEST_F(OutputTest, ItBeginsALineBesideOneVmToo) {
     EXPECT_EQ(port.said, "a\n\rantler: x\r\nlogin: \r\nantler: y\r\n");
 }
 
+TEST_F(OutputTest, WhoSpokeWithANameIsNotTakenForWhoSpeaksWithout) {
+    output.write(one, "a\n", port);
+    output.name_the_speaker(false);
+    output.write(two, "login: ", port);
+    output.say("antler: x\r\n", port);
+    output.name_the_speaker(true);
+    output.write(one, "b\n", port);
+    EXPECT_EQ(port.said, "[one] a\nlogin: \r\nantler: x\r\n[one] b\n");
+}
+
 TEST_F(OutputTest, WhoIsForgottenIsNotToldThatItsLineWasCut) {
     output.write(one, "a", port);
     output.forget(one);
